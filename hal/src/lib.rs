@@ -1,0 +1,15 @@
+//! The hardware of a room: cameras, microphones, loudspeakers, displays and codecs, real and simulated.
+//!
+//! In reading order: [`frame`] (pictures and sound as values), [`clock`], [`error`], then a trait and its
+//! values per kind of device ([`camera`], [`audio`], [`display`], [`codec`]), then the two back ends that
+//! implement them.
+
+pub mod audio;
+pub mod camera;
+pub mod clock;
+pub mod codec;
+pub mod display;
+pub mod error;
+pub mod frame;
+
+pub use error::{Error, Result};

@@ -1,0 +1,293 @@
+//! How the edges talk to the loop: a cloneable handle, one method per command, each answered once.
+
+use std::net::SocketAddr;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::refusal::{Code, Refusal};
+use crate::web::wire::{Ask, Frame, Mode, ParticipantKind, Role};
+
+/// The most commands that wait for the loop; the next one is refused with `busy`.
+const CALLS_MAX: usize = 1024;
+
+/// The most words that wait for one client; a client that does not read them is dropped.
+pub const FRAMES_MAX: usize = 1024;
+
+/// What a meeting is created with.
+#[derive(Debug, Clone)]
+pub struct NewMeeting {
+    /// Unique among the living meetings: 1 to 64 characters of `a-z 0-9 - _ .`.
+    pub name: String,
+    /// Sound and pictures, or sound alone.
+    pub mode: Mode,
+    /// Asked of every joiner.
+    pub password: Option<String>,
+    /// Given to every joiner.
+    pub custom_info: Option<serde_json::Value>,
+    /// The most participants; the configuration's limit where absent.
+    pub max_participants: Option<u32>,
+}
+
+/// A meeting as the API shows it.
+#[derive(Debug, Clone)]
+pub struct MeetingView {
+    /// Its unique name.
+    pub name: String,
+    /// Sound and pictures, or sound alone.
+    pub mode: Mode,
+    /// Whether joiners are asked for a password.
+    pub has_password: bool,
+    /// Given to every joiner.
+    pub custom_info: Option<serde_json::Value>,
+    /// The most participants.
+    pub max_participants: u32,
+    /// Whether it is the room's standing meeting.
+    pub standing: bool,
+    /// Who is in it.
+    pub participants: Vec<crate::web::wire::Participant>,
+}
+
+/// Who wants to join; whatever let it in was checked by the edge.
+#[derive(Debug)]
+pub struct Join {
+    /// The meeting's name.
+    pub meeting: String,
+    /// The name to show.
+    pub name: String,
+    /// What sort of participant it is.
+    pub kind: ParticipantKind,
+    /// What its token lets it do.
+    pub role: Role,
+    /// The meeting's password, as given.
+    pub password: Option<String>,
+    /// Shown to every other participant.
+    pub custom_info: Option<serde_json::Value>,
+    /// Where its words go; dropping the receiver is a cut.
+    pub frames: mpsc::Sender<Frame>,
+}
+
+/// A participant that the loop has admitted, as the edge knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemberId(pub u64);
+
+/// What the room is doing, as the API shows it.
+#[derive(Debug, Clone)]
+pub struct RoomView {
+    /// The meeting that the room is in, if any.
+    pub meeting: Option<String>,
+    /// Whether its microphone captures.
+    pub microphone_on: bool,
+    /// Whether its camera captures.
+    pub camera_on: bool,
+    /// The devices in use, by class, and why they were chosen.
+    pub devices: Vec<(String, String)>,
+}
+
+/// What the whole appliance is doing.
+#[derive(Debug, Clone)]
+pub struct StatusView {
+    /// How long it has been running.
+    pub uptime: std::time::Duration,
+    /// The room.
+    pub room: RoomView,
+    /// The living meetings.
+    pub meetings: usize,
+    /// The participants of all meetings.
+    pub participants: usize,
+    /// Where media arrives.
+    pub media_addresses: Vec<SocketAddr>,
+}
+
+/// A reply to come.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
+
+/// Everything that the edges can ask of the loop.
+pub(super) enum Call {
+    CreateMeeting(NewMeeting, Reply<MeetingView>),
+    Meetings(Reply<Vec<MeetingView>>),
+    Meeting(String, Reply<MeetingView>),
+    EndMeeting(String, Reply<()>),
+    /// The reply carries the `welcome` or the refusal; later words go to `Join::frames`.
+    Join(Join, Reply<(MemberId, Frame)>),
+    Resume {
+        meeting: String,
+        secret: String,
+        seq: u64,
+        frames: mpsc::Sender<Frame>,
+        reply: Reply<(MemberId, Frame)>,
+    },
+    /// The `u32` is the request's id, which the answering frame repeats.
+    Ask(MemberId, u32, Ask),
+    /// An offer from outside the WebSocket (WHIP, WHEP); answered with SDP.
+    Offer(MemberId, String, Reply<String>),
+    /// Candidates or an ICE restart from outside the WebSocket.
+    Trickle(MemberId, String, Reply<()>),
+    /// The socket is gone; the participant may come back.
+    Cut(MemberId),
+    Leave(MemberId, Reply<()>),
+    RoomJoin(String, Reply<()>),
+    RoomLeave(Reply<()>),
+    RoomMute {
+        microphone: Option<bool>,
+        camera: Option<bool>,
+        reply: Reply<()>,
+    },
+    Snapshot(Reply<Vec<u8>>),
+    Status(Reply<StatusView>),
+}
+
+/// The edges' way to the loop. Cloning is cheap.
+#[derive(Clone)]
+pub struct Handle {
+    calls: mpsc::Sender<Call>,
+}
+
+impl Handle {
+    /// A handle, and the end that the loop reads.
+    pub(super) fn new() -> (Self, mpsc::Receiver<Call>) {
+        let (calls, receiver) = mpsc::channel(CALLS_MAX);
+        (Self { calls }, receiver)
+    }
+
+    /// Creates a meeting.
+    ///
+    /// # Errors
+    /// `meeting-exists`, `invalid-parameter`, `busy`.
+    pub async fn create_meeting(&self, new: NewMeeting) -> Result<MeetingView, Refusal> {
+        self.call(|reply| Call::CreateMeeting(new, reply)).await
+    }
+
+    /// All living meetings.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn meetings(&self) -> Result<Vec<MeetingView>, Refusal> {
+        self.call(Call::Meetings).await
+    }
+
+    /// One living meeting.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `busy`.
+    pub async fn meeting(&self, name: String) -> Result<MeetingView, Refusal> {
+        self.call(|reply| Call::Meeting(name, reply)).await
+    }
+
+    /// Ends a meeting for all.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `busy`.
+    pub async fn end_meeting(&self, name: String) -> Result<(), Refusal> {
+        self.call(|reply| Call::EndMeeting(name, reply)).await
+    }
+
+    /// Joins a meeting: the new member and its `welcome`. The standing meeting comes into being by this.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `meeting-full`, `wrong-password`, `invalid-parameter`, `busy`.
+    pub async fn join(&self, join: Join) -> Result<(MemberId, Frame), Refusal> {
+        self.call(|reply| Call::Join(join, reply)).await
+    }
+
+    /// Comes back after a cut: the member and its `resumed`, or a fresh `welcome` when too much was missed.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `peer-lost` when it was away too long, `busy`.
+    pub async fn resume(
+        &self,
+        meeting: String,
+        secret: String,
+        seq: u64,
+        frames: mpsc::Sender<Frame>,
+    ) -> Result<(MemberId, Frame), Refusal> {
+        self.call(|reply| Call::Resume { meeting, secret, seq, frames, reply }).await
+    }
+
+    /// Hands on a member's request; the answer comes as a [`Frame`]. Waits while the loop is busy, which
+    /// slows the asking socket down and nobody else.
+    pub async fn ask(&self, member: MemberId, id: u32, ask: Ask) {
+        self.post(Call::Ask(member, id, ask)).await;
+    }
+
+    /// Hands on an offer from outside the WebSocket, and returns the answer.
+    ///
+    /// # Errors
+    /// `invalid-parameter` for SDP that cannot be used, `peer-lost`, `busy`.
+    pub async fn offer(&self, member: MemberId, sdp: String) -> Result<String, Refusal> {
+        self.call(|reply| Call::Offer(member, sdp, reply)).await
+    }
+
+    /// Hands on one ICE candidate (the value of `a=candidate`).
+    ///
+    /// # Errors
+    /// `invalid-parameter`, `peer-lost`, `busy`.
+    pub async fn trickle(&self, member: MemberId, candidate: String) -> Result<(), Refusal> {
+        self.call(|reply| Call::Trickle(member, candidate, reply)).await
+    }
+
+    /// The member's socket is gone; it may come back.
+    pub async fn cut(&self, member: MemberId) {
+        self.post(Call::Cut(member)).await;
+    }
+
+    /// The member leaves.
+    ///
+    /// # Errors
+    /// `peer-lost` when it has left, `busy`.
+    pub async fn leave(&self, member: MemberId) -> Result<(), Refusal> {
+        self.call(|reply| Call::Leave(member, reply)).await
+    }
+
+    /// Puts the room into a meeting; it leaves the one it is in.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `meeting-full`, `busy`.
+    pub async fn room_join(&self, meeting: String) -> Result<(), Refusal> {
+        self.call(|reply| Call::RoomJoin(meeting, reply)).await
+    }
+
+    /// Takes the room out of its meeting.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn room_leave(&self) -> Result<(), Refusal> {
+        self.call(Call::RoomLeave).await
+    }
+
+    /// Mutes or unmutes the room, on the word of somebody in it. `None` leaves a device as it is.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn room_mute(&self, microphone: Option<bool>, camera: Option<bool>) -> Result<(), Refusal> {
+        self.call(|reply| Call::RoomMute { microphone, camera, reply }).await
+    }
+
+    /// What the screen shows, as PNG.
+    ///
+    /// # Errors
+    /// `busy` while another snapshot is being made.
+    pub async fn snapshot(&self) -> Result<Vec<u8>, Refusal> {
+        self.call(Call::Snapshot).await
+    }
+
+    /// What the appliance is doing.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn status(&self) -> Result<StatusView, Refusal> {
+        self.call(Call::Status).await
+    }
+
+    async fn call<T>(&self, build: impl FnOnce(Reply<T>) -> Call) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.calls.try_send(build(reply)).map_err(|_| {
+            Refusal::new(Code::Busy, "the appliance has too much to do; try again in a moment")
+        })?;
+        answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal, "the appliance is stopping")))
+    }
+
+    async fn post(&self, call: Call) {
+        // Only fails when the loop has stopped, and then there is nobody left to tell.
+        let _ = self.calls.send(call).await;
+    }
+}

@@ -1,0 +1,3 @@
+//! The daemon's entry: arguments, then the command.
+
+fn main() {}

@@ -1,0 +1,452 @@
+//! The words of the WebSocket, exactly as they stand in JSON; `PROTOCOL.md` tells how they are used.
+//!
+//! ```text
+//! client                                     appliance
+//!   {"id":1,"do":{"hello":{..}}}      ──▶
+//!                                     ◀──    {"re":1,"ok":{"welcome":{.. snapshot, seq}}}
+//!   {"id":2,"do":{"offer":{"sdp":..}}} ─▶
+//!                                     ◀──    {"re":2,"ok":{"answer":{"sdp":..}}}
+//!                                     ◀──    {"seq":8,"event":{"joined":{..}}}     numbered deltas
+//!                                     ◀──    {"tell":{"slot":{..}}}                for this client alone
+//!   {"id":3,"do":{"screen_on":..}}     ─▶
+//!                                     ◀──    {"re":3,"refused":{"code":..,"detail":..}}
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the protocol that this build speaks.
+pub const VERSION: u16 = 1;
+
+/// The oldest version that it still understands.
+pub const OLDEST_VERSION: u16 = 1;
+
+/// The longest frame that a client may send, in bytes; an untrimmed offer has 64 kB.
+pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
+
+/// A numbered request. Each is answered once, by [`Frame::Answered`] or [`Frame::Refused`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Chosen by the client; comes back as `re`.
+    pub id: u32,
+    /// What is asked.
+    #[serde(rename = "do")]
+    pub ask: Ask,
+}
+
+/// What a client can ask.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ask {
+    /// The first request: who I am and what lets me in.
+    Hello(Hello),
+    /// The one offer; or, later, an ICE restart (the same m-lines, new credentials).
+    Offer {
+        /// The SDP.
+        sdp: String,
+    },
+    /// Whom I want to see, the most wanted first; replaces the wishes before.
+    Watch {
+        /// At most [`WISHES_MAX`].
+        wishes: Vec<Wish>,
+    },
+    /// My track begins, is muted, or ends.
+    Track {
+        /// Which of my tracks.
+        source: Source,
+        /// What it is from now on.
+        state: TrackState,
+    },
+    /// I leave.
+    Leave {},
+    /// The meeting ends for all; hosts only.
+    End {},
+}
+
+/// The most wishes in one [`Ask::Watch`].
+pub const WISHES_MAX: usize = 64;
+
+/// The longest display name, in characters.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// The longest `custom_info`, in bytes of JSON.
+pub const CUSTOM_INFO_BYTES_MAX: usize = 4096;
+
+/// The first request of a socket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// The version of the protocol that the client speaks.
+    pub version: u16,
+    /// A join token, or the admin token.
+    pub token: String,
+    /// The name to show, 1 to 64 characters.
+    pub name: String,
+    /// The meeting's password, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub password: Option<String>,
+    /// Anything of the client's that every other participant is shown, up to 4 kB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "unknown"))]
+    pub custom_info: Option<serde_json::Value>,
+    /// Back after a cut: be the same participant again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub resume: Option<Resume>,
+}
+
+/// What makes a socket the continuation of a cut one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// The secret of the welcome.
+    pub secret: String,
+    /// The number of the last delta that was seen.
+    pub seq: u64,
+}
+
+/// One wish: a track to be seen, and how large.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// Whose.
+    pub participant: String,
+    /// `camera` or `screen`.
+    pub source: Source,
+    /// The largest useful height in pixels.
+    pub max_height: u16,
+}
+
+/// A source of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Speech.
+    Microphone,
+    /// The participant's picture.
+    Camera,
+    /// A shared screen.
+    Screen,
+    /// The sound of a shared screen.
+    ScreenAudio,
+}
+
+/// What a track is at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum TrackState {
+    /// Sent.
+    On,
+    /// Published, and silent or dark.
+    Muted,
+    /// Not published.
+    Off,
+}
+
+/// What a participant may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Host,
+    /// What the host may, but end the meeting.
+    Cohost,
+    /// May send.
+    Speaker,
+    /// Only receives.
+    Audience,
+}
+
+/// What sort of participant it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum ParticipantKind {
+    /// A person in a browser.
+    Browser,
+    /// The physical room with the appliance.
+    Room,
+    /// A meeting elsewhere, or a WHIP publisher or WHEP player.
+    Bridge,
+}
+
+/// Whether a meeting has pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Sound and pictures.
+    Video,
+    /// Sound alone.
+    Audio,
+}
+
+/// The codec that publishers shall send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum VideoCodec {
+    /// H.264 constrained baseline.
+    H264,
+    /// VP8.
+    Vp8,
+}
+
+/// Why a participant is no longer there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaveReason {
+    /// By its own wish.
+    Left,
+    /// Was away too long.
+    Timeout,
+    /// Removed by a host.
+    Kicked,
+    /// Removed by a host, for good.
+    Banned,
+    /// The meeting ended.
+    Ended,
+    /// The same identity joined from elsewhere.
+    Replaced,
+    /// No way through the network was found.
+    TransportFailed,
+    /// Speaks a version that the appliance does not.
+    Version,
+}
+
+/// A participant as the others are told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct Participant {
+    /// Unique in the meeting's life.
+    pub id: String,
+    /// The name to show.
+    pub name: String,
+    /// What sort it is.
+    pub kind: ParticipantKind,
+    /// What it may do.
+    pub role: Role,
+    /// What it brought along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "unknown"))]
+    pub custom_info: Option<serde_json::Value>,
+    /// The tracks that it publishes.
+    pub tracks: Vec<Track>,
+    /// False while its socket is cut and it may yet come back.
+    pub present: bool,
+}
+
+/// A published track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct Track {
+    /// Its source.
+    pub source: Source,
+    /// Published, and silent or dark.
+    pub muted: bool,
+}
+
+/// The meeting as a joiner is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct MeetingInfo {
+    /// Its unique name.
+    pub name: String,
+    /// Whether it has pictures.
+    pub mode: Mode,
+    /// What its creator gave to every joiner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "unknown"))]
+    pub custom_info: Option<serde_json::Value>,
+    /// The most participants, the room among them.
+    pub max_participants: u32,
+}
+
+/// Everything that the appliance sends.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(untagged)]
+pub enum Frame {
+    /// A request was carried out.
+    Answered {
+        /// The request's `id`.
+        re: u32,
+        /// What came of it.
+        ok: Answer,
+    },
+    /// A request, or the socket itself, was refused.
+    Refused {
+        /// The request's `id`; absent when the frame could not be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        re: Option<u32>,
+        /// Why.
+        refused: Refused,
+    },
+    /// The meeting has changed: numbered without gaps from the snapshot's `seq` on.
+    Delta {
+        /// Its number.
+        #[cfg_attr(test, ts(type = "number"))]
+        seq: u64,
+        /// The change.
+        event: Event,
+    },
+    /// For this client alone, not numbered: after a cut it is said anew.
+    Told {
+        /// What is told.
+        tell: Tell,
+    },
+}
+
+/// Why something was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct Refused {
+    /// The stable code, see the table in `PROTOCOL.md`.
+    pub code: String,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Ask::Hello`]: you are in, and this is the meeting.
+    Welcome(Box<Welcome>),
+    /// To [`Ask::Hello`] with `resume`: the deltas that were missed follow.
+    Resumed {
+        /// The number of the last delta so far.
+        #[cfg_attr(test, ts(type = "number"))]
+        seq: u64,
+        /// The codec to send.
+        video_codec: VideoCodec,
+    },
+    /// To [`Ask::Offer`].
+    Answer {
+        /// The SDP.
+        sdp: String,
+    },
+    /// To everything else.
+    Done {},
+}
+
+/// The snapshot that a joiner starts from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct Welcome {
+    /// The version that both ends speak from here on.
+    pub version: u16,
+    /// The joiner's own id.
+    pub you: String,
+    /// What makes a later socket the continuation of this one.
+    pub secret: String,
+    /// The meeting.
+    pub meeting: MeetingInfo,
+    /// Everybody, the joiner too.
+    pub participants: Vec<Participant>,
+    /// The number of the last delta that the snapshot contains.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub seq: u64,
+    /// The codec to send.
+    pub video_codec: VideoCodec,
+}
+
+/// A change of the meeting.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Somebody came.
+    Joined {
+        /// Who.
+        participant: Participant,
+    },
+    /// Somebody is no longer there.
+    Left {
+        /// Who.
+        participant: String,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// A participant's socket was cut, or is back.
+    Presence {
+        /// Who.
+        participant: String,
+        /// Whether it is back.
+        present: bool,
+    },
+    /// A track began, was muted, or ended.
+    Track {
+        /// Whose.
+        participant: String,
+        /// Which.
+        source: Source,
+        /// What it is from now on.
+        state: TrackState,
+    },
+    /// The role of a participant changed.
+    Role {
+        /// Whose.
+        participant: String,
+        /// From now on.
+        role: Role,
+    },
+    /// The meeting is over; the socket closes.
+    Ended {},
+}
+
+/// What one client alone is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Tell {
+    /// One of your slots shows somebody else from the frame with this RTP timestamp on.
+    Slot {
+        /// The `a=mid` of the slot's m-line.
+        mid: String,
+        /// Whose track; absent when the slot is empty from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        track: Option<SlotTrack>,
+        /// The RTP timestamp of the first packet of it; compare modulo 2^32.
+        rtp_timestamp: u32,
+    },
+    /// Who speaks.
+    Speaking {
+        /// The active speaker, for the stage.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        active: Option<String>,
+        /// Everybody who is heard now, the loudest first.
+        heard: Vec<String>,
+    },
+    /// From now on send this codec.
+    VideoCodec {
+        /// The codec.
+        codec: VideoCodec,
+    },
+    /// Nothing came from you for a while: offer an ICE restart.
+    RestartIce {},
+}
+
+/// The track in a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct SlotTrack {
+    /// Whose.
+    pub participant: String,
+    /// Which.
+    pub source: Source,
+}
