@@ -2,6 +2,7 @@
 
 pub mod appliance;
 pub mod refusal;
+pub mod room;
 pub mod sfu;
 pub mod track;
 pub mod web;
