@@ -2,9 +2,11 @@
 
 pub mod canvas;
 pub mod layout;
+pub mod mixer;
 pub mod overlay;
 pub mod painter;
 pub mod scene;
+pub mod voice;
 
 #[cfg(test)]
 mod testing;
