@@ -90,7 +90,13 @@ impl Canvas {
         for (index, (plane, stride)) in self.planes_mut().into_iter().enumerate() {
             let shift = u32::from(index > 0);
             let source = (sources[index], frame.width() >> shift, frame.height() >> shift);
-            scaler.scale(source, crop.map(|side| side / f64::from(1_u32 << shift)), plane, stride, in_plane(target, index));
+            scaler.scale(
+                source,
+                crop.map(|side| side / f64::from(1_u32 << shift)),
+                plane,
+                stride,
+                in_plane(target, index),
+            );
         }
     }
 }

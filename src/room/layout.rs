@@ -50,8 +50,11 @@ impl Rect {
     /// The largest rectangle of 16:9 in the middle.
     fn wide(self) -> Self {
         let by_height = self.height * 16 / 9;
-        let (width, height) =
-            if by_height <= self.width { (by_height, self.height) } else { (self.width, self.width * 9 / 16) };
+        let (width, height) = if by_height <= self.width {
+            (by_height, self.height)
+        } else {
+            (self.width, self.width * 9 / 16)
+        };
         let (width, height) = (even(width), even(height));
         Self {
             x: self.x + even((self.width - width) / 2),
@@ -134,7 +137,8 @@ pub fn arrange(model: &SceneModel, size: Size, staged: Option<u64>) -> Layout {
     }
     let areas = Areas::of(size);
     let others: Vec<&SceneParticipant> = model.others().collect();
-    let screen = others.iter().filter(|other| other.screen).max_by_key(|other| model.active == Some(other.id));
+    let screen =
+        others.iter().filter(|other| other.screen).max_by_key(|other| model.active == Some(other.id));
     let mut tiles = match (screen, others.len()) {
         (Some(screen), _) => staged_tiles(areas, (screen.id, Source::Screen), &others, model),
         (None, 0..=GRID_MAX) => grid_tiles(areas, &others),

@@ -27,6 +27,9 @@ const CONCEALED_MAX: u32 = 3;
 /// A gap in the sequence numbers that is jumped over instead of being made up.
 const GAP_MAX: u64 = 5;
 
+/// A sequence number so far behind is a new beginning, not a late packet.
+const RESTART_GAP: u64 = 1_000;
+
 /// The longest Opus packet: 120 ms.
 const PACKET_SAMPLES_MAX: usize = 5_760;
 
@@ -149,6 +152,10 @@ impl Voice {
     }
 
     fn push(&mut self, sequence: u64, payload: Arc<[u8]>, counters: &mut MixerCounters) {
+        if self.next.is_some_and(|next| sequence + RESTART_GAP < next) {
+            self.waiting.clear();
+            self.fall_silent();
+        }
         if self.next.is_some_and(|next| sequence < next) || self.waiting.contains_key(&sequence) {
             counters.late += 1;
             return;

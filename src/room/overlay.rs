@@ -36,7 +36,8 @@ impl Overlay {
         };
         let full = collect(width, height, at);
         let quarter = collect(width / 2, height / 2, |x, y| {
-            let four = [at(2 * x, 2 * y), at(2 * x + 1, 2 * y), at(2 * x, 2 * y + 1), at(2 * x + 1, 2 * y + 1)];
+            let four =
+                [at(2 * x, 2 * y), at(2 * x + 1, 2 * y), at(2 * x, 2 * y + 1), at(2 * x + 1, 2 * y + 1)];
             [0, 1, 2, 3].map(|channel| four.iter().map(|pixel| pixel[channel]).sum::<i32>().div_euclid(4))
         });
         let alphas = [plane(&full, |pixel| pixel[3]), plane(&quarter, |pixel| pixel[3])];

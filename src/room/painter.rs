@@ -185,8 +185,12 @@ fn card(name: &str, id: u64, size: Size) -> String {
     const COLOURS: [&str; 6] = ["#3a5a8c", "#5b4a8a", "#2f6f6a", "#7a4b5e", "#5f6b36", "#8a5a34"];
     let (width, height) = (side(size.width), side(size.height));
     let colour = COLOURS[usize::try_from(id % 6).unwrap_or(0)];
-    let initials: String =
-        name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect::<String>().to_uppercase();
+    let initials: String = name
+        .split_whitespace()
+        .filter_map(|word| word.chars().next())
+        .take(2)
+        .collect::<String>()
+        .to_uppercase();
     let (x, y) = (width / 2.0, height / 2.0);
     format!(
         r##"<rect width="{width}" height="{height}" fill="#23272e"/><circle cx="{x}" cy="{y}" r="{}" fill="{colour}"/>{}"##,
@@ -203,7 +207,8 @@ fn panel(piece: &Piece) -> String {
     let font = width / 15.0;
     let qr = (width * 0.8).min(height * 0.5);
     let mut y = font * 1.8;
-    let mut svg = line(&shortened(meeting, chars_in(width, font * 1.3)), [0.0, y], font * 1.3, "#fff", "start");
+    let mut svg =
+        line(&shortened(meeting, chars_in(width, font * 1.3)), [0.0, y], font * 1.3, "#fff", "start");
     y += font;
     svg += &qr_code(join_url, [0.0, y], qr);
     y += qr + font * 1.6;
@@ -227,11 +232,19 @@ fn welcome(piece: &Piece) -> String {
     let (x, font) = (width * 0.07, height / 24.0);
     let qr = (width * 0.32).min(height * 0.5);
     let left = width * 0.53;
-    let mut svg = line(&shortened(room, chars_in(width * 0.86, font * 2.4)), [x, height * 0.2], font * 2.4, "#fff", "start");
+    let mut svg = line(
+        &shortened(room, chars_in(width * 0.86, font * 2.4)),
+        [x, height * 0.2],
+        font * 2.4,
+        "#fff",
+        "start",
+    );
     let told = words(*language);
-    let state = meeting.as_ref().map_or_else(|| told.ready.to_owned(), |name| told.waiting.replace("{}", name));
+    let state =
+        meeting.as_ref().map_or_else(|| told.ready.to_owned(), |name| told.waiting.replace("{}", name));
     for (index, part) in (0_u8..).zip(wrapped(&state, chars_in(width * 0.86, font), 2)) {
-        svg += &line(&part, [x, height * 0.2 + font * (1.8 + 1.3 * f32::from(index))], font, "#9aa4b2", "start");
+        svg +=
+            &line(&part, [x, height * 0.2 + font * (1.8 + 1.3 * f32::from(index))], font, "#9aa4b2", "start");
     }
     let mut y = height * 0.5;
     svg += &line(told.join_at, [x, y], font, "#9aa4b2", "start");
@@ -279,7 +292,9 @@ fn qr_code(text: &str, [x, y]: [f32; 2], size: f32) -> String {
 /// One line of text; `anchor` is `start`, `middle` or `end`.
 fn line(text: &str, [x, y]: [f32; 2], font: f32, fill: &str, anchor: &str) -> String {
     let text = escaped(text);
-    format!(r##"<text x="{x}" y="{y}" font-size="{font}" fill="{fill}" text-anchor="{anchor}">{text}</text>"##)
+    format!(
+        r##"<text x="{x}" y="{y}" font-size="{font}" fill="{fill}" text-anchor="{anchor}">{text}</text>"##
+    )
 }
 
 /// The scene's own words.
@@ -309,7 +324,11 @@ const fn words(language: Language) -> Words {
 
 /// How many characters of a font size fit into a width, at least one.
 fn chars_in(width: f32, font: f32) -> usize {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive number")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to a small positive number"
+    )]
     let chars = (width / (font * CHAR_WIDTH)).clamp(1.0, 1000.0) as usize;
     chars
 }
@@ -351,7 +370,9 @@ fn wrapped(text: &str, chars: usize, lines: usize) -> Vec<String> {
 /// Text for SVG: markup is escaped, control characters are left out.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for letter in text.chars().filter(|letter| !letter.is_control() && !matches!(*letter, '\u{fffe}' | '\u{ffff}')) {
+    for letter in
+        text.chars().filter(|letter| !letter.is_control() && !matches!(*letter, '\u{fffe}' | '\u{ffff}'))
+    {
         match letter {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),

@@ -37,7 +37,9 @@ fn letters_are_white_and_the_mute_mark_changes_the_picture() {
 
 #[test]
 fn names_with_markup_and_control_characters_are_drawn_as_text() {
-    for name in ["</text><rect width=\"300\" height=\"30\" fill=\"#fff\"/>", "&amp;&", "\u{0}\u{1b}[31m", "]]>", ""] {
+    for name in
+        ["</text><rect width=\"300\" height=\"30\" fill=\"#fff\"/>", "&amp;&", "\u{0}\u{1b}[31m", "]]>", ""]
+    {
         let bright = luma(&plate(name, false)).iter().filter(|luma| **luma > 200).count();
         assert!(bright < 3000, "{name:?} lit {bright} pixels");
     }
@@ -69,7 +71,10 @@ fn the_welcome_picture_has_a_qr_code_of_the_join_address() {
 
 #[test]
 fn texts_are_wrapped_at_words_and_shortened() {
-    assert_eq!(wrapped("https://room.local:8443/m/standup", 16, 4), ["https://room.", "local:8443/m/", "standup"]);
+    assert_eq!(
+        wrapped("https://room.local:8443/m/standup", 16, 4),
+        ["https://room.", "local:8443/m/", "standup"]
+    );
     assert_eq!(wrapped("one two three", 5, 1), ["one…"]);
     assert_eq!(shortened("abcdef", 4), "abc…");
     assert_eq!(escaped("a<b>&\"\u{7}"), "a&lt;b&gt;&amp;&quot;");
