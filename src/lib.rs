@@ -3,6 +3,7 @@
 pub mod appliance;
 pub mod meeting;
 pub mod refusal;
+pub mod room;
 pub mod sfu;
 pub mod track;
 pub mod web;

@@ -11,5 +11,6 @@ pub mod codec;
 pub mod display;
 pub mod error;
 pub mod frame;
+pub mod simulated;
 
 pub use error::{Error, Result};
