@@ -1,6 +1,7 @@
 //! Alcove, the open room appliance: it hosts meetings on its own SFU and takes part in them.
 
 pub mod appliance;
+pub mod config;
 pub mod meeting;
 pub mod refusal;
 pub mod sfu;
