@@ -5,5 +5,6 @@ pub mod config;
 pub mod meeting;
 pub mod refusal;
 pub mod sfu;
+pub mod system;
 pub mod track;
 pub mod web;
