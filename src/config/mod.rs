@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use keys::is_host_name;
 pub use keys::{explain, show};
 
 use crate::meeting::MeetingName;
