@@ -1,9 +1,11 @@
 //! Alcove, the open room appliance: it hosts meetings on its own SFU and takes part in them.
 
 pub mod appliance;
+pub mod config;
 pub mod meeting;
 pub mod refusal;
 pub mod room;
 pub mod sfu;
+pub mod system;
 pub mod track;
 pub mod web;

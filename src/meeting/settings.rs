@@ -60,6 +60,23 @@ impl MeetingName {
         ))
     }
 
+    /// The nearest name to a text for people: "Board Room 2" becomes `board-room-2`; `room` where nothing
+    /// of it can be kept.
+    #[must_use]
+    pub fn nearest(text: &str) -> Self {
+        let mut name = String::new();
+        for c in text.chars().flat_map(char::to_lowercase) {
+            match c {
+                'a'..='z' | '0'..='9' => name.push(c),
+                _ if name.is_empty() || name.ends_with('-') => {}
+                _ => name.push('-'),
+            }
+        }
+        name.truncate(MEETING_NAME_CHARS_MAX);
+        let name = name.trim_end_matches('-');
+        Self(if name.is_empty() { "room" } else { name }.to_owned())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

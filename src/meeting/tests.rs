@@ -292,6 +292,19 @@ fn names_of_meetings_can_stand_in_an_address() {
 }
 
 #[test]
+fn the_nearest_name_is_always_a_name() {
+    let long = "Ä long name ".repeat(20);
+    let pairs =
+        [("Board Room 2", "board-room-2"), ("  Küche (OG) ", "k-che-og"), ("会议室", "room"), ("", "room")];
+    for (text, name) in pairs {
+        assert_eq!(MeetingName::nearest(text).as_str(), name);
+    }
+    for text in [&*long, "..", "a/../b"] {
+        MeetingName::new(MeetingName::nearest(text).as_str()).unwrap();
+    }
+}
+
+#[test]
 fn one_meeting_too_many_or_too_large_is_refused() {
     let now = start();
     let mut table = Meetings::default();
