@@ -198,7 +198,7 @@ fn a_key_frame_comes_first_and_on_request_and_not_otherwise() {
                 is_key_frame(codec, &sender.next().1)
             })
             .collect();
-        println!("{codec:?} {keys:?}");
+        assert_eq!(keys, [0, 12], "{codec:?}");
     }
 }
 

@@ -109,7 +109,7 @@ impl VideoEncoder for GstEncoder {
     }
 
     fn request_keyframe(&mut self) {
-        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(false).build();
         if let Some(pad) = self.encoder.static_pad("src") {
             pad.send_event(event);
         }

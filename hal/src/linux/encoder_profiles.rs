@@ -133,7 +133,7 @@ fn vaapi(settings: &EncoderSettings) -> String {
 /// with) shows nothing. No key frames at scene cuts: they come when somebody needs one.
 fn x264(settings: &EncoderSettings) -> String {
     format!(
-        "x264enc name=encoder tune=zerolatency speed-preset=superfast sliced-threads=false threads=1 bframes=0 \
+        "x264enc name=encoder tune=zerolatency speed-preset=superfast sliced-threads=false threads=1 bframes=0 aud=false \
          bitrate={} vbv-buf-capacity={BURST_MS} key-int-max={} option-string=scenecut=0 \
          ! video/x-h264,profile=constrained-baseline,stream-format=byte-stream",
         kbps(settings),
