@@ -8,7 +8,7 @@
 //! one time, a probe behind it notes time and timestamp, and decoders leave the time alone.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
@@ -28,6 +28,10 @@ const WAITING_PACKETS: u32 = 1_024;
 /// Times of frames that are remembered until the frame comes out of the decoder; the oldest is forgotten.
 const REMEMBERED_TIMES: usize = 64;
 
+/// Frames in a row without a picture after which a decoder is taken for spoilt (by broken parameter sets that it
+/// remembers, for example): 5 s at 30 frames per second, more than any key frame takes.
+const SPOILT_AFTER_FRAMES: u32 = 150;
+
 /// Time in the pipeline and RTP timestamp of the latest frames.
 type Times = Arc<Mutex<VecDeque<(gst::ClockTime, u32)>>>;
 
@@ -38,6 +42,8 @@ pub(super) struct GstDecoder {
     pictures: AppSink,
     times: Times,
     keyframe_wished: Arc<AtomicBool>,
+    /// Frames handed in since the last picture came out.
+    unanswered: Arc<AtomicU32>,
     clock: Arc<dyn Clock>,
 }
 
@@ -50,8 +56,10 @@ impl GstDecoder {
         note_times(&pipeline.element("jitterbuffer")?, &times);
         let keyframe_wished = Arc::new(AtomicBool::new(false));
         note_wishes(&packets, &keyframe_wished);
+        let unanswered = Arc::new(AtomicU32::new(0));
+        note_pictures(&pictures, &unanswered);
         pipeline.play()?;
-        Ok(Self { pipeline, packets, pictures, times, keyframe_wished, clock })
+        Ok(Self { pipeline, packets, pictures, times, keyframe_wished, unanswered, clock })
     }
 
     fn timestamp_of(&self, time: gst::ClockTime) -> Option<u32> {
@@ -62,6 +70,9 @@ impl GstDecoder {
 
 impl VideoDecoder for GstDecoder {
     fn push(&mut self, packet: &Packet<'_>) -> Result<()> {
+        if packet.marker && self.unanswered.fetch_add(1, Ordering::Relaxed) >= SPOILT_AFTER_FRAMES {
+            return Err(self.pipeline.failed(format!("no picture out of {SPOILT_AFTER_FRAMES} frames")));
+        }
         self.pipeline.push(&self.packets, gst::Buffer::from_mut_slice(write_packet(packet)))
     }
 
@@ -83,8 +94,8 @@ fn describe(codec: Codec, factory: &str) -> String {
         Codec::Vp8 => ("VP8", "rtpvp8depay request-keyframe=true wait-for-keyframe=true"),
     };
     let threads = match factory {
-        "avdec_h264" => "max-threads=1",
-        "vp8dec" => "threads=1",
+        "avdec_h264" => "max-threads=1 max-errors=-1",
+        "vp8dec" => "threads=1 max-errors=-1",
         _ => "",
     };
     format!(
@@ -144,6 +155,16 @@ fn note_wishes(packets: &AppSrc, wished: &Arc<AtomicBool>) {
         if structure.is_some_and(|structure| structure.name() == "GstForceKeyUnit") {
             wished.store(true, Ordering::Relaxed);
         }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Notes that pictures come out, whether somebody takes them or not.
+fn note_pictures(pictures: &AppSink, unanswered: &Arc<AtomicU32>) {
+    let Some(pad) = pictures.static_pad("sink") else { return };
+    let unanswered = Arc::clone(unanswered);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        unanswered.store(0, Ordering::Relaxed);
         gst::PadProbeReturn::Ok
     });
 }
