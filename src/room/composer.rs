@@ -130,11 +130,10 @@ pub(super) fn paint(shared: &Shared, painter: &crate::room::painter::Painter) {
 mod tests {
     use super::*;
     use crate::room::testing::TestClock;
-    use alcove_hal::clock::Clock;
 
     #[test]
     fn a_tick_that_was_missed_is_left_out() {
-        let start = TestClock::new(Duration::ZERO).now();
+        let start = TestClock::origin_of_time();
         let mut ticker = Ticker { due: start };
         assert_eq!(ticker.advance(start, PERIOD), Punctuality { late: false, missing: 0 });
         let late = start + PERIOD + PERIOD * 3 / 4;

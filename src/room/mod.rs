@@ -32,6 +32,8 @@ pub mod voice;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
+mod testing_codecs;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

@@ -1,11 +1,8 @@
 //! Questions to the painter: what pixels come of texts, and of texts that mean harm.
 
-use std::time::Duration;
-
 use super::*;
 use crate::room::canvas::{Canvas, Colour};
 use crate::room::testing::TestClock;
-use alcove_hal::clock::Clock;
 
 const SIZE: Size = Size { width: 320, height: 180 };
 
@@ -14,7 +11,7 @@ fn luma(piece: &Piece) -> Vec<u8> {
     let mut canvas = Canvas::new(SIZE, Colour::rgb(0, 0, 0));
     let overlay = Painter::default().paint(piece).expect("the piece has an extent");
     overlay.blend(&mut canvas, 0, 0);
-    canvas.into_frame(TestClock::new(Duration::ZERO).now()).planes()[0].to_vec()
+    canvas.into_frame(TestClock::origin_of_time()).planes()[0].to_vec()
 }
 
 fn plate(name: &str, muted: bool) -> Piece {

@@ -2,7 +2,6 @@
 
 use std::sync::Mutex;
 
-use alcove_hal::clock::Clock;
 use alcove_hal::codec::{EncoderSettings, PayloadSink, Probe, VideoEncoder};
 use alcove_hal::{Error, Result};
 
@@ -46,7 +45,7 @@ impl VideoDecoder for DeskDecoder {
 
     fn take_latest(&mut self) -> Option<Decoded> {
         let timestamp = self.0.pictures.lock().unwrap().pop_front()?;
-        let at = TestClock::new(Duration::ZERO).now();
+        let at = TestClock::origin_of_time();
         Some(Decoded { frame: Frame::new(2, 2, vec![0; 6], at), timestamp })
     }
 
@@ -65,7 +64,7 @@ impl Bench {
     fn new() -> Self {
         let desk = Arc::new(Desk::default());
         let slots = Slots::new(Arc::new(DeskCodecs(Arc::clone(&desk))));
-        Self { desk, slots, now: TestClock::new(Duration::ZERO).now() }
+        Self { desk, slots, now: TestClock::origin_of_time() }
     }
 
     fn packet(&mut self, codec: VideoCodec) {

@@ -95,10 +95,6 @@ fn pixel(luma: u8, blue: u8, red: u8) -> [u8; 3] {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use alcove_hal::clock::Clock;
-
     use super::*;
     use crate::room::canvas::{Canvas, Colour};
     use crate::room::layout::Size;
@@ -109,7 +105,7 @@ mod tests {
         for colour in [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [12, 140, 77]] {
             let [red, green, blue] = colour;
             let canvas = Canvas::new(Size { width: 32, height: 18 }, Colour::rgb(red, green, blue));
-            let bytes = png(&canvas.into_frame(TestClock::new(Duration::ZERO).now())).expect("PNG");
+            let bytes = png(&canvas.into_frame(TestClock::origin_of_time())).expect("PNG");
             let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().expect("a header");
             let mut pixels = vec![0; reader.output_buffer_size().expect("small")];
             let info = reader.next_frame(&mut pixels).expect("pixels");

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 
+/// How long a test waits in real time for threads before it says that they hang.
+const HANG: Duration = Duration::from_secs(20);
+
 /// Time that stands still until a test turns it.
 pub(super) struct TestClock {
     origin: Instant,
@@ -21,11 +24,16 @@ struct Turned {
 }
 
 impl TestClock {
-    /// A clock that stands at `unix_origin`.
+    /// Some instant, for values that need one and tests that do not look at it.
     #[expect(clippy::disallowed_methods, reason = "an Instant to count from can be made in no other way")]
+    pub(super) fn origin_of_time() -> Instant {
+        Instant::now()
+    }
+
+    /// A clock that stands at `unix_origin`.
     pub(super) fn new(unix_origin: Duration) -> Arc<Self> {
         Arc::new(Self {
-            origin: Instant::now(),
+            origin: Self::origin_of_time(),
             unix_origin,
             turned: Mutex::default(),
             changed: Condvar::new(),
@@ -35,10 +43,11 @@ impl TestClock {
     /// Waits until at least `waiters` threads wait for the clock, then turns it to the earliest deadline.
     pub(super) fn turn_to_next(&self, waiters: usize) {
         let turned = self.turned.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut turned = self
+        let (mut turned, waited) = self
             .changed
-            .wait_while(turned, |turned| turned.waiting.len() < waiters)
+            .wait_timeout_while(turned, HANG, |turned| turned.waiting.len() < waiters)
             .unwrap_or_else(PoisonError::into_inner);
+        assert!(!waited.timed_out(), "{} of {waiters} threads wait for the clock", turned.waiting.len());
         if let Some(first) = turned.waiting.iter().min() {
             turned.elapsed = turned.elapsed.max(*first - self.origin);
         }
