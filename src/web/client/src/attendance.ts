@@ -97,7 +97,10 @@ export class Attendance implements Ear {
       const sdp = await this.#peer.offer();
       const { token } = this.place;
       const hello = this.#words.hello({ token, name, ...(password ? { password } : {}) });
-      const [, answer] = await Promise.all([hello, this.#words.ask({ offer: { sdp } })]);
+      const answered = this.#words.ask({ offer: { sdp } });
+      answered.catch(() => undefined); // A refused hello takes the offer along; its own reason is the one to show.
+      await hello;
+      const answer = await answered;
       if ("answer" in answer) await this.#peer.accept(answer.answer.sdp);
     } catch (error) {
       this.#refused(asRefusal(error));
