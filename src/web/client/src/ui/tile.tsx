@@ -99,7 +99,7 @@ export function OwnTile({ source, style }: { source: "camera" | "screen"; style?
     >
       {!track && <Avatar name={name} />}
       <div class="picture">{track && <Picture track={track} />}</div>
-      <Plate name={label} silent={silent} away={false} />
+      <Plate name={source === "screen" ? label : t("meeting.me")} silent={silent} away={false} />
     </article>
   );
 }
