@@ -7,7 +7,7 @@ import { Slots } from "./media/slots";
 import { useSpeaker } from "./media/sound";
 import { apply, begin, hear, maySend, me, type Meeting } from "./words/meeting";
 import { asRefusal, browserWorld, Refusal, Words, type Ear } from "./words/socket";
-import type { LeaveReason, Source, Tell, TrackState, Welcome, Wish } from "./words/wire";
+import type { LeaveReason, Role, Source, Tell, TrackState, Welcome, Wish } from "./words/wire";
 
 /** How often the way to the appliance is looked at, in milliseconds. */
 const QUALITY_MS = 2_000;
@@ -97,7 +97,10 @@ export class Attendance implements Ear {
       const sdp = await this.#peer.offer();
       const { token } = this.place;
       const hello = this.#words.hello({ token, name, ...(password ? { password } : {}) });
-      const [, answer] = await Promise.all([hello, this.#words.ask({ offer: { sdp } })]);
+      const answered = this.#words.ask({ offer: { sdp } });
+      answered.catch(() => undefined); // A refused hello takes the offer along; its own reason is the one to show.
+      await hello;
+      const answer = await answered;
       if ("answer" in answer) await this.#peer.accept(answer.answer.sdp);
     } catch (error) {
       this.#refused(asRefusal(error));
@@ -105,12 +108,18 @@ export class Attendance implements Ear {
   }
 
   toggleMicrophone(): void {
+    const { microphone, asked } = this.devices.view.value;
+    if (asked && !microphone) {
+      // Whoever wants to be heard and is not wants another attempt, not a switch.
+      this.view.patch({ microphoneOn: true });
+      return void this.devices.retry("microphone");
+    }
     this.view.patch({ microphoneOn: !this.view.value.microphoneOn });
-    if (this.view.value.microphoneOn && !this.devices.view.value.microphone) void this.devices.retry("microphone");
     this.#publish();
   }
 
   toggleCamera(): void {
+    if (this.view.value.cameraOn && this.devices.view.value.problems.camera) return void this.devices.retry("camera");
     this.view.patch({ cameraOn: !this.view.value.cameraOn });
     void this.devices.wantCamera(this.view.value.cameraOn);
     this.#publish();
@@ -183,9 +192,10 @@ export class Attendance implements Ear {
 
   welcome(welcome: Welcome, again: boolean): void {
     this.view.patch({ phase: "meeting", meeting: begin(welcome), away: false });
-    void this.#peer.prefer(welcome.video_codec);
     this.#told.clear();
     if (again) void this.#newPath(welcome);
+    else this.#peer.expect(welcome.video_codec);
+    this.#fitDevices(null);
     this.#publish();
     for (const slot of this.slots.now.value) this.#play(slot.element);
   }
@@ -196,7 +206,10 @@ export class Attendance implements Ear {
     const next = apply(meeting, event);
     this.view.patch({ meeting: next });
     if (next.over) this.#finish({ reason: next.over });
-    else if ("role" in event && event.role.participant === next.you) this.#publish();
+    else if ("role" in event && event.role.participant === next.you) {
+      this.#fitDevices(me(meeting)?.role ?? null);
+      this.#publish();
+    }
   }
 
   tell(tell: Tell): void {
@@ -287,6 +300,15 @@ export class Attendance implements Ear {
     this.#ask({ track: { source, state } });
   }
 
+  /** Devices that may not be used are let go: their lights tell the truth. */
+  #fitDevices(roleBefore: Role | null): void {
+    const { meeting, cameraOn } = this.view.value;
+    if (!meeting) return;
+    if (!maySend(me(meeting)?.role)) this.devices.close();
+    else if (meeting.info.mode === "audio") void this.devices.wantCamera(false);
+    else if (roleBefore === "audience") void this.devices.reopen().then(() => this.devices.wantCamera(cameraOn));
+  }
+
   #stopShare(): void {
     const { screen } = this.view.value;
     if (screen) screen.onended = null;
@@ -332,10 +354,10 @@ export class Attendance implements Ear {
     this.#peer.close();
     this.#wishes = [];
     const peer = (this.#peer = this.#newPeer());
+    peer.expect(welcome.video_codec);
     try {
       const answer = await this.#words.ask({ offer: { sdp: await peer.offer() } });
       if ("answer" in answer) await peer.accept(answer.answer.sdp);
-      await peer.prefer(welcome.video_codec);
     } catch (error) {
       if (peer === this.#peer && this.#words.live) this.lost(asRefusal(error));
     }

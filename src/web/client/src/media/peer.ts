@@ -39,7 +39,9 @@ export class Peer {
   readonly #senders: Record<Source, RTCRtpTransceiver>;
   readonly #receivers: RTCRtpTransceiver[];
   #offer: Promise<string> | null = null;
+  /** The codec that is sent; the answer's order has chosen it until another one is asked for. */
   #codec: VideoCodec | null = null;
+  #codecWaits = false;
 
   constructor(ear: PeerEar) {
     this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
@@ -85,7 +87,7 @@ export class Peer {
   /** Takes the appliance's answer. */
   async accept(sdp: string): Promise<void> {
     await this.#pc.setRemoteDescription({ type: "answer", sdp });
-    if (this.#codec) await this.prefer(this.#codec);
+    if (this.#codecWaits) await this.#applyCodec();
   }
 
   /** Sends `track` as the given source from now on; null sends nothing (muted means: nothing leaves). */
@@ -94,11 +96,17 @@ export class Peer {
     if (sender.track !== track) await sender.replaceTrack(track);
   }
 
-  /** Sends the meeting's codec from now on, without another offer where the browser knows how to. */
-  async prefer(codec: VideoCodec): Promise<void> {
+  /** Notes the codec that the answer brings about by its order, so that nothing needs to be set at the join. */
+  expect(codec: VideoCodec): void {
     this.#codec = codec;
-    if (!this.#pc.remoteDescription) return;
-    for (const source of ["camera", "screen"] as const) await this.#setCodec(this.#senders[source].sender, codec);
+  }
+
+  /** Sends another codec from now on, without another offer where the browser knows how to. */
+  async prefer(codec: VideoCodec): Promise<void> {
+    if (codec === this.#codec) return;
+    this.#codec = codec;
+    if (this.#pc.remoteDescription) await this.#applyCodec();
+    else this.#codecWaits = true;
   }
 
   stats(): Promise<RTCStatsReport> {
@@ -124,6 +132,12 @@ export class Peer {
   async #describe(): Promise<string> {
     await this.#pc.setLocalDescription();
     return (this.#pc.localDescription?.sdp ?? "").replace(/^a=(candidate:.*|end-of-candidates)\r\n/gm, "");
+  }
+
+  async #applyCodec(): Promise<void> {
+    this.#codecWaits = false;
+    if (!this.#codec) return;
+    for (const source of ["camera", "screen"] as const) await this.#setCodec(this.#senders[source].sender, this.#codec);
   }
 
   async #setCodec(sender: RTCRtpSender, wanted: VideoCodec): Promise<void> {

@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import type { Attendance, End } from "../attendance";
 import { useCell } from "../cell";
 import { language, textOr, t } from "./texts";
+import { Mark } from "./icons";
 import { Lobby } from "./lobby";
 import { MeetingPage } from "./meeting";
 
@@ -24,6 +25,7 @@ function Over({ end, onAgain }: { end: End; onAgain(): void }) {
       : [end.refusal.code, t("over.lost"), textOr(`refusal.${end.refusal.code}`, end.refusal.detail)];
   return (
     <main class="sheet" data-testid="over" data-reason={code}>
+      <Mark />
       <h1>{title}</h1>
       <p>{hint}</p>
       {code !== "banned" && (

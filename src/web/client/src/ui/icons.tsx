@@ -46,3 +46,14 @@ export function Bars({ level }: { level: 0 | 1 | 2 | 3 }) {
     </svg>
   );
 }
+
+/** The mark of Alcove: somebody in a niche. */
+export function Mark() {
+  return (
+    <svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+      <rect width="32" height="32" rx="8" />
+      <path d="M8 25v-9.500a8 8 0 0 1 16 0V25" />
+      <circle cx="16" cy="18.5" r="3.2" />
+    </svg>
+  );
+}

@@ -2,23 +2,28 @@
 import { others, presenter, trackState, type Meeting } from "../words/meeting";
 import { WISHES_MAX, type Participant, type Source, type Wish } from "../words/wire";
 
-/** A grid of tiles of 16:9. */
+/** A grid of equal tiles. */
 export interface Grid {
   readonly columns: number;
   readonly rows: number;
-  /** The width of a tile in CSS pixels. */
+  /** The size of a tile in CSS pixels. */
   readonly width: number;
+  readonly height: number;
 }
 
-/** The grid in which `count` tiles are largest. */
+const WIDE = 16 / 9;
+
+/** The grid in which `count` tiles are largest: 16:9, and up to square where the space itself is upright. */
 export function bestGrid(count: number, width: number, height: number, gap: number): Grid {
-  let best: Grid = { columns: 1, rows: Math.max(1, count), width: 0 };
+  const narrowest = width < height ? 1 : WIDE;
+  let best: Grid = { columns: 1, rows: Math.max(1, count), width: 0, height: 0 };
   for (let columns = 1; columns <= Math.max(1, count); columns++) {
     const rows = Math.ceil(count / columns);
-    const widest = (width - gap * (columns - 1)) / columns;
-    const highest = ((height - gap * (rows - 1)) / rows) * (16 / 9);
-    const tile = Math.floor(Math.min(widest, highest));
-    if (tile > best.width) best = { columns, rows, width: tile };
+    const cell = { width: (width - gap * (columns - 1)) / columns, height: (height - gap * (rows - 1)) / rows };
+    const shape = Math.min(WIDE, Math.max(narrowest, cell.width / cell.height));
+    const tile = Math.max(0, Math.floor(Math.min(cell.width, cell.height * shape)));
+    const found = { columns, rows, width: tile, height: Math.floor(tile / shape) };
+    if (found.width * found.height > best.width * best.height) best = found;
   }
   return best;
 }

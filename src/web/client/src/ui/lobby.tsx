@@ -4,7 +4,7 @@ import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
 import { NAME_CHARS_MAX } from "../words/wire";
 import { DeviceChoices } from "./devices";
-import { icons } from "./icons";
+import { icons, Mark } from "./icons";
 import { textOr, t } from "./texts";
 import { classes, Picture } from "./tile";
 import { LanguageChoice } from "./settings";
@@ -19,7 +19,7 @@ export function Lobby({ attendance }: { attendance: Attendance }) {
         <Preview attendance={attendance} />
       </section>
       <section class="join-side">
-        <p class="meeting-name">{attendance.place.meeting}</p>
+        <p class="meeting-name"><Mark />{attendance.place.meeting}</p>
         <h1>{t("lobby.title")}</h1>
         <JoinForm attendance={attendance} />
         <DeviceChoices devices={attendance.devices} />
@@ -64,7 +64,7 @@ function JoinForm({ attendance }: { attendance: Attendance }) {
         <span>{t("lobby.name")}</span>
         <input
           data-testid="name" name="name" autocomplete="name" required maxLength={NAME_CHARS_MAX} pattern=".*\S.*"
-          placeholder={t("lobby.name.hint")} value={name} autofocus={name === ""}
+          placeholder={t("lobby.name.hint")} value={name} autofocus={name === "" && hasKeyboard()}
           onInput={(event) => setName(event.currentTarget.value)}
         />
       </label>
@@ -91,6 +91,11 @@ function JoinForm({ attendance }: { attendance: Attendance }) {
       </button>
     </form>
   );
+}
+
+/** Where there is only a screen keyboard, it shall not jump up by itself. */
+function hasKeyboard(): boolean {
+  return matchMedia("(pointer: fine)").matches;
 }
 
 function Preview({ attendance }: { attendance: Attendance }) {

@@ -13,7 +13,7 @@ import { Settings } from "./settings";
 import { Sight } from "./sight";
 import { icons } from "./icons";
 import { t } from "./texts";
-import { classes, OwnTile, Tile } from "./tile";
+import { classes, OwnTile, Tile, type TileSize } from "./tile";
 import { useKeys } from "./keys";
 
 /** The space between tiles of the grid, in CSS pixels; the same as `--gap`. */
@@ -44,7 +44,7 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
         <Header view={view} meeting={meeting} />
         <Banner attendance={attendance} meeting={meeting} />
         <main class={classes("floor", arrangement.people && "with-people")} aria-label={t("meeting.label", { name: meeting.info.name })}>
-          <Pictures meeting={meeting} arrangement={arrangement} change={change} />
+          <Pictures meeting={meeting} screen={view.screen} arrangement={arrangement} change={change} />
           {arrangement.people && <People meeting={meeting} onClose={() => change({ people: false })} />}
         </main>
         <Controls attendance={attendance} arrangement={arrangement} change={change} />
@@ -74,11 +74,13 @@ function Banner({ attendance, meeting }: { attendance: Attendance; meeting: Meet
 
 interface PicturesProps {
   meeting: Meeting;
+  /** The screen that I share. */
+  screen: MediaStreamTrack | null;
   arrangement: Arrangement;
   change(fields: Partial<Arrangement>): void;
 }
 
-function Pictures({ meeting, arrangement, change }: PicturesProps) {
+function Pictures({ meeting, screen, arrangement, change }: PicturesProps) {
   const before = useRef<string | null>(null);
   const stage = onStage(meeting, arrangement.pin, before.current);
   if (stage?.source === "camera") before.current = stage.participant.id;
@@ -87,7 +89,7 @@ function Pictures({ meeting, arrangement, change }: PicturesProps) {
     const isPinned = arrangement.pin?.participant === showing.participant.id && arrangement.pin.source === showing.source;
     change({ pin: isPinned ? null : { participant: showing.participant.id, source: showing.source }, layout: "stage" });
   };
-  const tile = (showing: Showing, rank: number, style?: { width: string }) => (
+  const tile = (showing: Showing, rank: number, style?: TileSize) => (
     <Tile
       key={`${showing.source}-${showing.participant.id}`}
       showing={showing}
@@ -98,12 +100,13 @@ function Pictures({ meeting, arrangement, change }: PicturesProps) {
       {...(style ? { style } : {})}
     />
   );
+  const isDuo = all.length <= 1 && !screen;
   if (arrangement.layout === "grid" && stage) return <GridOf all={all} tile={tile} />;
   return (
-    <div class={classes("pictures", "staged", meeting.info.mode)} data-testid="layout-stage">
+    <div class={classes("pictures", "staged", isDuo && "duo")} data-testid="layout-stage">
       <div class="stage">{stage ? tile(stage, 0) : <Alone />}</div>
       <div class="strip">
-        <OwnScreen />
+        {screen && <OwnTile source="screen" />}
         <OwnTile source="camera" />
         {all.filter((one) => !isSame(one, stage)).map((one, at) => tile(one, at + 1))}
       </div>
@@ -111,11 +114,7 @@ function Pictures({ meeting, arrangement, change }: PicturesProps) {
   );
 }
 
-function OwnScreen({ style }: { style?: { width: string } }) {
-  return <OwnTile source="screen" {...(style ? { style } : {})} />;
-}
-
-function GridOf({ all, tile }: { all: Showing[]; tile(showing: Showing, rank: number, style: { width: string }): preact.JSX.Element }) {
+function GridOf({ all, tile }: { all: Showing[]; tile(showing: Showing, rank: number, style: TileSize): preact.JSX.Element }) {
   const box = useRef<HTMLDivElement>(null);
   const [space, setSpace] = useState({ width: 0, height: 0 });
   useLayoutEffect(() => {
@@ -127,8 +126,8 @@ function GridOf({ all, tile }: { all: Showing[]; tile(showing: Showing, rank: nu
     measure();
     return () => observer.disconnect();
   }, []);
-  const { width } = bestGrid(all.length + 1, space.width, space.height, GAP_PX);
-  const style = { width: `${width}px` };
+  const { width, height } = bestGrid(all.length + 1, space.width, space.height, GAP_PX);
+  const style = { width: `${width}px`, height: `${height}px` };
   return (
     <div ref={box} class="pictures grid" data-testid="layout-grid">
       <OwnTile source="camera" style={style} />

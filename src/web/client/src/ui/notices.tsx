@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Attendance, View } from "../attendance";
 import { useCell } from "../cell";
+import type { DeviceView } from "../media/devices";
 import { others, trackState, type Meeting } from "../words/meeting";
 import { t } from "./texts";
 
@@ -13,31 +14,41 @@ const NOTICES_MAX = 3;
 interface Notice {
   id: number;
   text: string;
+  /** Read out only: the buttons already show it. */
+  unseen: boolean;
 }
 
 export function Notices({ attendance, meeting }: { attendance: Attendance; meeting: Meeting }) {
   const view = useCell(attendance.view);
   const switched = useCell(attendance.devices.switched);
+  const { problems } = useCell(attendance.devices.view);
   const [notices, setNotices] = useState<Notice[]>([]);
-  const before = useRef({ meeting, view });
+  const before = useRef({ meeting, view, problems });
   const next = useRef(1);
-  const say = (text: string) => {
+  const say = (text: string, unseen = false) => {
     const id = next.current++;
-    setNotices((now) => [...now, { id, text }].slice(-NOTICES_MAX));
+    setNotices((now) => [...now, { id, text, unseen }].slice(-NOTICES_MAX));
     setTimeout(() => setNotices((now) => now.filter((notice) => notice.id !== id)), SHOWN_MS);
   };
   useEffect(() => {
-    for (const text of [...news(before.current.meeting, meeting), ...mine(before.current.view, view)]) say(text);
-    before.current = { meeting, view };
-  }, [meeting, view]);
+    for (const text of news(before.current.meeting, meeting)) say(text);
+    for (const text of mine(before.current.view, view)) say(text, true);
+    if (problems !== before.current.problems) for (const text of troubles(problems)) say(text);
+    before.current = { meeting, view, problems };
+  }, [meeting, view, problems]);
   useEffect(() => {
     if (switched) say(t(`device.switched.${switched.kind}`, { label: switched.label }));
   }, [switched]);
   return (
     <div class="notices" role="status" aria-live="polite" data-testid="notices">
-      {notices.map((notice) => <p key={notice.id}>{notice.text}</p>)}
+      {notices.map(({ id, text, unseen }) => <p key={id} class={unseen ? "hidden" : undefined}>{text}</p>)}
     </div>
   );
+}
+
+function troubles(problems: DeviceView["problems"]): string[] {
+  const kinds = ["microphone", "camera"] as const;
+  return kinds.flatMap((kind) => (problems[kind] ? [t(`problem.${kind}.${problems[kind]}`)] : []));
 }
 
 /** What changed about the others. */

@@ -1,7 +1,7 @@
 /** The pages that are no meeting: which one to open, and why camera and microphone are out of reach. */
 import { useState } from "preact/hooks";
 import { useCell } from "../cell";
-import { icons } from "./icons";
+import { icons, Mark } from "./icons";
 import { LanguageChoice } from "./settings";
 import { language, t } from "./texts";
 
@@ -16,6 +16,7 @@ export function Home() {
   };
   return (
     <main class="sheet" data-testid="home">
+      <Mark />
       <h1>{t("home.title")}</h1>
       <p>{t("home.lead")}</p>
       <form class="join" onSubmit={open}>
@@ -71,6 +72,7 @@ export function TooOld() {
   useCell(language);
   return (
     <main class="sheet" data-testid="too-old">
+      <Mark />
       <h1>{t("insecure.old")}</h1>
       <LanguageChoice />
     </main>

@@ -7,8 +7,8 @@ import { hue, initials, type Showing } from "./layout";
 import { icons } from "./icons";
 import { t } from "./texts";
 
-/** How wide a tile of the grid is; everywhere else the page's styles say so. */
-export type TileSize = { readonly width: string };
+/** How large a tile of the grid is; everywhere else the page's styles say so. */
+export type TileSize = { readonly width: string; readonly height: string };
 
 /** The round stand-in for a picture. */
 export function Avatar({ name, room = false }: { name: string; room?: boolean }) {
@@ -55,7 +55,7 @@ export function Tile(props: {
   return (
     <article
       ref={box}
-      class={classes("tile", source, props.speaking && "speaking", !participant.present && "absent", shown && "live")}
+      class={classes("tile", source, participant.kind, props.speaking && "speaking", !participant.present && "absent", shown && "live")}
       style={props.style ?? {}}
       aria-label={[name, silent ? t("tile.muted") : "", props.speaking ? t("tile.speaking") : ""].filter(Boolean).join(", ")}
       data-testid={`tile-${source}-${participant.id}`}
@@ -99,7 +99,7 @@ export function OwnTile({ source, style }: { source: "camera" | "screen"; style?
     >
       {!track && <Avatar name={name} />}
       <div class="picture">{track && <Picture track={track} />}</div>
-      <Plate name={label} silent={silent} away={false} />
+      <Plate name={source === "screen" ? label : t("meeting.me")} silent={silent} away={false} />
     </article>
   );
 }
