@@ -208,7 +208,7 @@ pub enum Error {
 /// # Errors
 /// One sentence that names the file and, of a wrong document, the line, the key and the cause.
 pub fn load(path: Option<&Path>) -> Result<Config, Error> {
-    let (path, is_needed) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
+    let (path, is_needed) = path.map_or_else(|| (Path::new(DEFAULT_PATH), false), |path| (path, true));
     match std::fs::read_to_string(path) {
         Ok(text) => parse(path, &text),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && !is_needed => Ok(Config::default()),
