@@ -21,7 +21,7 @@ pub const DEFAULT_PATH: &str = "/etc/alcove/alcove.toml";
 /// The largest document, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
 
-/// The whole document. What each key means is told by [`explain`], its ranges are in [`mod@keys`].
+/// The whole document. What each key means, and its range, is told by [`explain`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
