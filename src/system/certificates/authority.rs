@@ -109,17 +109,12 @@ impl Authority {
 
     /// Whether it may sign for that address.
     pub(super) fn permits_address(&self, address: IpAddr) -> bool {
-        let octets = octets(address);
         self.permitted.iter().any(|subtree| match subtree {
-            Subtree::Network(network) if network.len() == 2 * octets.len() => {
-                let (network, mask) = network.split_at(octets.len());
-                octets
-                    .iter()
-                    .zip(network)
-                    .zip(mask)
-                    .all(|((octet, network), mask)| octet & mask == network & mask)
+            Subtree::Network(network) => {
+                let (base, mask) = network.split_at(network.len() / 2);
+                is_within(&octets(address), base, mask)
             }
-            _ => false,
+            Subtree::Name(_) => false,
         })
     }
 }
@@ -153,29 +148,31 @@ fn make(identity: &Identity, now: OffsetDateTime) -> Result<(String, String), rc
 /// Private networks whole; of a public address only that of IPv4, and the network at home of IPv6, where the
 /// lower half changes from day to day (RFC 8981).
 fn permitted(identity: &Identity) -> Vec<GeneralSubtree> {
-    let networks = PRIVATE_NETWORKS.into_iter().filter_map(|(base, bits)| {
-        base.parse().ok().map(|base: IpAddr| CidrSubnet::from_addr_prefix(base, bits))
+    let private = PRIVATE_NETWORKS.iter().filter_map(|(base, bits)| {
+        base.parse().ok().map(|base: IpAddr| CidrSubnet::from_addr_prefix(base, *bits))
     });
-    let own = identity.addresses.iter().map(|address| match address {
+    let is_public = |address: &&IpAddr| !private.clone().any(|network| contains(&network, **address));
+    let public = identity.addresses.iter().filter(is_public).map(|address| match address {
         IpAddr::V4(address) => CidrSubnet::from_v4_prefix(address.octets(), 32),
         IpAddr::V6(address) => {
             let network = u128::from(*address) & (u128::MAX << 64);
             CidrSubnet::from_v6_prefix(network.to_be_bytes(), 64)
         }
     });
-    let is_private = |subnet: &CidrSubnet| {
-        let covers = |base: &[u8], octets: &[u8], mask: &[u8]| {
-            base.iter().zip(octets).zip(mask).all(|((base, octet), mask)| base & mask == octet & mask)
-        };
-        networks.clone().any(|network| match (&network, subnet) {
-            (CidrSubnet::V4(base, mask), CidrSubnet::V4(octets, _)) => covers(base, octets, mask),
-            (CidrSubnet::V6(base, mask), CidrSubnet::V6(octets, _)) => covers(base, octets, mask),
-            _ => false,
-        })
-    };
-    let public: Vec<_> = own.filter(|subnet| !is_private(subnet)).collect();
-    let names = identity.names.iter().cloned().map(GeneralSubtree::DnsName);
-    names.chain(networks.chain(public).map(GeneralSubtree::IpAddress)).collect()
+    let networks = private.clone().chain(public).map(GeneralSubtree::IpAddress);
+    identity.names.iter().cloned().map(GeneralSubtree::DnsName).chain(networks).collect()
+}
+
+fn contains(network: &CidrSubnet, address: IpAddr) -> bool {
+    match network {
+        CidrSubnet::V4(base, mask) => is_within(&octets(address), base, mask),
+        CidrSubnet::V6(base, mask) => is_within(&octets(address), base, mask),
+    }
+}
+
+fn is_within(octets: &[u8], base: &[u8], mask: &[u8]) -> bool {
+    octets.len() == base.len()
+        && octets.iter().zip(base).zip(mask).all(|((octet, base), mask)| octet & mask == base & mask)
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {

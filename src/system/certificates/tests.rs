@@ -92,7 +92,7 @@ fn whoever_steals_the_authority_cannot_stand_for_other_names() {
     let folder = tempfile::tempdir().unwrap();
     let certificates = own(folder.path());
     let Source::Own { authority, .. } = &certificates.source else { panic!("own") };
-    for name in ["www.example.com", "8.8.8.8", "2001:db8:1:3::5"] {
+    for name in ["www.example.com", "8.8.8.8", "2001:db8:1:3::5", "::5"] {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = date(NOW + DAY).unwrap();
