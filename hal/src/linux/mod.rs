@@ -16,3 +16,11 @@ pub use camera::V4lCamera;
 pub use codecs::GstCodecs;
 pub use display::GstDisplay;
 pub use sound::AlsaDevice;
+
+/// Starts GStreamer, which takes milliseconds, or seconds when its list of plug-ins has to be made anew. A
+/// failure is logged, and shows again wherever media is needed.
+pub fn start_media() {
+    if let Err(error) = pipeline::init() {
+        log::warn!("{error}");
+    }
+}
