@@ -113,16 +113,8 @@ impl DisplayDevice for GstDisplay {
                 (best_size(sizes, wanted), sink)
             }
         };
-        let description = format!(
-            "appsrc name=frames is-live=true format=time do-timestamp=true max-bytes=0 \
-             max-buffers={WAITING_FRAMES} leaky-type=downstream ! videoconvert n-threads=1 ! {sink}"
-        );
-        let pipeline = Pipeline::parse(&self.name, &description)?;
-        let frames = pipeline.source("frames")?;
-        frames.set_caps(Some(&raw_caps((width, height), wanted.fps.max(1))));
-        pipeline.play()?;
         let mode = VideoMode { width, height, fps: wanted.fps.max(1) };
-        Ok(Box::new(OpenDisplay { name: self.name.clone(), mode, pipeline, frames }))
+        Ok(Box::new(OpenDisplay::start(&self.name, &sink, mode)?))
     }
 }
 
@@ -131,6 +123,20 @@ struct OpenDisplay {
     mode: VideoMode,
     pipeline: Pipeline,
     frames: AppSrc,
+}
+
+impl OpenDisplay {
+    fn start(name: &str, sink: &str, mode: VideoMode) -> Result<Self> {
+        let description = format!(
+            "appsrc name=frames is-live=true format=time do-timestamp=true max-bytes=0 \
+             max-buffers={WAITING_FRAMES} leaky-type=downstream ! videoconvert n-threads=1 ! {sink}"
+        );
+        let pipeline = Pipeline::parse(name, &description)?;
+        let frames = pipeline.source("frames")?;
+        frames.set_caps(Some(&raw_caps((mode.width, mode.height), mode.fps)));
+        pipeline.play()?;
+        Ok(Self { name: name.to_owned(), mode, pipeline, frames })
+    }
 }
 
 /// A picture as the bytes of a buffer.
@@ -166,6 +172,8 @@ impl Display for OpenDisplay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::simulated::VirtualClock;
 
     const WANTED: VideoMode = VideoMode { width: 1280, height: 720, fps: 30 };
 
@@ -174,6 +182,27 @@ mod tests {
         assert_eq!(best_size(&[(1366, 768), (1920, 1080)], WANTED), (1366, 768));
         assert_eq!(best_size(&[(3840, 2160), (1920, 1080), (640, 480)], WANTED), (1920, 1080));
         assert_eq!(best_size(&[], WANTED), (1280, 720));
+    }
+
+    fn show_grey(display: &mut OpenDisplay, width: u32, height: u32) -> Result<()> {
+        let captured_at = VirtualClock::new().now();
+        display.show(&Frame::new(width, height, vec![128; Frame::byte_len(width, height)], captured_at))
+    }
+
+    #[test]
+    fn pictures_of_the_mode_reach_the_sink_as_it_wants_them_and_others_are_refused() {
+        let sink = "video/x-raw,format=BGRx ! fakesink name=screen sync=false async=false";
+        let mut display = OpenDisplay::start("test", sink, WANTED).unwrap();
+        (0..5).for_each(|_| show_grey(&mut display, 1280, 720).unwrap());
+        assert!(matches!(show_grey(&mut display, 640, 360), Err(Error::Unsupported { .. })));
+    }
+
+    #[test]
+    fn an_output_that_ends_is_gone() {
+        let sink = "identity error-after=2 ! fakesink sync=false async=false";
+        let mut display = OpenDisplay::start("test", sink, WANTED).unwrap();
+        let outcome = (0..100_000).find_map(|_| show_grey(&mut display, 1280, 720).err());
+        assert!(matches!(outcome, Some(Error::Gone { .. })), "{outcome:?}");
     }
 
     #[test]

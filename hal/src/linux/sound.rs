@@ -218,3 +218,30 @@ impl Speaker for Sound {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulated::VirtualClock;
+
+    fn device(pcm: &str) -> AlsaDevice {
+        AlsaDevice { name: "test".to_owned(), pcm: pcm.to_owned(), clock: Arc::new(VirtualClock::new()) }
+    }
+
+    #[test]
+    fn a_card_that_is_not_there_is_gone() {
+        let outcome = MicrophoneDevice::open(&device("plughw:31,0")).err();
+        assert!(matches!(outcome, Some(Error::Gone { .. })), "{outcome:?}");
+    }
+
+    #[test]
+    fn blocks_go_through_the_device_of_alsa_that_needs_no_card() {
+        let null = device("null");
+        let mut speaker = SpeakerDevice::open(&null).unwrap();
+        (0..20).for_each(|_| speaker.write(&[0.5; BLOCK_SAMPLES]).unwrap());
+        let mut microphone = MicrophoneDevice::open(&null).unwrap();
+        for _ in 0..20 {
+            microphone.read(Duration::from_secs(1)).unwrap();
+        }
+    }
+}
