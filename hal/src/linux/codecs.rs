@@ -49,10 +49,9 @@ pub struct GstCodecs {
 impl GstCodecs {
     /// Tries all known encoders, best first. `pass_through` names cameras that have H.264 of their own.
     ///
-    /// # Errors
-    /// [`Error::Unsupported`] when GStreamer does not start.
-    pub fn probe(clock: Arc<dyn Clock>, pass_through: &[String]) -> Result<Self> {
-        pipeline::init()?;
+    /// Without GStreamer there are no encoders, and their probes say so.
+    #[must_use]
+    pub fn probe(clock: Arc<dyn Clock>, pass_through: &[String]) -> Self {
         let epoch = clock.now();
         let mut codecs = Self { probes: Vec::new(), candidates: Vec::new(), epoch, clock };
         codecs.probes.extend(pass_through.iter().map(|camera| camera_probe(camera)));
@@ -64,11 +63,12 @@ impl GstCodecs {
             let (name, codec, hardware) = (profile.factory.to_owned(), profile.codec, profile.hardware);
             codecs.probes.push(Probe { name, codec, hardware, outcome });
         }
-        Ok(codecs)
+        codecs
     }
 
     /// Milliseconds per frame, or why it cannot be used.
     fn try_out(&self, profile: &Profile) -> std::result::Result<f64, String> {
+        pipeline::init().map_err(|error| error.to_string())?;
         if !pipeline::has_element(profile.factory) {
             return Err("not installed".to_owned());
         }

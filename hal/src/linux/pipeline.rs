@@ -21,7 +21,7 @@ pub(super) fn init() -> Result<()> {
 
 /// Whether GStreamer has an element of that name.
 pub(super) fn has_element(factory: &str) -> bool {
-    gst::ElementFactory::find(factory).is_some()
+    init().is_ok() && gst::ElementFactory::find(factory).is_some()
 }
 
 /// A pipeline made from the text that `gst-launch-1.0` takes.

@@ -133,7 +133,9 @@ mod tests {
         let (device, clock) = microphone();
         let mut microphone = device.open().unwrap();
         let start = clock.now();
-        (0..100).for_each(|_| drop(microphone.read(PATIENCE).unwrap()));
+        for _ in 0..100 {
+            microphone.read(PATIENCE).unwrap();
+        }
         assert_eq!(clock.now() - start, Duration::from_secs(1));
     }
 
@@ -157,7 +159,9 @@ mod tests {
         let mut microphone = device.open().unwrap();
         clock.advance(Duration::from_millis(60));
         let late = clock.now();
-        (0..6).for_each(|_| drop(microphone.read(PATIENCE).unwrap()));
+        for _ in 0..6 {
+            microphone.read(PATIENCE).unwrap();
+        }
         assert_eq!(clock.now(), late, "six blocks had been waiting");
         clock.advance(Duration::from_secs(5));
         let later = clock.now();
