@@ -11,6 +11,7 @@ pub mod codec;
 pub mod display;
 pub mod error;
 pub mod frame;
+pub mod linux;
 pub mod simulated;
 
 pub use error::{Error, Result};

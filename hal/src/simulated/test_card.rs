@@ -139,7 +139,7 @@ impl Canvas {
 
 /// Paints the pictures of one camera.
 #[derive(Debug)]
-pub(super) struct TestCard {
+pub(crate) struct TestCard {
     width: usize,
     height: usize,
     /// Everything that does not move.
@@ -155,7 +155,7 @@ const SWEEP: Duration = Duration::from_secs(4);
 
 impl TestCard {
     /// A card of that size.
-    pub(super) fn new(width: usize, height: usize, room_name: &str, patch: PatchColour) -> Self {
+    pub(crate) fn new(width: usize, height: usize, room_name: &str, patch: PatchColour) -> Self {
         let mut canvas =
             Canvas { width, height, bytes: vec![128; Frame::byte_len(width as u32, height as u32)] };
         canvas.fill(0, 0, width, height, yuv([40, 40, 40]));
@@ -168,7 +168,7 @@ impl TestCard {
     }
 
     /// The picture of the moment `unix_time`.
-    pub(super) fn paint(&self, unix_time: Duration) -> Vec<u8> {
+    pub(crate) fn paint(&self, unix_time: Duration) -> Vec<u8> {
         let mut canvas = Canvas { width: self.width, height: self.height, bytes: self.background.clone() };
         time_code::encode(time_code::millis(unix_time), self.width, self.height, &mut canvas.bytes);
         paint_ball(&mut canvas, unix_time);
