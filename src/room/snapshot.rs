@@ -52,11 +52,7 @@ impl Snapshots {
     }
 }
 
-/// A picture as PNG.
-///
-/// # Errors
-/// [`SnapshotError::Failed`] with what the encoder says.
-pub fn png(frame: &Frame) -> Result<Vec<u8>, SnapshotError> {
+fn png(frame: &Frame) -> Result<Vec<u8>, SnapshotError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, frame.width(), frame.height());
     encoder.set_color(png::ColorType::Rgb);
@@ -70,8 +66,7 @@ pub fn png(frame: &Frame) -> Result<Vec<u8>, SnapshotError> {
 }
 
 /// Full-range red, green and blue of each pixel, by BT.709.
-#[must_use]
-pub fn rgb(frame: &Frame) -> Vec<u8> {
+fn rgb(frame: &Frame) -> Vec<u8> {
     let [luma, blue, red] = frame.planes();
     let width = frame.width() as usize;
     let mut pixels = Vec::with_capacity(luma.len() * 3);

@@ -84,7 +84,7 @@ impl VideoDecoder for GlassDecoder {
     }
 
     fn take_latest(&mut self) -> Option<Decoded> {
-        self.decoded.drain(..).last()
+        self.decoded.drain(..).next_back()
     }
 
     fn take_keyframe_wish(&mut self) -> bool {

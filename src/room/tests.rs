@@ -316,6 +316,18 @@ fn in_a_meeting_no_picture_is_late_or_missing() {
 }
 
 #[test]
+fn a_machine_that_stalls_leaves_pictures_out_and_says_so() {
+    let mut house = House::new();
+    house.join();
+    house.until("pictures", |house| house.room().status().frames > 10);
+    house.clock.turn(Duration::from_secs(1));
+    house.until("the count", |house| house.room().status().frames_missing > 0);
+    let status = house.room().status();
+    assert!((28..=31).contains(&status.frames_missing), "{status:?}");
+    assert!(status.frames < 60, "no burst: {status:?}");
+}
+
+#[test]
 fn outside_a_meeting_nothing_runs_but_a_slow_look_at_what_has_changed() {
     let house = House::new();
     for _ in 0..200 {
