@@ -1,6 +1,8 @@
 //! Alcove, the open room appliance: it hosts meetings on its own SFU and takes part in them.
 
 pub mod appliance;
+#[cfg(test)]
+mod blessed;
 pub mod refusal;
 pub mod sfu;
 pub mod track;

@@ -1,3 +1,5 @@
 //! The page and its words: the WebSocket, and the files of the client.
 
+#[cfg(test)]
+mod typescript;
 pub mod wire;

@@ -1,0 +1,409 @@
+// The words of the WebSocket. Written from src/web/wire.rs by `ALCOVE_BLESS=1 cargo test`; not by hand.
+
+/** The version of the protocol. */
+export const VERSION = 1;
+/** The most wishes in one `watch`. */
+export const WISHES_MAX = 64;
+/** The longest display name, in characters. */
+export const NAME_CHARS_MAX = 64;
+/** The longest `custom_info`, in bytes of JSON. */
+export const CUSTOM_INFO_BYTES_MAX = 4096;
+
+/** The stable codes of refusals; a later appliance may know more. */
+export type Code =
+  | "meeting-exists"
+  | "meeting-not-found"
+  | "meeting-full"
+  | "meeting-locked"
+  | "wrong-password"
+  | "not-permitted"
+  | "waiting-for-host"
+  | "invalid-parameter"
+  | "unsupported-mode"
+  | "track-id-taken"
+  | "client-too-old"
+  | "server-too-old"
+  | "too-many-requests"
+  | "busy"
+  | "no-answer"
+  | "declined"
+  | "peer-lost"
+  | "internal";
+
+/**
+ * A numbered request. Each is answered once, by [`Frame::Answered`] or [`Frame::Refused`].
+ */
+export type Request = {
+/**
+ * Chosen by the client; comes back as `re`.
+ */
+id: number,
+/**
+ * What is asked.
+ */
+do: Ask, };
+
+/**
+ * What a client can ask.
+ */
+export type Ask = { "hello": Hello } | { "offer": {
+/**
+ * The SDP.
+ */
+sdp: string, } } | { "watch": {
+/**
+ * At most [`WISHES_MAX`].
+ */
+wishes: Array<Wish>, } } | { "track": {
+/**
+ * Which of my tracks.
+ */
+source: Source,
+/**
+ * What it is from now on.
+ */
+state: TrackState, } } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> };
+
+/**
+ * One wish: a track to be seen, and how large.
+ */
+export type Wish = {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * `camera` or `screen`.
+ */
+source: Source,
+/**
+ * The largest useful height in pixels.
+ */
+max_height: number, };
+
+/**
+ * A source of a track.
+ */
+export type Source = "microphone" | "camera" | "screen" | "screen_audio";
+
+/**
+ * What a track is at the moment.
+ */
+export type TrackState = "on" | "muted" | "off";
+
+/**
+ * The first request of a socket.
+ */
+export type Hello = {
+/**
+ * The version of the protocol that the client speaks.
+ */
+version: number,
+/**
+ * A join token, or the admin token.
+ */
+token: string,
+/**
+ * The name to show, 1 to 64 characters.
+ */
+name: string,
+/**
+ * The meeting's password, where it has one.
+ */
+password?: string,
+/**
+ * Anything of the client's that every other participant is shown, up to 4 kB.
+ */
+custom_info?: unknown,
+/**
+ * Back after a cut: be the same participant again.
+ */
+resume?: Resume, };
+
+/**
+ * What makes a socket the continuation of a cut one.
+ */
+export type Resume = {
+/**
+ * The secret of the welcome.
+ */
+secret: string,
+/**
+ * The number of the last delta that was seen.
+ */
+seq: number, };
+
+/**
+ * Everything that the appliance sends.
+ */
+export type Frame = {
+/**
+ * The request's `id`.
+ */
+re: number,
+/**
+ * What came of it.
+ */
+ok: Answer, } | {
+/**
+ * The request's `id`; absent when the frame could not be read.
+ */
+re?: number,
+/**
+ * Why.
+ */
+refused: Refused, } | {
+/**
+ * Its number.
+ */
+seq: number,
+/**
+ * The change.
+ */
+event: Event, } | {
+/**
+ * What is told.
+ */
+tell: Tell, };
+
+/**
+ * A change of the meeting.
+ */
+export type Event = { "joined": {
+/**
+ * Who.
+ */
+participant: Participant, } } | { "left": {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * Why.
+ */
+reason: LeaveReason, } } | { "presence": {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * Whether it is back.
+ */
+present: boolean, } } | { "track": {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source,
+/**
+ * What it is from now on.
+ */
+state: TrackState, } } | { "role": {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * From now on.
+ */
+role: Role, } } | { "ended": Record<symbol, never> };
+
+/**
+ * A participant as the others are told.
+ */
+export type Participant = {
+/**
+ * Unique in the meeting's life.
+ */
+id: string,
+/**
+ * The name to show.
+ */
+name: string,
+/**
+ * What sort it is.
+ */
+kind: ParticipantKind,
+/**
+ * What it may do.
+ */
+role: Role,
+/**
+ * What it brought along.
+ */
+custom_info?: unknown,
+/**
+ * The tracks that it publishes.
+ */
+tracks: Array<Track>,
+/**
+ * False while its socket is cut and it may yet come back.
+ */
+present: boolean, };
+
+/**
+ * What a participant may do.
+ */
+export type Role = "host" | "cohost" | "speaker" | "audience";
+
+/**
+ * What sort of participant it is.
+ */
+export type ParticipantKind = "browser" | "room" | "bridge";
+
+/**
+ * A published track.
+ */
+export type Track = {
+/**
+ * Its source.
+ */
+source: Source,
+/**
+ * Published, and silent or dark.
+ */
+muted: boolean, };
+
+/**
+ * Why a participant is no longer there.
+ */
+export type LeaveReason = "left" | "timeout" | "kicked" | "banned" | "ended" | "replaced" | "transport-failed" | "version";
+
+/**
+ * Why something was refused.
+ */
+export type Refused = {
+/**
+ * The stable code, see the table in `PROTOCOL.md`.
+ */
+code: string,
+/**
+ * A sentence for people.
+ */
+detail: string, };
+
+/**
+ * What came of a request.
+ */
+export type Answer = { "welcome": Welcome } | { "resumed": {
+/**
+ * The number of the last delta so far.
+ */
+seq: number,
+/**
+ * The codec to send.
+ */
+video_codec: VideoCodec, } } | { "answer": {
+/**
+ * The SDP.
+ */
+sdp: string, } } | { "done": Record<symbol, never> };
+
+/**
+ * The codec that publishers shall send.
+ */
+export type VideoCodec = "h264" | "vp8";
+
+/**
+ * The snapshot that a joiner starts from.
+ */
+export type Welcome = {
+/**
+ * The version that both ends speak from here on.
+ */
+version: number,
+/**
+ * The joiner's own id.
+ */
+you: string,
+/**
+ * What makes a later socket the continuation of this one.
+ */
+secret: string,
+/**
+ * The meeting.
+ */
+meeting: MeetingInfo,
+/**
+ * Everybody, the joiner too.
+ */
+participants: Array<Participant>,
+/**
+ * The number of the last delta that the snapshot contains.
+ */
+seq: number,
+/**
+ * The codec to send.
+ */
+video_codec: VideoCodec, };
+
+/**
+ * The meeting as a joiner is told.
+ */
+export type MeetingInfo = {
+/**
+ * Its unique name.
+ */
+name: string,
+/**
+ * Whether it has pictures.
+ */
+mode: Mode,
+/**
+ * What its creator gave to every joiner.
+ */
+custom_info?: unknown,
+/**
+ * The most participants, the room among them.
+ */
+max_participants: number, };
+
+/**
+ * Whether a meeting has pictures.
+ */
+export type Mode = "video" | "audio";
+
+/**
+ * What one client alone is told.
+ */
+export type Tell = { "slot": {
+/**
+ * The `a=mid` of the slot's m-line.
+ */
+mid: string,
+/**
+ * Whose track; absent when the slot is empty from now on.
+ */
+track?: SlotTrack,
+/**
+ * The RTP timestamp of the first packet of it; compare modulo 2^32.
+ */
+rtp_timestamp: number, } } | { "speaking": {
+/**
+ * The active speaker, for the stage.
+ */
+active?: string,
+/**
+ * Everybody who is heard now, the loudest first.
+ */
+heard: Array<string>, } } | { "video_codec": {
+/**
+ * The codec.
+ */
+codec: VideoCodec, } } | { "restart_ice": Record<symbol, never> };
+
+/**
+ * The track in a slot.
+ */
+export type SlotTrack = {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source, };
