@@ -3,7 +3,10 @@
 pub mod appliance;
 #[cfg(test)]
 mod blessed;
+pub mod config;
+pub mod meeting;
 pub mod refusal;
 pub mod sfu;
+pub mod system;
 pub mod track;
 pub mod web;
