@@ -1,5 +1,6 @@
 //! Alcove, the open room appliance: it hosts meetings on its own SFU and takes part in them.
 
+pub mod api;
 pub mod appliance;
 #[cfg(test)]
 mod blessed;
