@@ -1,18 +1,11 @@
 /** My taking part in a meeting: brings words, peer, slots and devices together; the user interface only looks and asks. */
 import { Cell } from "./cell";
 import { Devices } from "./media/devices";
-import { Peer } from "./media/peer";
-import { judge, reading, type Quality, type Reading } from "./media/quality";
-import { Slots } from "./media/slots";
-import { useSpeaker } from "./media/sound";
+import { MediaPath } from "./media/path";
+import { OwnTracks } from "./own";
 import { apply, begin, hear, maySend, me, type Meeting } from "./words/meeting";
 import { asRefusal, browserWorld, Refusal, Words, type Ear } from "./words/socket";
-import type { LeaveReason, Role, Source, Tell, TrackState, Welcome, Wish } from "./words/wire";
-
-/** How often the way to the appliance is looked at, in milliseconds. */
-const QUALITY_MS = 2_000;
-/** How long a path may stay disturbed before a new one is sought, in milliseconds. */
-const DISTURBED_MS = 1_000;
+import type { Ask, LeaveReason, Role, Tell, Welcome, Wish } from "./words/wire";
 
 /** Why a meeting is over for me. */
 export type End = { readonly reason: LeaveReason } | { readonly refusal: Refusal };
@@ -31,9 +24,6 @@ export interface View {
   readonly cameraOn: boolean;
   /** The screen that I share. */
   readonly screen: MediaStreamTrack | null;
-  /** The browser waits for a touch before it plays sound. */
-  readonly soundBlocked: boolean;
-  readonly quality: Quality | null;
 }
 
 /** Where the page stands: the meeting's name, and the token that lets in. */
@@ -44,7 +34,7 @@ export interface Place {
 
 const LOBBY: View = {
   phase: "lobby", meeting: null, away: false, refusal: null, end: null,
-  microphoneOn: true, cameraOn: true, screen: null, soundBlocked: false, quality: null,
+  microphoneOn: true, cameraOn: true, screen: null,
 };
 
 /**
@@ -56,37 +46,28 @@ const LOBBY: View = {
  */
 export class Attendance implements Ear {
   readonly view = new Cell<View>(LOBBY);
-  readonly slots = new Slots<HTMLMediaElement>(after);
-  /** Where the elements of slots live while no tile shows them. */
-  readonly pool: HTMLElement;
+  readonly path: MediaPath;
   #words: Words;
-  #peer: Peer;
-  #told = new Map<Source, TrackState>();
+  readonly #own = new OwnTracks((ask) => this.#ask(ask));
   #screenAudio: MediaStreamTrack | null = null;
   #wishes: Wish[] = [];
-  #restarting = false;
-  #lastReading: Reading | null = null;
 
   constructor(
     readonly place: Place,
     readonly devices: Devices,
   ) {
-    this.pool = document.createElement("div");
-    this.pool.className = "pool";
-    document.body.append(this.pool);
     this.#words = this.#newWords();
-    this.#peer = this.#newPeer();
+    this.path = new MediaPath(() => this.#words);
     devices.view.watch(() => this.#devicesChanged());
     addEventListener("online", () => this.#words.hurry());
     addEventListener("pagehide", () => this.leave());
-    setInterval(() => void this.#lookAtQuality(), QUALITY_MS);
   }
 
   /** Makes the join fast: opens the wire, and has the offer made before anybody asks for it. */
   prepare(): void {
     if (this.view.value.phase !== "lobby") return;
     this.#words.warm();
-    void this.#peer.offer();
+    void this.path.offer();
   }
 
   /** Joins. What is refused comes to stand in the view. */
@@ -94,14 +75,13 @@ export class Attendance implements Ear {
     if (this.view.value.phase !== "lobby") return;
     this.view.patch({ phase: "joining", refusal: null });
     try {
-      const sdp = await this.#peer.offer();
+      const sdp = await this.path.offer();
       const { token } = this.place;
       const hello = this.#words.hello({ token, name, ...(password ? { password } : {}) });
       const answered = this.#words.ask({ offer: { sdp } });
       answered.catch(() => undefined); // A refused hello takes the offer along; its own reason is the one to show.
       await hello;
-      const answer = await answered;
-      if ("answer" in answer) await this.#peer.accept(answer.answer.sdp);
+      await this.path.accept(await answered);
     } catch (error) {
       this.#refused(asRefusal(error));
     }
@@ -167,37 +147,22 @@ export class Attendance implements Ear {
     if (this.view.value.phase !== "over") return;
     const { microphoneOn, cameraOn } = this.view.value;
     this.#words = this.#newWords();
-    this.#peer = this.#newPeer();
+    this.path.renew();
     this.view.set({ ...LOBBY, microphoneOn, cameraOn });
     void this.devices.reopen().then(() => this.devices.wantCamera(cameraOn));
     this.prepare();
-  }
-
-  /** Plays whatever the browser held back until the person touched something. */
-  unblockSound(): void {
-    this.view.patch({ soundBlocked: false });
-    for (const slot of this.slots.now.value) this.#play(slot.element);
-  }
-
-  /** The raw figures of the peer, for support and tests. */
-  stats(): Promise<RTCStatsReport> {
-    return this.#peer.stats();
-  }
-
-  get peerState(): RTCPeerConnectionState {
-    return this.#peer.state;
   }
 
   // What the words tell.
 
   welcome(welcome: Welcome, again: boolean): void {
     this.view.patch({ phase: "meeting", meeting: begin(welcome), away: false });
-    this.#told.clear();
+    this.#own.forget();
     if (again) void this.#newPath(welcome);
-    else this.#peer.expect(welcome.video_codec);
+    else this.path.expect(welcome.video_codec);
     this.#fitDevices(null);
     this.#publish();
-    for (const slot of this.slots.now.value) this.#play(slot.element);
+    this.path.play();
   }
 
   event(event: Parameters<Ear["event"]>[0]): void {
@@ -214,10 +179,10 @@ export class Attendance implements Ear {
 
   tell(tell: Tell): void {
     const { meeting } = this.view.value;
-    if ("slot" in tell) this.slots.take(tell.slot);
+    if ("slot" in tell) this.path.slots.take(tell.slot);
     else if ("speaking" in tell && meeting) this.view.patch({ meeting: hear(meeting, tell.speaking) });
-    else if ("video_codec" in tell) void this.#peer.prefer(tell.video_codec.codec);
-    else if ("restart_ice" in tell) void this.#restart();
+    else if ("video_codec" in tell) this.path.prefer(tell.video_codec.codec);
+    else if ("restart_ice" in tell) void this.path.restart();
   }
 
   away(): void {
@@ -226,11 +191,10 @@ export class Attendance implements Ear {
 
   back(codec: Parameters<Ear["back"]>[0]): void {
     this.view.patch({ away: false });
-    void this.#peer.prefer(codec);
-    this.#told.clear();
-    this.#publish();
-    if (this.#wishes.length > 0) this.#ask({ watch: { wishes: this.#wishes } });
-    if (this.#peer.state !== "connected") void this.#restart();
+    this.path.prefer(codec);
+    this.#own.repeat();
+    this.#repeatWishes();
+    if (this.path.state !== "connected") void this.path.restart();
   }
 
   lost(refusal: Refusal): void {
@@ -250,54 +214,13 @@ export class Attendance implements Ear {
     return new Words(browserWorld(`${scheme}://${location.host}/api/v1/meetings/${name}/ws`), this);
   }
 
-  #newPeer(): Peer {
-    const peer = new Peer({ state: (state) => peer === this.#peer && this.#pathChanged(state) });
-    void peer.offer().then(() => {
-      if (peer !== this.#peer) return;
-      this.slots.clear();
-      for (const { mid, kind, track } of peer.slots) this.slots.add(mid, kind, this.#element(kind, track));
-    });
-    return peer;
-  }
-
-  #element(kind: "audio" | "video", track: MediaStreamTrack): HTMLMediaElement {
-    const element = document.createElement(kind);
-    element.autoplay = true;
-    element.srcObject = new MediaStream([track]);
-    if (element instanceof HTMLVideoElement) {
-      element.playsInline = true;
-      element.muted = true;
-    } else void useSpeaker(element, this.devices.view.value.inUse.speaker);
-    this.pool.append(element);
-    return element;
-  }
-
-  #play(element: HTMLMediaElement): void {
-    element.play().catch((error: unknown) => {
-      if (error instanceof DOMException && error.name === "NotAllowedError") this.view.patch({ soundBlocked: true });
-    });
-  }
-
-  /** Brings what is sent, and what the others are told of it, in line with what I want and have. */
+  /** Brings what is sent and told in line with what I want and have. */
   #publish(): void {
     const { phase, meeting, microphoneOn, cameraOn, screen } = this.view.value;
     if (phase !== "meeting" || !meeting) return;
-    const allowed = maySend(me(meeting)?.role);
-    const video = allowed && meeting.info.mode === "video";
     const { microphone, camera } = this.devices.view.value;
-    this.#set("microphone", allowed ? microphone : null, microphoneOn, allowed && microphone !== null);
-    this.#set("camera", video ? camera : null, cameraOn, video && (camera !== null || this.#told.has("camera")));
-    this.#set("screen", video ? screen : null, true, video && screen !== null);
-    this.#set("screen_audio", video ? this.#screenAudio : null, true, video && this.#screenAudio !== null);
-  }
-
-  #set(source: Source, track: MediaStreamTrack | null, on: boolean, published: boolean): void {
-    const flows = on && track !== null;
-    void this.#peer.send(source, flows ? track : null);
-    const state: TrackState = !published ? "off" : flows ? "on" : "muted";
-    if ((this.#told.get(source) ?? "off") === state) return;
-    this.#told.set(source, state);
-    this.#ask({ track: { source, state } });
+    const screenAudio = this.#screenAudio;
+    this.#own.publish({ meeting, microphone, microphoneOn, camera, cameraOn, screen, screenAudio }, this.path);
   }
 
   /** Devices that may not be used are let go: their lights tell the truth. */
@@ -320,78 +243,40 @@ export class Attendance implements Ear {
   }
 
   #devicesChanged(): void {
-    const { speaker } = this.devices.view.value.inUse;
-    for (const slot of this.slots.now.value) if (slot.kind === "audio") void useSpeaker(slot.element, speaker);
+    this.path.useSpeaker(this.devices.view.value.inUse.speaker);
     this.#publish();
-  }
-
-  #pathChanged(state: RTCPeerConnectionState): void {
-    if (state === "failed") void this.#restart();
-    if (state === "disconnected") {
-      after(DISTURBED_MS, () => {
-        if (this.#peer.state === "disconnected") void this.#restart();
-      });
-    }
-  }
-
-  /** Seeks a new path; while the words are cut, `back` does so. */
-  async #restart(): Promise<void> {
-    if (this.#restarting || !this.#words.live) return;
-    this.#restarting = true;
-    const peer = this.#peer;
-    try {
-      const answer = await this.#words.ask({ offer: { sdp: await peer.restart() } });
-      if ("answer" in answer) await peer.accept(answer.answer.sdp);
-    } catch {
-      // A cut brings `back`, which seeks again; a refusal leaves the old path as it is.
-    } finally {
-      this.#restarting = false;
-    }
   }
 
   /** A new participant for the appliance, though not for the person: a new peer with a new offer. */
   async #newPath(welcome: Welcome): Promise<void> {
-    this.#peer.close();
-    this.#wishes = [];
-    const peer = (this.#peer = this.#newPeer());
-    peer.expect(welcome.video_codec);
+    this.path.renew();
+    this.path.expect(welcome.video_codec);
+    const words = this.#words;
     try {
-      const answer = await this.#words.ask({ offer: { sdp: await peer.offer() } });
-      if ("answer" in answer) await peer.accept(answer.answer.sdp);
+      await this.path.accept(await words.ask({ offer: { sdp: await this.path.offer() } }));
+      this.#repeatWishes();
     } catch (error) {
-      if (peer === this.#peer && this.#words.live) this.lost(asRefusal(error));
+      if (words.live) this.lost(asRefusal(error));
     }
   }
 
-  #ask(ask: Parameters<Words["ask"]>[0]): void {
+  #repeatWishes(): void {
+    if (this.#wishes.length > 0) this.#ask({ watch: { wishes: this.#wishes } });
+  }
+
+  #ask(ask: Ask): void {
     // A refused wish changes nothing that is shown; a cut is told by `away`.
     this.#words.ask(ask).catch(() => undefined);
   }
 
   #finish(end: End): void {
     if (this.view.value.phase === "over") return;
-    this.view.patch({ phase: "over", end, away: false, quality: null });
+    this.view.patch({ phase: "over", end, away: false });
     this.#stopShare();
     this.#words.close();
-    this.#peer.close();
-    this.slots.clear();
-    this.pool.replaceChildren();
-    this.#told.clear();
+    this.path.close();
+    this.#own.forget();
     this.#wishes = [];
-    this.#lastReading = null;
     this.devices.close();
   }
-
-  async #lookAtQuality(): Promise<void> {
-    if (this.view.value.phase !== "meeting") return;
-    const report = await this.#peer.stats();
-    const now = reading(report.values(), performance.now());
-    if (this.#lastReading) this.view.patch({ quality: judge(this.#lastReading, now) });
-    this.#lastReading = now;
-  }
-}
-
-function after(ms: number, then: () => void): () => void {
-  const timer = setTimeout(then, ms);
-  return () => clearTimeout(timer);
 }

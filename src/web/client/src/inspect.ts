@@ -22,15 +22,16 @@ export function expose(attendance: Attendance): void {
   const inspection = {
     state: () => state(attendance),
     slots: () => filled(attendance),
-    video: (participant: string, source: Source = "camera") => attendance.slots.find(participant, source)?.element ?? null,
-    stats: async () => [...(await attendance.stats()).values()],
+    video: (participant: string, source: Source = "camera") => attendance.path.slots.find(participant, source)?.element ?? null,
+    stats: async () => [...(await attendance.path.stats()).values()],
     times: timesOf(attendance),
   };
   Object.defineProperty(window, "alcove", { value: Object.freeze(inspection) });
 }
 
 function state(attendance: Attendance) {
-  const { phase, meeting, away, end, refusal, quality, microphoneOn, cameraOn, screen } = attendance.view.value;
+  const { phase, meeting, away, end, refusal, microphoneOn, cameraOn, screen } = attendance.view.value;
+  const quality = attendance.path.quality.value;
   return {
     phase,
     away,
@@ -41,7 +42,7 @@ function state(attendance: Attendance) {
     microphoneOn,
     cameraOn,
     sharing: screen !== null,
-    peer: attendance.peerState,
+    peer: attendance.path.state,
     end: end && ("reason" in end ? end.reason : end.refusal.code),
     refusal: refusal?.code ?? null,
     quality: quality && { ...quality },
@@ -49,7 +50,7 @@ function state(attendance: Attendance) {
 }
 
 function filled(attendance: Attendance) {
-  return attendance.slots.now.value.flatMap(({ mid, kind, occupant }) => (occupant ? [{ mid, kind, ...occupant }] : []));
+  return attendance.path.slots.now.value.flatMap(({ mid, kind, occupant }) => (occupant ? [{ mid, kind, ...occupant }] : []));
 }
 
 function timesOf(attendance: Attendance): Readonly<Times> {
@@ -70,8 +71,8 @@ function timesOf(attendance: Attendance): Readonly<Times> {
   });
   const look = () => {
     if (phase !== "meeting" || times.picture !== null) return;
-    if (attendance.peerState === "connected") times.connected ??= since();
-    const isShown = attendance.slots.now.value.some(
+    if (attendance.path.state === "connected") times.connected ??= since();
+    const isShown = attendance.path.slots.now.value.some(
       ({ element, occupant, kind }) => kind === "video" && occupant !== null && (element as HTMLVideoElement).videoWidth > 0,
     );
     if (isShown) times.picture = since();

@@ -1,5 +1,6 @@
 /** The one peer connection: one offer with everything that will ever be needed, then only tracks change. */
 import { pick, trimmed } from "./codecs";
+import { tidied } from "./sdp";
 import type { Source, VideoCodec } from "../words/wire";
 
 /** How many participants are heard at once. */
@@ -128,10 +129,9 @@ export class Peer {
     return transceiver;
   }
 
-  /** The appliance is reachable and learns our addresses from our checks, so none are gathered first. */
   async #describe(): Promise<string> {
     await this.#pc.setLocalDescription();
-    return (this.#pc.localDescription?.sdp ?? "").replace(/^a=(candidate:.*|end-of-candidates)\r\n/gm, "");
+    return tidied(this.#pc.localDescription?.sdp ?? "");
   }
 
   async #applyCodec(): Promise<void> {

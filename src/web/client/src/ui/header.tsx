@@ -1,6 +1,7 @@
 /** The line above the meeting: its name, and how good the network is, with the figures behind it. */
 import { useState } from "preact/hooks";
-import type { View } from "../attendance";
+import type { Attendance } from "../attendance";
+import { useCell } from "../cell";
 import type { Grade, Quality } from "../media/quality";
 import type { Meeting } from "../words/meeting";
 import { Bars } from "./icons";
@@ -8,12 +9,12 @@ import { t, type TextKey } from "./texts";
 
 const LEVEL: Readonly<Record<Grade, 0 | 1 | 2 | 3>> = { unknown: 0, poor: 1, fair: 2, good: 3 };
 
-export function Header({ view, meeting }: { view: View; meeting: Meeting }) {
+export function Header({ attendance, meeting }: { attendance: Attendance; meeting: Meeting }) {
   return (
     <header class="top">
       <h1>{meeting.info.name}</h1>
       {meeting.info.mode === "audio" && <span class="tag">{t("meeting.audio")}</span>}
-      <Network quality={view.quality} />
+      <Network quality={useCell(attendance.path.quality)} />
     </header>
   );
 }

@@ -41,7 +41,7 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
   return (
     <Parts.Provider value={{ attendance, sight }}>
       <div class="meeting" data-testid="meeting">
-        <Header view={view} meeting={meeting} />
+        <Header attendance={attendance} meeting={meeting} />
         <Banner attendance={attendance} meeting={meeting} />
         <main class={classes("floor", arrangement.people && "with-people")} aria-label={t("meeting.label", { name: meeting.info.name })}>
           <Pictures meeting={meeting} screen={view.screen} arrangement={arrangement} change={change} />
@@ -56,7 +56,8 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
 }
 
 function Banner({ attendance, meeting }: { attendance: Attendance; meeting: Meeting }) {
-  const { away, soundBlocked } = useCell(attendance.view);
+  const { away } = useCell(attendance.view);
+  const soundBlocked = useCell(attendance.path.soundBlocked);
   if (away) {
     return <p class="banner" role="alert" data-testid="away"><span class="spinner" />{t("meeting.away")}</p>;
   }
@@ -64,7 +65,7 @@ function Banner({ attendance, meeting }: { attendance: Attendance; meeting: Meet
     return (
       <p class="banner" role="alert">
         {t("meeting.sound")}
-        <button type="button" class="link" data-testid="sound" onClick={() => attendance.unblockSound()}>{t("meeting.sound.button")}</button>
+        <button type="button" class="link" data-testid="sound" onClick={() => attendance.path.play()}>{t("meeting.sound.button")}</button>
       </p>
     );
   }

@@ -26,8 +26,8 @@ export function Tile(props: {
 }) {
   const { participant, source } = props.showing;
   const { attendance, sight } = useContext(Parts);
-  useCell(attendance.slots.now);
-  const slot = attendance.slots.find(participant.id, source);
+  useCell(attendance.path.slots.now);
+  const slot = attendance.path.slots.find(participant.id, source);
   const box = useRef<HTMLElement>(null);
   const picture = useRef<HTMLDivElement>(null);
   const published = trackState(participant, source);
@@ -41,7 +41,7 @@ export function Tile(props: {
     // Moving an element may pause it.
     element.play().catch(() => undefined);
     return () => {
-      if (element.parentElement === holder) attendance.pool.append(element);
+      if (element.parentElement === holder) attendance.path.pool.append(element);
     };
   }, [slot?.element, shown]);
 
