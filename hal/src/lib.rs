@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`frame`] (pictures and sound as values), [`clock`], [`error`], then a trait and its
 //! values per kind of device ([`camera`], [`audio`], [`display`], [`codec`]), then the two back ends that
-//! implement them ([`simulated`], [`linux`]), and [`discover`], which chooses between them and writes a
+//! implement them ([`simulated`], [`linux`]), and [`mod@discover`], which chooses between them and writes a
 //! [`report`].
 
 pub mod audio;

@@ -1,4 +1,5 @@
 //! Questions to the codecs of this machine: frames in, RTP payloads out, and back, for both codecs.
+#![expect(clippy::unwrap_used, reason = "a test, and what it shares")]
 
 mod support;
 
@@ -327,5 +328,43 @@ fn garbage_does_no_more_than_make_another_decoder_necessary() {
             let latest = receiving.decoder.take_latest();
             latest.is_some_and(|it| time_code::of_frame(&it.frame) == time_code::of_frame(&frame))
         });
+    }
+}
+
+#[test]
+fn encoders_and_decoders_can_be_thrown_away_in_the_midst_of_their_work() {
+    let codecs = codecs();
+    for round in 0..25 {
+        for codec in BOTH {
+            let mut sender = Sender::new(&codecs, codec, SMALL, SMALL, 300_000);
+            let mut receiving = Receiving::new(&codecs, codec);
+            if round % 3 > 0 {
+                receiving.push(&sender.next().1);
+            }
+            if round % 3 > 1 {
+                let frame = sender.camera.next_frame(PATIENCE).unwrap();
+                sender.encoder.encode(&frame).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn at_overload_frames_are_dropped_and_nothing_waits() {
+    let codecs = codecs();
+    let large = VideoMode { width: 1280, height: 720, fps: 30 };
+    for codec in BOTH {
+        let mut sender = Sender::new(&codecs, codec, large, large, 1_000_000);
+        let frames: Vec<Frame> = (0..60).map(|_| sender.camera.next_frame(PATIENCE).unwrap()).collect();
+        for frame in &frames {
+            sender.encoder.encode(frame).unwrap();
+        }
+        let last = frames.last().unwrap().captured_at;
+        let mut came = 0;
+        while sender.payloads.recv_timeout(PATIENCE).map(|it| (it.captured_at, it.marker)) != Ok((last, true))
+        {
+            came += 1;
+        }
+        println!("{codec:?}: the last of {} frames came after {came} payloads", frames.len());
     }
 }

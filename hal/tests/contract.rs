@@ -42,6 +42,12 @@ fn simulation() -> (SimulatedRoom, Arc<dyn Clock>) {
     (SimulatedRoom::new("Contract", &clock), clock)
 }
 
+/// Says which devices are asked, so that a run tells what it has proven.
+#[expect(clippy::print_stdout, reason = "a test's output")]
+fn tell<'a>(names: impl Iterator<Item = &'a str>) {
+    names.for_each(|name| println!("asked: {name}"));
+}
+
 fn cameras() -> Vec<Asked<dyn CameraDevice>> {
     let (room, clock) = simulation();
     let plug = room.camera.plug();
@@ -49,7 +55,7 @@ fn cameras() -> Vec<Asked<dyn CameraDevice>> {
     let system: Arc<dyn Clock> = Arc::new(SystemClock);
     let real = V4lCamera::find_all(&system).cameras;
     asked.extend(real.into_iter().map(|device| Asked::real(Arc::new(device) as Arc<dyn CameraDevice>)));
-    asked.iter().for_each(|it| println!("asked: {}", it.device.name()));
+    tell(asked.iter().map(|it| it.device.name()));
     asked
 }
 
@@ -60,7 +66,7 @@ fn microphones() -> Vec<Asked<dyn MicrophoneDevice>> {
     let system: Arc<dyn Clock> = Arc::new(SystemClock);
     let real = AlsaDevice::microphones(&system);
     asked.extend(real.into_iter().map(|device| Asked::real(Arc::new(device) as Arc<dyn MicrophoneDevice>)));
-    asked.iter().for_each(|it| println!("asked: {}", it.device.name()));
+    tell(asked.iter().map(|it| it.device.name()));
     asked
 }
 
@@ -71,7 +77,7 @@ fn speakers() -> Vec<Asked<dyn SpeakerDevice>> {
     let system: Arc<dyn Clock> = Arc::new(SystemClock);
     let real = AlsaDevice::speakers(&system);
     asked.extend(real.into_iter().map(|device| Asked::real(Arc::new(device) as Arc<dyn SpeakerDevice>)));
-    asked.iter().for_each(|it| println!("asked: {}", it.device.name()));
+    tell(asked.iter().map(|it| it.device.name()));
     asked
 }
 
@@ -81,7 +87,7 @@ fn displays() -> Vec<Asked<dyn DisplayDevice>> {
     let mut asked = vec![Asked::simulated(room.display as Arc<dyn DisplayDevice>, &clock, plug)];
     let real = GstDisplay::find_all().0;
     asked.extend(real.into_iter().map(|device| Asked::real(Arc::new(device) as Arc<dyn DisplayDevice>)));
-    asked.iter().for_each(|it| println!("asked: {}", it.device.name()));
+    tell(asked.iter().map(|it| it.device.name()));
     asked
 }
 

@@ -91,10 +91,12 @@ fn node_name(number: u32, path: &Path) -> String {
 /// Whether there is a camera with a format that is understood, and whether it has H.264 as well.
 fn look_at(path: &Path) -> io::Result<Option<bool>> {
     let device = Device::with_path(path)?;
-    // The crate panics at names that are not UTF-8, and kernels cut names anywhere.
+    // The crate panics at names that are not UTF-8 (kernels cut names anywhere); a name shall not end us.
     let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| device.query_caps()));
-    let flags =
-        asked.map_or(Ok(Flags::VIDEO_CAPTURE | Flags::STREAMING), |caps| caps.map(|it| it.capabilities))?;
+    let flags = match asked {
+        Ok(caps) => caps?.capabilities,
+        Err(_) => Flags::VIDEO_CAPTURE | Flags::STREAMING,
+    };
     if !flags.contains(Flags::VIDEO_CAPTURE | Flags::STREAMING) {
         return Ok(None);
     }

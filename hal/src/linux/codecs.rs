@@ -122,7 +122,7 @@ impl Codecs for GstCodecs {
         let able = || self.candidates.iter().filter(|it| it.profile.codec == settings.codec);
         let healthy = able().find(|it| !it.broken.load(Ordering::Relaxed));
         // When all have failed once, the last one (software) is tried again.
-        let Some(chosen) = healthy.or_else(|| able().last()) else {
+        let Some(chosen) = healthy.or_else(|| able().next_back()) else {
             return Err(nothing_for(settings.codec, "encoder"));
         };
         let broken = Arc::clone(&chosen.broken);
@@ -167,4 +167,66 @@ fn nothing_for(codec: Codec, what: &str) -> Error {
         Codec::Vp8 => "no VP8 worked; install gstreamer1.0-plugins-good",
     };
     Error::Unsupported { device: format!("video {what}"), cause: cause.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::codec::Packet;
+    use crate::simulated::{VirtualClock, time_code};
+
+    const MODE: VideoMode = VideoMode { width: 320, height: 180, fps: 30 };
+
+    /// The payloads of the first frame, with the time code `millis`, by every encoder that works here.
+    fn first_frames(codecs: &GstCodecs, codec: Codec, millis: u64) -> Vec<(&'static str, Vec<Payload>)> {
+        let settings = EncoderSettings { codec, mode: MODE, bitrate_bps: 300_000 };
+        let card = TestCard::new(320, 180, "Room", PatchColour::Red);
+        let frame = Frame::new(320, 180, card.paint(Duration::from_millis(millis)), codecs.epoch);
+        let able = codecs.candidates.iter().filter(|it| it.profile.codec == codec);
+        able.map(|candidate| {
+            let (sender, payloads) = channel();
+            let sink: PayloadSink = Box::new(move |payload| _ = sender.send(payload));
+            let profile = candidate.profile;
+            let mut encoder =
+                GstEncoder::start(profile, &settings, codecs.epoch, Arc::default(), sink).unwrap();
+            encoder.encode(&frame).unwrap();
+            let mut all = Vec::new();
+            while all.last().is_none_or(|payload: &Payload| !payload.marker) {
+                all.push(payloads.recv_timeout(Duration::from_secs(20)).unwrap());
+            }
+            (profile.factory, all)
+        })
+        .collect()
+    }
+
+    /// Firefox decodes with OpenH264, which is choosier than others.
+    #[test]
+    fn every_decoder_shows_the_first_frame_of_every_encoder() {
+        let codecs = GstCodecs::probe(Arc::new(VirtualClock::new()), &[]);
+        for (codec, decoders) in [(Codec::H264, &H264_DECODERS[..2]), (Codec::Vp8, &VP8_DECODERS[..])] {
+            for (encoder, payloads) in first_frames(&codecs, codec, 4_711) {
+                for factory in decoders.iter().filter(|factory| pipeline::has_element(factory)) {
+                    let shown = decode(codec, factory, &payloads);
+                    assert_eq!(shown, Some(4_711), "{encoder} to {factory}");
+                }
+            }
+        }
+    }
+
+    fn decode(codec: Codec, factory: &str, payloads: &[Payload]) -> Option<u32> {
+        let mut decoder = GstDecoder::start(codec, factory, Arc::new(VirtualClock::new())).unwrap();
+        for (payload, sequence_number) in payloads.iter().zip(0..) {
+            let Payload { data: payload, marker, timestamp, .. } = payload;
+            decoder
+                .push(&Packet { sequence_number, timestamp: *timestamp, marker: *marker, payload })
+                .unwrap();
+        }
+        let (_never, pause) = channel::<()>();
+        (0..5_000).find_map(|_| {
+            let _ = pause.recv_timeout(Duration::from_millis(1));
+            time_code::of_frame(&decoder.take_latest()?.frame)
+        })
+    }
 }

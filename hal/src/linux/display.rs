@@ -89,8 +89,9 @@ fn parse_size(line: &str) -> Option<(u32, u32)> {
 
 /// The mode to compose for: the preferred one if it is not too large, else the largest that is not.
 fn best_size(sizes: &[(u32, u32)], wanted: VideoMode) -> (u32, u32) {
-    let fits =
-        |size: &&(u32, u32)| size.0 <= LARGEST.0 && size.1 <= LARGEST.1 && size.0 % 2 == 0 && size.1 % 2 == 0;
+    let fits = |size: &&(u32, u32)| {
+        size.0 <= LARGEST.0 && size.1 <= LARGEST.1 && size.0.is_multiple_of(2) && size.1.is_multiple_of(2)
+    };
     let preferred = sizes.first().filter(fits);
     let largest = || sizes.iter().filter(fits).max_by_key(|size| size.0 * size.1);
     preferred.or_else(largest).copied().unwrap_or((wanted.width, wanted.height))

@@ -57,8 +57,7 @@ mod tests {
         time_code::encode(millis, 640, 360, &mut picture);
         frames.push_buffer(gst::Buffer::from_mut_slice(picture)).unwrap();
         let sample = jpegs.try_pull_sample(gst::ClockTime::from_seconds(20)).unwrap();
-        let bytes = sample.buffer().unwrap().map_readable().unwrap().to_vec();
-        bytes
+        sample.buffer().unwrap().map_readable().unwrap().to_vec()
     }
 
     #[test]
