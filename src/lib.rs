@@ -4,7 +4,10 @@ pub mod api;
 pub mod appliance;
 #[cfg(test)]
 mod blessed;
+pub mod cli;
 pub mod config;
+pub mod daemon;
+pub mod devices;
 pub mod meeting;
 pub mod refusal;
 pub mod room;

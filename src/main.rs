@@ -1,3 +1,51 @@
 //! The daemon's entry: arguments, then the command.
 
-fn main() {}
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use alcove::appliance::clock::SystemClock;
+use alcove::cli::{Cli, Command, ConfigCommand};
+use alcove::{config, daemon, system};
+use alcove_hal::clock::Clock;
+use anyhow::Context as _;
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // Bad usage ends here, with clap's exit code 2.
+    let cli = Cli::parse();
+    match carry_out(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "alcove: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run { config, state, simulated } => {
+            let config = config::load(config.as_deref())?;
+            system::log::install()?;
+            daemon::run(&config, &state, simulated)
+        }
+        Command::Devices { json } => show_devices(json),
+        Command::Config { command: ConfigCommand::Show { config, explain } } => {
+            let config = config::load(config.as_deref())?;
+            say(&if explain { config::explain(&config) } else { config::show(&config) })
+        }
+    }
+}
+
+fn show_devices(json: bool) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let options = alcove_hal::DiscoverOptions { simulated: false, room_name: "Alcove".into() };
+    let report = alcove_hal::discover(&options, &clock).report;
+    let text = if json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
+    say(&text)
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+}

@@ -10,8 +10,9 @@ use crate::web::wire::{Ask, Frame, Mode, ParticipantKind, Role};
 /// The most commands that wait for the loop; the next one is refused with `busy`.
 const CALLS_MAX: usize = 1024;
 
-/// The most words that wait for one client; a client that does not read them is dropped.
-pub const FRAMES_MAX: usize = 1024;
+/// The most words that wait for one client: all that a resumed one can have missed, and more. A client that
+/// does not read them is cut.
+pub const FRAMES_MAX: usize = 2048;
 
 /// What a meeting is created with.
 #[derive(Debug, Clone)]

@@ -112,6 +112,11 @@ impl Ladder {
 }
 
 /// The layers that a camera of that mode can fill: none is larger than its picture.
+/// The heights of the layers of a camera of that mode, in pixels, the smallest first.
+pub(super) fn heights(camera: VideoMode) -> Vec<u16> {
+    rungs(camera).iter().map(|rung| u16::try_from(rung.mode.height).unwrap_or(u16::MAX)).collect()
+}
+
 fn rungs(camera: VideoMode) -> Vec<Rung> {
     let fitting = (0..).zip(RUNGS).filter(|(index, (height, _))| *index == 0 || *height <= camera.height);
     fitting

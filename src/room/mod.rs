@@ -63,6 +63,9 @@ pub use link::{FROM_SFU_MAX, RoomLink, SfuEnd, TO_SFU_MAX};
 pub use scene::{Language, SceneModel, SceneParticipant, SlotWord};
 pub use snapshot::{SnapshotError, Snapshots};
 
+/// The camera's mode, and the scene's size where no screen has its own.
+pub const MODE: VideoMode = VideoMode { width: 1280, height: 720, fps: 30 };
+
 /// What a room is made with.
 #[derive(Debug, Clone)]
 pub struct RoomSettings {
@@ -187,6 +190,7 @@ pub struct Room {
     mailbox: Arc<Mailbox>,
     courier: Thread,
     snapshots: Snapshots,
+    mode: VideoMode,
     joins: Mutex<u64>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -211,7 +215,7 @@ impl Room {
         let mailbox = Arc::new(Mailbox::default());
         let (threads, courier) = start_threads(devices, settings.mode, &shared, &mailbox);
         let snapshots = Snapshots::new(Arc::clone(&shared));
-        Self { shared, mailbox, courier, snapshots, joins: Mutex::default(), threads }
+        Self { shared, mailbox, courier, snapshots, mode: settings.mode, joins: Mutex::default(), threads }
     }
 
     /// Takes part in a meeting through `link`; the link before is dropped.
@@ -267,6 +271,12 @@ impl Room {
         if source == Source::Camera {
             self.shared.want(|wanted| wanted.highest = highest);
         }
+    }
+
+    /// The heights of the camera's layers, in pixels, the smallest first.
+    #[must_use]
+    pub fn layer_heights(&self) -> Vec<u16> {
+        ladder::heights(self.mode)
     }
 
     /// Switches the microphone; off means that nothing captures.

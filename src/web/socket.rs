@@ -414,12 +414,12 @@ fn check_version(text: &str) -> Result<(), Refusal> {
     // What cannot be read at all is refused by name later on.
     let Ok(peek) = serde_json::from_str::<PeekVersion>(text) else { return Ok(()) };
     let version = peek.ask.hello.version;
-    if version < OLDEST_VERSION.into() {
+    if version < u64::from(OLDEST_VERSION) {
         let detail =
             format!("this page speaks version {version}, and {OLDEST_VERSION} is the oldest; load it anew");
         return Err(Refusal::new(Code::ClientTooOld, detail));
     }
-    if version > VERSION.into() {
+    if version > u64::from(VERSION) {
         let detail =
             format!("this page speaks version {version}, and the appliance {VERSION}; update the appliance");
         return Err(Refusal::new(Code::ServerTooOld, detail));

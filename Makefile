@@ -1,0 +1,60 @@
+# The commands of the repository. Each sets up what it needs, and does nothing twice.
+#
+#   make run      start the appliance here, with simulated hardware where there is none
+#   make test     all tests that need no second machine
+#   make check    format, lints, documentation, licences
+#   make bench    measure, into target/bench/*.json
+
+# Shared by all checkouts of this user, so that a fresh clone does not build the world again.
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alcove
+CARGO_TARGET_DIR ?= $(cache)/target
+# Where `make run` keeps keys and tokens from one start to the next.
+ALCOVE_STATE ?= $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/alcove
+export CARGO_TARGET_DIR
+
+page := src/web/client
+dist := $(page)/dist/index.html
+page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path $(page)/dist -prune -o -type f -print)
+
+.PHONY: run test test-rust test-page test-browser check bench setup-build setup-run setup-page setup-check setup-test
+
+run: setup-build setup-run $(dist)
+	cargo build --release --locked
+	exec $(CARGO_TARGET_DIR)/release/alcove run --state $(ALCOVE_STATE)
+
+test: test-rust test-page test-browser
+
+test-rust: setup-build setup-run $(dist)
+	cargo test --workspace --locked
+
+test-page: setup-page
+	npm --prefix $(page) test
+
+test-browser: setup-build setup-run setup-test $(dist)
+	cargo build --release --locked
+	npm --prefix tests/browser test
+
+check: setup-build setup-check setup-page $(dist)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked
+	npm --prefix $(page) run check
+	$(cache)/tools/bin/cargo-deny --all-features --log-level error check licenses bans sources
+
+bench: setup-build setup-run setup-test $(dist)
+	cargo build --release --locked
+	npm --prefix tests/browser run bench
+
+$(dist): $(page_sources) | setup-page
+	npm --prefix $(page) run build
+
+setup-build:
+	@.ci/setup build
+setup-run:
+	@.ci/setup run
+setup-page:
+	@.ci/setup page
+setup-check:
+	@.ci/setup check
+setup-test:
+	@.ci/setup test

@@ -1,0 +1,479 @@
+//! Meetings and their members in the loop: created, joined, resumed, asked, left, ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::sync::mpsc;
+
+use crate::appliance::handle::{Join, MeetingView, MemberId, NewMeeting};
+use crate::appliance::run::{Appliance, Hosted, Member, peer_of};
+use crate::appliance::words;
+use crate::appliance::worker::{MeetingId, Order};
+use crate::meeting::{self, Command, LeaveReason, MeetingName, ParticipantId, Password};
+use crate::refusal::{Code, Refusal};
+use crate::sfu::{OfferRefused, Permit, TrackFlow, Wish};
+use crate::track::{Source, VideoCodec};
+use crate::web::wire::{Answer, Ask, Frame, Refused, Tell, WISHES_MAX, Welcome};
+
+/// What an answer to an offer is given to.
+pub(super) type AnswerReply = Box<dyn FnOnce(Result<String, Refusal>) + Send>;
+
+/// What the outcome of a candidate is given to.
+pub(super) type DoneReply = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
+
+impl Appliance {
+    pub(super) fn open_standing(&mut self) -> Result<(), Refusal> {
+        let new = NewMeeting {
+            name: self.settings.standing_meeting.clone(),
+            mode: crate::web::wire::Mode::Video,
+            password: None,
+            custom_info: None,
+            max_participants: None,
+        };
+        self.open_meeting(new, true)
+    }
+
+    pub(super) fn create_meeting(&mut self, new: NewMeeting) -> Result<MeetingView, Refusal> {
+        let name = new.name.clone();
+        self.open_meeting(new, false)?;
+        self.meeting_view(&name)
+    }
+
+    fn open_meeting(&mut self, new: NewMeeting, standing: bool) -> Result<(), Refusal> {
+        let limit = self.settings.participants_max;
+        let max_participants = new.max_participants.unwrap_or(limit);
+        if !(2..=limit).contains(&max_participants) {
+            return Err(Refusal::new(
+                Code::InvalidParameter,
+                format!("max_participants is {max_participants}; it must be between 2 and {limit}"),
+            ));
+        }
+        let mode = words::mode_of_word(new.mode);
+        let settings = meeting::Settings {
+            mode,
+            password: new.password.as_deref().map(Password::new).transpose()?,
+            custom_info: words::text_of_json(new.custom_info.as_ref()),
+            max_participants,
+            standing,
+            away_timeout: self.settings.away_timeout,
+            idle_timeout: Some(self.settings.idle_timeout),
+            name: MeetingName::new(new.name.as_str())?,
+        };
+        self.meetings.create(settings, self.clock.now())?;
+        let id = MeetingId(self.next_id());
+        let worker = self.calmest_worker();
+        let codec = VideoCodec::H264;
+        let hosted = Hosted {
+            id,
+            worker,
+            codec,
+            standing,
+            members: BTreeSet::new(),
+            active: None,
+            heard: Vec::new(),
+        };
+        self.order(&hosted, Order::Open { meeting: id, video: mode == meeting::Mode::Video, codec });
+        log::info!(meeting = new.name.as_str(); "meeting opened");
+        self.hosted.insert(new.name, hosted);
+        Ok(())
+    }
+
+    fn calmest_worker(&self) -> usize {
+        let load = |worker: usize| -> usize {
+            self.hosted.values().filter(|h| h.worker == worker).map(|h| 1 + h.members.len()).sum()
+        };
+        (0..self.workers.len()).min_by_key(|worker| load(*worker)).unwrap_or(0)
+    }
+
+    pub(super) fn meeting_views(&self) -> Vec<MeetingView> {
+        let mut views: Vec<MeetingView> =
+            self.hosted.keys().filter_map(|name| self.meeting_view(name).ok()).collect();
+        views.sort_by(|a, b| a.name.cmp(&b.name));
+        views
+    }
+
+    pub(super) fn meeting_view(&self, name: &str) -> Result<MeetingView, Refusal> {
+        let (core, hosted) = (self.meetings.get(name)?, self.hosted.get(name).ok_or_else(gone)?);
+        let settings = core.settings();
+        Ok(MeetingView {
+            name: name.to_owned(),
+            mode: words::mode_word(settings.mode),
+            has_password: settings.password.is_some(),
+            custom_info: words::json_of_text(settings.custom_info.as_deref()),
+            max_participants: settings.max_participants,
+            standing: hosted.standing,
+            participants: core.snapshot().participants.iter().map(words::participant_word).collect(),
+        })
+    }
+
+    pub(super) fn end_meeting(&mut self, name: &str) -> Result<(), Refusal> {
+        self.command(name, Command::End { by: None })
+    }
+
+    /// Has a meeting carry out a command, and acts on what comes of it.
+    pub(super) fn command(&mut self, name: &str, command: Command) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let core = self.meetings.get_mut(name)?;
+        core.handle(command, now)?;
+        self.pump();
+        Ok(())
+    }
+
+    pub(super) fn join(&mut self, join: Join) -> Result<(MemberId, Frame), Refusal> {
+        let id = MemberId(self.next_id());
+        let participant = Member::participant(id);
+        let role = words::role_of_word(join.role);
+        self.command(
+            &join.meeting,
+            Command::Join(meeting::Join {
+                participant,
+                name: join.name,
+                kind: words::kind_of_word(join.kind),
+                role,
+                password: join.password,
+                custom_info: words::text_of_json(join.custom_info.as_ref()),
+            }),
+        )?;
+        let secret = fresh_secret()?;
+        self.secrets.insert(secret.clone(), id);
+        let member = Member {
+            meeting: join.meeting.clone(),
+            role,
+            frames: Some(join.frames),
+            secret,
+            slots: BTreeMap::new(),
+        };
+        self.members.insert(id, member);
+        if let Some(hosted) = self.hosted.get_mut(&join.meeting) {
+            hosted.members.insert(id);
+        }
+        log::info!(meeting = join.meeting.as_str(), participant = id.0; "participant joined");
+        self.room_comes_along(&join.meeting);
+        let welcome = self.welcome(id)?;
+        self.tell_speaking(id);
+        Ok((id, welcome))
+    }
+
+    fn welcome(&self, id: MemberId) -> Result<Frame, Refusal> {
+        let member = self.members.get(&id).ok_or_else(gone)?;
+        let name = &member.meeting;
+        let (core, hosted) = (self.meetings.get(name)?, self.hosted.get(name).ok_or_else(gone)?);
+        let snapshot = core.snapshot();
+        let settings = core.settings();
+        let welcome = Welcome {
+            version: crate::web::wire::VERSION,
+            you: words::id_word(Member::participant(id)),
+            secret: member.secret.clone(),
+            meeting: crate::web::wire::MeetingInfo {
+                name: name.clone(),
+                mode: words::mode_word(settings.mode),
+                custom_info: words::json_of_text(settings.custom_info.as_deref()),
+                max_participants: settings.max_participants,
+            },
+            participants: snapshot.participants.iter().map(words::participant_word).collect(),
+            seq: snapshot.seq,
+            video_codec: words::codec_word(hosted.codec),
+        };
+        Ok(Frame::Answered { re: 0, ok: Answer::Welcome(Box::new(welcome)) })
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        meeting: &str,
+        secret: &str,
+        seq: u64,
+        frames: mpsc::Sender<Frame>,
+    ) -> Result<(MemberId, Frame), Refusal> {
+        let id = self.secrets.get(secret).copied().ok_or_else(gone)?;
+        let member = self.members.get_mut(&id).filter(|member| member.meeting == meeting).ok_or_else(gone)?;
+        // Whoever still holds the old socket is cut by this.
+        member.frames = None;
+        self.command(meeting, Command::Return { participant: Member::participant(id) })?;
+        let core = self.meetings.get(meeting)?;
+        let answer = match core.events_since(seq) {
+            Some(missed) => {
+                for numbered in &missed {
+                    // A fresh queue has room for the whole ring.
+                    drop(frames.try_send(words::delta_word(numbered)));
+                }
+                let codec = self.hosted.get(meeting).map_or(VideoCodec::H264, |hosted| hosted.codec);
+                let ok = Answer::Resumed { seq: core.snapshot().seq, video_codec: words::codec_word(codec) };
+                Frame::Answered { re: 0, ok }
+            }
+            None => self.welcome(id)?,
+        };
+        if let Some(member) = self.members.get_mut(&id) {
+            for tell in member.slots.values() {
+                drop(frames.try_send(Frame::Told { tell: tell.clone() }));
+            }
+            member.frames = Some(frames);
+        }
+        self.tell_speaking(id);
+        Ok((id, answer))
+    }
+
+    pub(super) fn ask(&mut self, id: MemberId, re: u32, ask: Ask) {
+        let outcome = match ask {
+            Ask::Offer { sdp } => return self.ask_offer(id, re, sdp),
+            Ask::Hello(_) => Err(Refusal::new(Code::InvalidParameter, "hello was said already")),
+            Ask::Watch { wishes } => self.watch(id, wishes),
+            Ask::Track { source, state } => self.set_track(id, source, state),
+            Ask::Leave {} => self.leave_after_answer(id, re),
+            Ask::End {} => self.end_by(id),
+        };
+        let frame = match outcome {
+            Ok(()) => Frame::Answered { re, ok: Answer::Done {} },
+            Err(refusal) => refused(re, &refusal),
+        };
+        self.tell(id, frame);
+    }
+
+    fn ask_offer(&mut self, id: MemberId, re: u32, sdp: String) {
+        let Some(frames) = self.members.get(&id).and_then(|member| member.frames.clone()) else { return };
+        self.offer(
+            id,
+            sdp,
+            Box::new(move |answer| {
+                let frame = match answer {
+                    Ok(sdp) => Frame::Answered { re, ok: Answer::Answer { sdp } },
+                    Err(refusal) => refused(re, &refusal),
+                };
+                // Full or closed: the loop notices with its next word.
+                drop(frames.try_send(frame));
+            }),
+        );
+    }
+
+    pub(super) fn offer(&mut self, id: MemberId, sdp: String, reply: AnswerReply) {
+        let Some((member, hosted)) = self.member_and_hosted(id) else { return reply(Err(gone())) };
+        let permit = Permit { send: member.role != meeting::Role::Audience, receive: true };
+        let order = Order::Offer {
+            meeting: hosted.id,
+            peer: peer_of(Member::participant(id)),
+            permit,
+            sdp,
+            answer: Box::new(move |answer| reply(answer.map_err(|refused| offer_refusal(&refused)))),
+        };
+        self.order(hosted, order);
+    }
+
+    pub(super) fn trickle(&mut self, id: MemberId, candidate: String, reply: DoneReply) {
+        let Some((_, hosted)) = self.member_and_hosted(id) else { return reply(Err(gone())) };
+        let order = Order::Trickle {
+            peer: peer_of(Member::participant(id)),
+            candidate,
+            done: Box::new(move |done| reply(done.map_err(|refused| offer_refusal(&refused)))),
+        };
+        self.order(hosted, order);
+    }
+
+    fn member_and_hosted(&self, id: MemberId) -> Option<(&Member, &Hosted)> {
+        let member = self.members.get(&id)?;
+        Some((member, self.hosted.get(&member.meeting)?))
+    }
+
+    fn watch(&mut self, id: MemberId, wishes: Vec<crate::web::wire::Wish>) -> Result<(), Refusal> {
+        if wishes.len() > WISHES_MAX {
+            let detail = format!("{} wishes; at most {WISHES_MAX} are taken", wishes.len());
+            return Err(Refusal::new(Code::InvalidParameter, detail));
+        }
+        let (_, hosted) = self.member_and_hosted(id).ok_or_else(gone)?;
+        let wish_of_word = |wish: crate::web::wire::Wish| {
+            let publisher = peer_of(words::id_of_word(&wish.participant)?);
+            let source = words::source_of_word(wish.source);
+            Some(Wish { publisher, source, max_height: wish.max_height })
+        };
+        // Whoever has left in the meantime is no mistake of the asker's.
+        let wishes = wishes.into_iter().filter_map(wish_of_word).collect();
+        self.order(hosted, Order::Watch { peer: peer_of(Member::participant(id)), wishes });
+        Ok(())
+    }
+
+    fn set_track(
+        &mut self,
+        id: MemberId,
+        source: crate::web::wire::Source,
+        state: crate::web::wire::TrackState,
+    ) -> Result<(), Refusal> {
+        let meeting = self.members.get(&id).ok_or_else(gone)?.meeting.clone();
+        let (source, state) = (words::source_of_word(source), words::state_of_word(state));
+        self.command(&meeting, Command::SetTrack { participant: Member::participant(id), source, state })
+    }
+
+    /// Has the media follow what the meeting has decided.
+    pub(super) fn track_follows(
+        &self,
+        meeting: &str,
+        who: ParticipantId,
+        source: Source,
+        state: meeting::TrackState,
+    ) {
+        let flow = match state {
+            meeting::TrackState::On => TrackFlow::On,
+            meeting::TrackState::Muted => TrackFlow::Muted,
+            meeting::TrackState::Off => TrackFlow::Off,
+        };
+        if let Some(hosted) = self.hosted.get(meeting) {
+            self.order(hosted, Order::SetTrack { peer: peer_of(who), source, flow });
+        }
+    }
+
+    fn end_by(&mut self, id: MemberId) -> Result<(), Refusal> {
+        let meeting = self.members.get(&id).ok_or_else(gone)?.meeting.clone();
+        self.command(&meeting, Command::End { by: Some(Member::participant(id)) })
+    }
+
+    fn leave_after_answer(&mut self, id: MemberId, re: u32) -> Result<(), Refusal> {
+        self.tell(id, Frame::Answered { re, ok: Answer::Done {} });
+        self.leave(id)
+    }
+
+    pub(super) fn leave(&mut self, id: MemberId) -> Result<(), Refusal> {
+        self.leave_because(id, LeaveReason::Left)
+    }
+
+    pub(super) fn leave_because(&mut self, id: MemberId, reason: LeaveReason) -> Result<(), Refusal> {
+        let meeting = self.members.get(&id).ok_or_else(gone)?.meeting.clone();
+        self.command(&meeting, Command::Leave { participant: Member::participant(id), reason })
+    }
+
+    pub(super) fn cut(&mut self, id: MemberId) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        // The edge tells of the old socket's end also after a new one took over.
+        if member.frames.as_ref().is_some_and(|frames| !frames.is_closed()) {
+            return;
+        }
+        member.frames = None;
+        let meeting = member.meeting.clone();
+        let away = Command::Cut { participant: Member::participant(id) };
+        if let Err(refusal) = self.command(&meeting, away) {
+            log::debug!(meeting = meeting.as_str(), participant = id.0; "not cut: {refusal}");
+        }
+    }
+
+    /// Says something to one member; one that does not read is cut.
+    pub(super) fn tell(&mut self, id: MemberId, frame: Frame) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(frames) = &member.frames else { return };
+        if frames.try_send(frame).is_err() {
+            log::info!(meeting = member.meeting.as_str(), participant = id.0; "its socket does not keep up: cut");
+            member.frames = None;
+        }
+    }
+
+    fn tell_speaking(&mut self, id: MemberId) {
+        let Some((_, hosted)) = self.member_and_hosted(id) else { return };
+        let tell = hosted.speaking();
+        self.tell(id, Frame::Told { tell });
+    }
+
+    /// Acts on what has come of commands and deadlines: tells the members, and has the media follow.
+    pub(super) fn pump(&mut self) {
+        let mut changed = BTreeSet::new();
+        while let Some((name, numbered)) = self.next_event() {
+            self.broadcast(&name, &words::delta_word(&numbered));
+            match numbered.event {
+                meeting::Event::Left { participant, .. } => self.forget(&name, participant),
+                meeting::Event::Track { participant, source, state } => {
+                    self.track_follows(&name, participant, source, state);
+                }
+                meeting::Event::Ended => self.close(&name),
+                _ => {}
+            }
+            changed.insert(name);
+        }
+        changed.iter().for_each(|name| self.scene_follows(name));
+    }
+
+    fn next_event(&mut self) -> Option<(String, meeting::Numbered)> {
+        self.meetings.iter_mut().find_map(|core| core.poll_event().map(|event| (core.name().to_string(), event)))
+    }
+
+    fn broadcast(&mut self, name: &str, frame: &Frame) {
+        let Some(hosted) = self.hosted.get(name) else { return };
+        for id in hosted.members.iter().copied().collect::<Vec<_>>() {
+            self.tell(id, frame.clone());
+        }
+    }
+
+    fn forget(&mut self, name: &str, participant: ParticipantId) {
+        let id = MemberId(participant.0);
+        if let Some(member) = self.members.remove(&id) {
+            self.secrets.remove(&member.secret);
+            log::info!(meeting = name, participant = id.0; "participant left");
+        }
+        if let Some(hosted) = self.hosted.get_mut(name) {
+            hosted.members.remove(&id);
+        }
+        if let Some(hosted) = self.hosted.get(name) {
+            self.order(hosted, Order::Remove { peer: peer_of(participant) });
+        }
+        self.room_stays_or_goes(name, participant);
+    }
+
+    fn close(&mut self, name: &str) {
+        while self.meetings.take_over().is_some() {}
+        let Some(hosted) = self.hosted.remove(name) else { return };
+        for id in &hosted.members {
+            if let Some(member) = self.members.remove(id) {
+                self.secrets.remove(&member.secret);
+            }
+        }
+        self.order(&hosted, Order::Close { meeting: hosted.id });
+        self.room_is_out_of(name);
+        log::info!(meeting = name; "meeting ended");
+        if hosted.standing && !self.stopping {
+            // Its name was free a moment ago, and nobody else can have taken it.
+            if let Err(refusal) = self.open_standing() {
+                log::error!(meeting = name; "the standing meeting did not come back: {refusal}");
+            }
+        }
+        self.refresh_scene();
+    }
+
+    /// The appliance stops: every meeting ends.
+    pub(super) fn end_everything(&mut self) {
+        self.stopping = true;
+        for name in self.hosted.keys().cloned().collect::<Vec<_>>() {
+            if let Err(refusal) = self.end_meeting(&name) {
+                log::error!(meeting = name.as_str(); "not ended: {refusal}");
+            }
+        }
+    }
+}
+
+impl Hosted {
+    /// Who speaks, in words.
+    pub(super) fn speaking(&self) -> Tell {
+        let word = |peer: &crate::sfu::PeerId| words::id_word(super::run::participant_of(*peer));
+        Tell::Speaking { active: self.active.as_ref().map(word), heard: self.heard.iter().map(word).collect() }
+    }
+}
+
+fn refused(re: u32, refusal: &Refusal) -> Frame {
+    let refused = Refused { code: refusal.code.to_string(), detail: refusal.detail.clone() };
+    Frame::Refused { re: Some(re), refused }
+}
+
+fn offer_refusal(refused: &OfferRefused) -> Refusal {
+    let code = match refused {
+        OfferRefused::UnknownPeer => Code::PeerLost,
+        OfferRefused::TooManyPeers(_) => Code::MeetingFull,
+        OfferRefused::Internal => Code::Internal,
+        _ => Code::InvalidParameter,
+    };
+    Refusal::new(code, refused.to_string())
+}
+
+fn gone() -> Refusal {
+    Refusal::new(Code::PeerLost, "you are no longer in the meeting; join again")
+}
+
+/// 128 random bits (more than can be guessed), fit for JSON.
+fn fresh_secret() -> Result<String, Refusal> {
+    let mut bytes = [0_u8; 16];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| Refusal::new(Code::Internal, "the machine has no randomness"))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}

@@ -1,0 +1,108 @@
+//! What the media workers have to tell, and what the loop does about it.
+
+use crate::appliance::handle::MemberId;
+use crate::appliance::run::{Appliance, Member, participant_of};
+use crate::appliance::words;
+use crate::appliance::worker::News;
+use crate::meeting::LeaveReason;
+use crate::sfu::{Event, GoneWhy, PeerId, SlotId};
+use crate::track::{Source, VideoCodec};
+use crate::web::wire::{Frame, SlotTrack, Tell};
+
+impl Appliance {
+    pub(super) fn handle_news(&mut self, news: News) {
+        let News { meeting, event } = news;
+        let Some(name) = self.hosted.iter().find(|(_, h)| h.id == meeting).map(|(name, _)| name.clone()) else {
+            // It has ended while this was under way.
+            return;
+        };
+        match event {
+            Event::Connected { peer } => log::info!(meeting = name.as_str(), participant = peer.0; "media connected"),
+            Event::Gone { peer, why } => self.peer_gone(&name, peer, &why),
+            Event::Silent { peer } => self.tell(member_of(peer), Frame::Told { tell: Tell::RestartIce {} }),
+            Event::SlotFilled { peer, slot, track, rtp_timestamp } => {
+                self.slot_filled(peer, slot, track, rtp_timestamp);
+            }
+            Event::Speakers { active, heard } => self.speakers(&name, active, heard),
+            Event::Codec(codec) => self.codec(&name, codec),
+            Event::KeyframeWanted { peer, source, layer } => {
+                if self.seat.is(participant_of(peer)) {
+                    self.room.request_keyframe(source, layer);
+                }
+            }
+            Event::LayersWanted { peer, source, highest } => {
+                if self.seat.is(participant_of(peer)) {
+                    self.room.set_layers(source, highest);
+                }
+            }
+        }
+    }
+
+    fn peer_gone(&mut self, name: &str, peer: PeerId, why: &GoneWhy) {
+        log::warn!(meeting = name, participant = peer.0; "media lost: {why}");
+        if let GoneWhy::Panicked = why {
+            log::error!(meeting = name, participant = peer.0; "a peer panicked and was dropped alone");
+        }
+        if self.members.contains_key(&member_of(peer))
+            && let Err(refusal) = self.leave_because(member_of(peer), LeaveReason::TransportFailed)
+        {
+            log::debug!(meeting = name, participant = peer.0; "had left already: {refusal}");
+        }
+    }
+
+    fn slot_filled(
+        &mut self,
+        peer: PeerId,
+        slot: SlotId,
+        track: Option<(PeerId, Source)>,
+        rtp_timestamp: u32,
+    ) {
+        if self.seat.is(participant_of(peer)) {
+            let track = track.map(|(publisher, source)| (publisher.0, source));
+            return self.room.slot(crate::room::SlotWord { slot, track, rtp_timestamp });
+        }
+        let track = track.map(|(publisher, source)| SlotTrack {
+            participant: words::id_word(participant_of(publisher)),
+            source: words::source_word(source),
+        });
+        let tell = Tell::Slot { mid: slot.to_string(), track, rtp_timestamp };
+        let id = member_of(peer);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.slots.insert(slot.to_string(), tell.clone());
+        }
+        self.tell(id, Frame::Told { tell });
+    }
+
+    fn speakers(&mut self, name: &str, active: Option<PeerId>, heard: Vec<PeerId>) {
+        let Some(hosted) = self.hosted.get_mut(name) else { return };
+        hosted.active = active;
+        hosted.heard = heard;
+        let tell = hosted.speaking();
+        self.tell_all(name, &tell);
+        self.scene_follows(name);
+    }
+
+    fn codec(&mut self, name: &str, codec: VideoCodec) {
+        let Some(hosted) = self.hosted.get_mut(name) else { return };
+        hosted.codec = codec;
+        log::info!(meeting = name; "video codec is now {codec}");
+        self.tell_all(name, &Tell::VideoCodec { codec: words::codec_word(codec) });
+        if self.seat.meeting() == Some(name) {
+            self.room.set_codec(codec);
+        }
+    }
+
+    fn tell_all(&mut self, name: &str, tell: &Tell) {
+        let Some(hosted) = self.hosted.get(name) else { return };
+        for id in hosted.members.iter().copied().collect::<Vec<_>>() {
+            self.tell(id, Frame::Told { tell: tell.clone() });
+        }
+    }
+}
+
+/// See [`super::run::peer_of`].
+const fn member_of(peer: PeerId) -> MemberId {
+    let id = MemberId(peer.0);
+    debug_assert!(Member::participant(id).0 == peer.0);
+    id
+}

@@ -1,0 +1,275 @@
+//! The loop itself: one command, one piece of news or one deadline at a time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alcove_hal::clock::Clock;
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
+use crate::appliance::room_seat::RoomSeat;
+use crate::appliance::worker::{MeetingId, NEWS_MAX, News, Order, Worker};
+use crate::meeting::{self, Meetings};
+use crate::refusal::{Code, Refusal};
+use crate::room::{Devices, Room, RoomEvent, RoomSettings, SnapshotError};
+use crate::sfu::{DtlsIdentity, PeerId};
+use crate::track::VideoCodec;
+use crate::web::wire::{Frame, Tell};
+
+/// The most room events that wait for the loop; the room says its wishes again when they change.
+const ROOM_EVENTS_MAX: usize = 256;
+
+/// Makes the join link of a meeting, for the screen.
+pub type JoinUrl = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// What the loop is started with.
+pub struct Settings {
+    /// The name of the meeting that is there whenever somebody comes.
+    pub standing_meeting: String,
+    /// The UDP port of the first media worker, the next ones counting up; 0 takes any.
+    pub media_port: u16,
+    /// How many media workers.
+    pub media_workers: usize,
+    /// Addresses told to browsers besides the machine's own.
+    pub announce: Vec<IpAddr>,
+    /// The most participants of a meeting that does not say otherwise, and the most it may say.
+    pub participants_max: u32,
+    /// How long a participant whose socket was cut may come back.
+    pub away_timeout: Duration,
+    /// How long a meeting lives with nobody in it.
+    pub idle_timeout: Duration,
+    /// The room as a participant.
+    pub room: RoomSettings,
+    /// Makes the join link of a meeting.
+    pub join_url: JoinUrl,
+}
+
+/// The appliance: everything that is alive, owned by one task.
+pub struct Appliance {
+    pub(super) settings: Settings,
+    pub(super) clock: Arc<dyn Clock>,
+    started: Instant,
+    pub(super) meetings: Meetings,
+    /// What the loop knows of each living meeting besides its rules.
+    pub(super) hosted: HashMap<String, Hosted>,
+    pub(super) members: HashMap<MemberId, Member>,
+    /// Whose secret continues which member.
+    pub(super) secrets: HashMap<String, MemberId>,
+    next_id: u64,
+    pub(super) workers: Vec<Worker>,
+    pub(super) room: Room,
+    pub(super) seat: RoomSeat,
+    /// Nothing is opened any more.
+    pub(super) stopping: bool,
+    calls: mpsc::Receiver<Call>,
+    news: mpsc::Receiver<News>,
+    room_events: mpsc::Receiver<RoomEvent>,
+}
+
+/// A living meeting, as the loop knows it.
+pub(super) struct Hosted {
+    pub(super) id: MeetingId,
+    pub(super) worker: usize,
+    pub(super) codec: VideoCodec,
+    pub(super) standing: bool,
+    pub(super) members: BTreeSet<MemberId>,
+    pub(super) active: Option<PeerId>,
+    pub(super) heard: Vec<PeerId>,
+}
+
+/// A participant whose words go through the loop: not the room.
+pub(super) struct Member {
+    pub(super) meeting: String,
+    pub(super) role: meeting::Role,
+    /// Absent while its socket is cut.
+    pub(super) frames: Option<mpsc::Sender<Frame>>,
+    pub(super) secret: String,
+    /// What each of its slots shows, to say it again after a cut.
+    pub(super) slots: BTreeMap<String, Tell>,
+}
+
+impl Member {
+    pub(super) const fn participant(id: MemberId) -> meeting::ParticipantId {
+        meeting::ParticipantId(id.0)
+    }
+}
+
+/// One number names the member, its participant and its peer: the loop gives it out.
+pub(super) const fn peer_of(participant: meeting::ParticipantId) -> PeerId {
+    PeerId(participant.0)
+}
+
+/// See [`peer_of`].
+pub(super) const fn participant_of(peer: PeerId) -> meeting::ParticipantId {
+    meeting::ParticipantId(peer.0)
+}
+
+impl Appliance {
+    /// Starts the media workers and the room.
+    ///
+    /// # Errors
+    /// When a media port is in use or the standing meeting's name is not one.
+    pub fn start(
+        settings: Settings,
+        devices: &Devices,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<(Handle, Self)> {
+        let (handle, calls) = Handle::new();
+        let (news_sender, news) = mpsc::channel(NEWS_MAX);
+        let workers = start_workers(&settings, &clock, &news_sender)?;
+        let (room_sender, room_events) = mpsc::channel(ROOM_EVENTS_MAX);
+        // At the limit the loop is busy; the room repeats what matters.
+        let sink = Arc::new(move |event| drop(room_sender.try_send(event)));
+        let room = Room::start(devices, settings.room.clone(), Arc::clone(&clock), sink);
+        let seat = RoomSeat::default();
+        let mut appliance = Self {
+            started: clock.now(),
+            clock,
+            meetings: Meetings::default(),
+            hosted: HashMap::new(),
+            members: HashMap::new(),
+            secrets: HashMap::new(),
+            next_id: 1,
+            workers,
+            room,
+            seat,
+            stopping: false,
+            calls,
+            news,
+            room_events,
+            settings,
+        };
+        appliance
+            .open_standing()
+            .with_context(|| format!("cannot open the meeting {:?}", appliance.settings.standing_meeting))?;
+        appliance.refresh_scene();
+        Ok((handle, appliance))
+    }
+
+    /// Where media arrives.
+    #[must_use]
+    pub fn media_addresses(&self) -> Vec<SocketAddr> {
+        self.workers.iter().flat_map(|worker| worker.addresses.iter().copied()).collect()
+    }
+
+    /// Runs until `stop` is ready; then every meeting is ended and everybody told.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        loop {
+            let deadline = self.meetings.poll_timeout();
+            tokio::select! {
+                Some(call) = self.calls.recv() => self.handle_call(call),
+                Some(news) = self.news.recv() => self.handle_news(news),
+                Some(event) = self.room_events.recv() => self.handle_room_event(event),
+                () = until(deadline) => self.handle_timeouts(),
+                () = &mut stop => break,
+            }
+        }
+        self.end_everything();
+    }
+
+    fn handle_call(&mut self, call: Call) {
+        // A reply fails only when whoever asked is gone.
+        match call {
+            Call::CreateMeeting(new, reply) => drop(reply.send(self.create_meeting(new))),
+            Call::Meetings(reply) => drop(reply.send(Ok(self.meeting_views()))),
+            Call::Meeting(name, reply) => drop(reply.send(self.meeting_view(&name))),
+            Call::EndMeeting(name, reply) => drop(reply.send(self.end_meeting(&name))),
+            Call::Join(join, reply) => drop(reply.send(self.join(join))),
+            Call::Resume { meeting, secret, seq, frames, reply } => {
+                drop(reply.send(self.resume(&meeting, &secret, seq, frames)));
+            }
+            Call::Ask(member, id, ask) => self.ask(member, id, ask),
+            Call::Offer(member, sdp, reply) => {
+                self.offer(member, sdp, Box::new(move |answer| drop(reply.send(answer))));
+            }
+            Call::Trickle(member, candidate, reply) => {
+                self.trickle(member, candidate, Box::new(move |done| drop(reply.send(done))));
+            }
+            Call::Cut(member) => self.cut(member),
+            Call::Leave(member, reply) => drop(reply.send(self.leave(member))),
+            Call::RoomJoin(name, reply) => drop(reply.send(self.room_join(&name))),
+            Call::RoomLeave(reply) => drop(reply.send(self.room_leave_on_command())),
+            Call::RoomMute { microphone, camera, reply } => {
+                drop(reply.send(self.room_mute(microphone, camera)));
+            }
+            Call::Snapshot(reply) => self.snapshot(reply),
+            Call::Status(reply) => drop(reply.send(Ok(self.status()))),
+        }
+    }
+
+    fn handle_timeouts(&mut self) {
+        let now = self.clock.now();
+        self.meetings.handle_timeout(now);
+        self.pump();
+    }
+
+    /// The next number for a member, a meeting or a peer.
+    pub(super) const fn next_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    pub(super) fn order(&self, hosted: &Hosted, order: Order) {
+        self.workers[hosted.worker].order(order);
+    }
+
+    fn snapshot(&self, reply: super::handle::Reply<Vec<u8>>) {
+        let snapshots = self.room.snapshots();
+        tokio::task::spawn_blocking(move || {
+            let code = |error: &SnapshotError| match error {
+                SnapshotError::Busy | SnapshotError::Nothing => Code::Busy,
+                SnapshotError::Failed(_) => Code::Internal,
+            };
+            let png = snapshots.png().map_err(|error| Refusal::new(code(&error), error.to_string()));
+            drop(reply.send(png));
+        });
+    }
+
+    fn status(&self) -> StatusView {
+        StatusView {
+            uptime: self.clock.now().saturating_duration_since(self.started),
+            room: self.room_view(),
+            meetings: self.hosted.len(),
+            participants: self.members.len() + usize::from(self.seat.meeting().is_some()),
+            media_addresses: self.media_addresses(),
+        }
+    }
+}
+
+fn start_workers(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    news: &mpsc::Sender<News>,
+) -> anyhow::Result<Vec<Worker>> {
+    let identity = DtlsIdentity::generate()
+        .map_err(|cause| anyhow::anyhow!("cannot make a certificate for media: {cause}"))?;
+    let port = |index: usize| match settings.media_port {
+        0 => 0,
+        first => first.saturating_add(u16::try_from(index).unwrap_or(u16::MAX)),
+    };
+    (0..settings.media_workers.max(1))
+        .map(|index| {
+            Worker::start(
+                index,
+                port(index),
+                &settings.announce,
+                identity.clone(),
+                Arc::clone(clock),
+                news.clone(),
+            )
+        })
+        .collect()
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,186 @@
+//! Translates the values of the pure modules into the words of the wire, and back.
+
+use crate::meeting;
+use crate::track;
+use crate::web::wire;
+
+/// A participant's id as it stands in the words.
+pub(super) fn id_word(id: meeting::ParticipantId) -> String {
+    id.to_string()
+}
+
+/// Reads a participant's id.
+pub(super) fn id_of_word(word: &str) -> Option<meeting::ParticipantId> {
+    let number = word.strip_prefix('p')?.parse().ok()?;
+    let id = meeting::ParticipantId(number);
+    (id_word(id) == word).then_some(id)
+}
+
+pub(super) const fn source_word(source: track::Source) -> wire::Source {
+    match source {
+        track::Source::Microphone => wire::Source::Microphone,
+        track::Source::Camera => wire::Source::Camera,
+        track::Source::Screen => wire::Source::Screen,
+        track::Source::ScreenAudio => wire::Source::ScreenAudio,
+    }
+}
+
+pub(super) const fn source_of_word(source: wire::Source) -> track::Source {
+    match source {
+        wire::Source::Microphone => track::Source::Microphone,
+        wire::Source::Camera => track::Source::Camera,
+        wire::Source::Screen => track::Source::Screen,
+        wire::Source::ScreenAudio => track::Source::ScreenAudio,
+    }
+}
+
+pub(super) const fn codec_word(codec: track::VideoCodec) -> wire::VideoCodec {
+    match codec {
+        track::VideoCodec::H264 => wire::VideoCodec::H264,
+        track::VideoCodec::Vp8 => wire::VideoCodec::Vp8,
+    }
+}
+
+const fn state_word(state: meeting::TrackState) -> wire::TrackState {
+    match state {
+        meeting::TrackState::On => wire::TrackState::On,
+        meeting::TrackState::Muted => wire::TrackState::Muted,
+        meeting::TrackState::Off => wire::TrackState::Off,
+    }
+}
+
+pub(super) const fn state_of_word(state: wire::TrackState) -> meeting::TrackState {
+    match state {
+        wire::TrackState::On => meeting::TrackState::On,
+        wire::TrackState::Muted => meeting::TrackState::Muted,
+        wire::TrackState::Off => meeting::TrackState::Off,
+    }
+}
+
+const fn role_word(role: meeting::Role) -> wire::Role {
+    match role {
+        meeting::Role::Host => wire::Role::Host,
+        meeting::Role::Cohost => wire::Role::Cohost,
+        meeting::Role::Speaker => wire::Role::Speaker,
+        meeting::Role::Audience => wire::Role::Audience,
+    }
+}
+
+pub(super) const fn role_of_word(role: wire::Role) -> meeting::Role {
+    match role {
+        wire::Role::Host => meeting::Role::Host,
+        wire::Role::Cohost => meeting::Role::Cohost,
+        wire::Role::Speaker => meeting::Role::Speaker,
+        wire::Role::Audience => meeting::Role::Audience,
+    }
+}
+
+const fn kind_word(kind: meeting::ParticipantKind) -> wire::ParticipantKind {
+    match kind {
+        meeting::ParticipantKind::Browser => wire::ParticipantKind::Browser,
+        meeting::ParticipantKind::Room => wire::ParticipantKind::Room,
+        meeting::ParticipantKind::Bridge => wire::ParticipantKind::Bridge,
+    }
+}
+
+pub(super) const fn kind_of_word(kind: wire::ParticipantKind) -> meeting::ParticipantKind {
+    match kind {
+        wire::ParticipantKind::Browser => meeting::ParticipantKind::Browser,
+        wire::ParticipantKind::Room => meeting::ParticipantKind::Room,
+        wire::ParticipantKind::Bridge => meeting::ParticipantKind::Bridge,
+    }
+}
+
+pub(super) const fn mode_word(mode: meeting::Mode) -> wire::Mode {
+    match mode {
+        meeting::Mode::Video => wire::Mode::Video,
+        meeting::Mode::Audio => wire::Mode::Audio,
+    }
+}
+
+pub(super) const fn mode_of_word(mode: wire::Mode) -> meeting::Mode {
+    match mode {
+        wire::Mode::Video => meeting::Mode::Video,
+        wire::Mode::Audio => meeting::Mode::Audio,
+    }
+}
+
+const fn reason_word(reason: meeting::LeaveReason) -> wire::LeaveReason {
+    match reason {
+        meeting::LeaveReason::Left => wire::LeaveReason::Left,
+        meeting::LeaveReason::Timeout => wire::LeaveReason::Timeout,
+        meeting::LeaveReason::Kicked => wire::LeaveReason::Kicked,
+        meeting::LeaveReason::Banned => wire::LeaveReason::Banned,
+        meeting::LeaveReason::Ended => wire::LeaveReason::Ended,
+        meeting::LeaveReason::Replaced => wire::LeaveReason::Replaced,
+        meeting::LeaveReason::TransportFailed => wire::LeaveReason::TransportFailed,
+        meeting::LeaveReason::Version => wire::LeaveReason::Version,
+    }
+}
+
+/// The core keeps JSON as text: it was checked when it came in, so that it can be read again.
+pub(super) fn json_of_text(text: Option<&str>) -> Option<serde_json::Value> {
+    text.and_then(|text| serde_json::from_str(text).ok())
+}
+
+pub(super) fn text_of_json(value: Option<&serde_json::Value>) -> Option<String> {
+    value.map(ToString::to_string)
+}
+
+pub(super) fn participant_word(participant: &meeting::Participant) -> wire::Participant {
+    let track_word = |(source, state): (&track::Source, &meeting::TrackState)| wire::Track {
+        source: source_word(*source),
+        muted: *state == meeting::TrackState::Muted,
+    };
+    wire::Participant {
+        id: id_word(participant.id),
+        name: participant.name.clone(),
+        kind: kind_word(participant.kind),
+        role: role_word(participant.role),
+        custom_info: json_of_text(participant.custom_info.as_deref()),
+        tracks: participant.tracks.iter().map(track_word).collect(),
+        present: participant.presence == meeting::Presence::Here,
+    }
+}
+
+pub(super) fn delta_word(numbered: &meeting::Numbered) -> wire::Frame {
+    wire::Frame::Delta { seq: numbered.seq, event: event_word(&numbered.event) }
+}
+
+fn event_word(event: &meeting::Event) -> wire::Event {
+    match event {
+        meeting::Event::Joined { participant } => {
+            wire::Event::Joined { participant: participant_word(participant) }
+        }
+        meeting::Event::Left { participant, reason } => {
+            wire::Event::Left { participant: id_word(*participant), reason: reason_word(*reason) }
+        }
+        meeting::Event::Presence { participant, presence } => wire::Event::Presence {
+            participant: id_word(*participant),
+            present: *presence == meeting::Presence::Here,
+        },
+        meeting::Event::Track { participant, source, state } => wire::Event::Track {
+            participant: id_word(*participant),
+            source: source_word(*source),
+            state: state_word(*state),
+        },
+        meeting::Event::Role { participant, role } => {
+            wire::Event::Role { participant: id_word(*participant), role: role_word(*role) }
+        }
+        meeting::Event::Ended => wire::Event::Ended {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_and_nothing_else_does() {
+        let id = meeting::ParticipantId(17);
+        assert_eq!(id_of_word(&id_word(id)), Some(id));
+        for word in ["", "p", "p-1", "p017", "17", "q17", "p18446744073709551616"] {
+            assert_eq!(id_of_word(word), None, "{word:?}");
+        }
+    }
+}

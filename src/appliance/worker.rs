@@ -1,0 +1,459 @@
+//! A media worker: one thread and one UDP socket that carry the packets of whole meetings, and never block.
+//!
+//! ```text
+//!   orders ──▶ ┌──────────────────────────────────────────────┐ ──▶ news (to the loop)
+//!   datagrams ▶│ route ▸ feed ▸ due timers ▸ flush ▸ send runs │ ──▶ datagrams
+//!   room ring ▶└──────────────────────────────────────────────┘ ──▶ room ring
+//! ```
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use alcove_hal::clock::Clock;
+use anyhow::Context;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::appliance::media_socket::{Datagram, MediaSocket};
+use crate::room::SfuEnd;
+use crate::sfu::{
+    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerStats, Permit, SlotId,
+    TrackFlow, Wish,
+};
+use crate::track::{Source, VideoCodec};
+
+const SOCKET: Token = Token(0);
+const WAKE: Token = Token(1);
+
+/// The most news that wait for the loop. More than a minute of the busiest meeting's: at the limit the loop
+/// is dead and the newest is dropped.
+pub(super) const NEWS_MAX: usize = 65_536;
+
+/// The most batches taken from the socket before timers and orders have their turn.
+const BATCHES_PER_TURN: usize = 8;
+
+/// What a subscriber is sent before its bandwidth is known: all that a meeting on a LAN needs.
+const START_BITRATE_BPS: u64 = 10_000_000;
+
+/// The longest wait, so that a missed wake-up heals by itself.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// A meeting as the workers know it. Unique in the process, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct MeetingId(pub(super) u64);
+
+/// Takes the answer to an offer, on the worker's thread. It must not block.
+pub(super) type AnswerSink = Box<dyn FnOnce(Result<String, OfferRefused>) + Send>;
+
+/// A participant in this process, as the worker reaches it.
+pub(super) struct LocalEnd {
+    pub(super) link: SfuEnd,
+    /// Called after something was put into the link.
+    pub(super) wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// What the loop orders.
+pub(super) enum Order {
+    Open { meeting: MeetingId, video: bool, codec: VideoCodec },
+    Close { meeting: MeetingId },
+    Offer { meeting: MeetingId, peer: PeerId, permit: Permit, sdp: String, answer: AnswerSink },
+    Trickle { peer: PeerId, candidate: String, done: Box<dyn FnOnce(Result<(), OfferRefused>) + Send> },
+    AddLocal { meeting: MeetingId, peer: PeerId, setup: LocalSetup, end: LocalEnd },
+    Remove { peer: PeerId },
+    Watch { peer: PeerId, wishes: Vec<Wish> },
+    SetTrack { peer: PeerId, source: Source, flow: TrackFlow },
+    WantKeyframe { peer: PeerId, slot: SlotId },
+    Stats { done: Box<dyn FnOnce(Vec<(PeerId, PeerStats)>) + Send> },
+    Stop,
+}
+
+/// What the worker has to tell the loop.
+#[derive(Debug)]
+pub(super) struct News {
+    pub(super) meeting: MeetingId,
+    pub(super) event: sfu::Event,
+}
+
+/// The loop's end of a worker.
+pub(super) struct Worker {
+    orders: Sender<Order>,
+    waker: Arc<Waker>,
+    thread: Option<JoinHandle<()>>,
+    /// Where its media arrives.
+    pub(super) addresses: Vec<SocketAddr>,
+}
+
+impl Worker {
+    /// Starts a worker on `port` (0: any).
+    ///
+    /// # Errors
+    /// When the port is in use, or the machine has no address.
+    pub(super) fn start(
+        index: usize,
+        port: u16,
+        announce: &[IpAddr],
+        identity: DtlsIdentity,
+        clock: Arc<dyn Clock>,
+        news: tokio::sync::mpsc::Sender<News>,
+    ) -> anyhow::Result<Self> {
+        let mut socket = MediaSocket::bind(port)
+            .with_context(|| format!("cannot take UDP port {port} for media; free it or set media.port"))?;
+        let poll = Poll::new().context("cannot make an epoll instance")?;
+        poll.registry().register(socket.source(), SOCKET, Interest::READABLE).context("cannot watch the socket")?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE).context("cannot make a waker")?);
+        let addresses = media_addresses(socket.port(), announce).context("cannot list the network's addresses")?;
+        let (orders, receiver) = channel();
+        let worker_thread = WorkerThread {
+            poll,
+            socket,
+            orders: receiver,
+            news,
+            clock,
+            identity,
+            addresses: addresses.clone(),
+            demux: Demux::default(),
+            homes: HashMap::new(),
+            meetings: HashMap::new(),
+            run: Vec::with_capacity(65_536),
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("media-{index}"))
+            .spawn(move || worker_thread.run())
+            .context("cannot start a media thread")?;
+        Ok(Self { orders, waker, thread: Some(thread), addresses })
+    }
+
+    /// Hands over an order; it is carried out within the worker's next turn.
+    pub(super) fn order(&self, order: Order) {
+        if self.orders.send(order).is_ok() {
+            self.wake();
+        }
+    }
+
+    /// What the room calls after it has published something.
+    pub(super) fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let waker = Arc::clone(&self.waker);
+        // Fails only when the eventfd's counter is full, and then a wake-up is pending anyway.
+        Arc::new(move || drop(waker.wake()))
+    }
+
+    fn wake(&self) {
+        drop(self.waker.wake());
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.order(Order::Stop);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("a media thread panicked");
+        }
+    }
+}
+
+/// The addresses that browsers are told: every one of the machine's, and those of the configuration.
+fn media_addresses(port: u16, announce: &[IpAddr]) -> io::Result<Vec<SocketAddr>> {
+    let mut ips: Vec<IpAddr> = if_addrs::get_if_addrs()?
+        .into_iter()
+        .map(|interface| interface.ip())
+        .filter(|ip| !is_link_local(*ip))
+        .chain(announce.iter().copied())
+        .collect();
+    ips.sort_unstable();
+    ips.dedup();
+    Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+}
+
+/// Link-local addresses need a scope that a candidate cannot carry (RFC 8839, 5.1).
+const fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+struct Hosted {
+    forwarder: Forwarder,
+    local: HashMap<PeerId, LocalEnd>,
+    /// Something was fed since the last flush.
+    dirty: bool,
+}
+
+struct WorkerThread {
+    poll: Poll,
+    socket: MediaSocket,
+    orders: Receiver<Order>,
+    news: tokio::sync::mpsc::Sender<News>,
+    clock: Arc<dyn Clock>,
+    identity: DtlsIdentity,
+    addresses: Vec<SocketAddr>,
+    demux: Demux,
+    /// Which meeting a peer is in.
+    homes: HashMap<PeerId, MeetingId>,
+    meetings: HashMap<MeetingId, Hosted>,
+    /// Reused for every run that is sent.
+    run: Vec<u8>,
+}
+
+impl WorkerThread {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(16);
+        loop {
+            let wait = self.wait();
+            match self.poll.poll(&mut events, Some(wait)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => log::error!("waiting for media failed: {error}"),
+            }
+            if self.carry_out_orders() {
+                return;
+            }
+            self.receive();
+            self.take_from_rooms();
+            self.turn_timers();
+            self.flush();
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        let deadline = self.meetings.values().filter_map(|hosted| hosted.forwarder.poll_timeout()).min();
+        deadline.map_or(WAIT_MAX, |at| at.saturating_duration_since(self.clock.now()).min(WAIT_MAX))
+    }
+
+    /// Returns whether the worker shall stop.
+    fn carry_out_orders(&mut self) -> bool {
+        while let Ok(order) = self.orders.try_recv() {
+            if matches!(order, Order::Stop) {
+                self.close_all();
+                return true;
+            }
+            self.carry_out(order);
+        }
+        false
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        let now = self.clock.now();
+        match order {
+            Order::Open { meeting, video, codec } => self.open(meeting, video, codec),
+            Order::Close { meeting } => self.close(meeting, now),
+            Order::Offer { meeting, peer, permit, sdp, answer } => {
+                answer(self.offer(meeting, peer, permit, &sdp, now));
+            }
+            Order::Trickle { peer, candidate, done } => {
+                let outcome = self.home_of(peer).map_or(Err(OfferRefused::UnknownPeer), |hosted| {
+                    hosted.forwarder.trickle(peer, &candidate, now)
+                });
+                done(outcome);
+            }
+            Order::AddLocal { meeting, peer, setup, end } => self.add_local(meeting, peer, setup, end, now),
+            Order::Remove { peer } => self.remove(peer, now),
+            Order::Watch { peer, wishes } => {
+                if let Some(hosted) = self.home_of(peer) {
+                    hosted.forwarder.watch(peer, wishes, now);
+                }
+            }
+            Order::SetTrack { peer, source, flow } => {
+                if let Some(hosted) = self.home_of(peer) {
+                    hosted.forwarder.set_track(peer, source, flow, now);
+                }
+            }
+            Order::WantKeyframe { peer, slot } => {
+                if let Some(hosted) = self.home_of(peer) {
+                    hosted.forwarder.want_keyframe(peer, slot, now);
+                }
+            }
+            Order::Stats { done } => done(self.stats()),
+            Order::Stop => {}
+        }
+    }
+
+    fn open(&mut self, meeting: MeetingId, video: bool, codec: VideoCodec) {
+        let config = ForwarderConfig {
+            ice_addresses: self.addresses.clone(),
+            certificate: self.identity.clone(),
+            preferred_codec: codec,
+            video,
+            start_bitrate_bps: START_BITRATE_BPS,
+        };
+        let forwarder = Forwarder::new(config);
+        self.meetings.insert(meeting, Hosted { forwarder, local: HashMap::new(), dirty: false });
+    }
+
+    fn offer(
+        &mut self,
+        meeting: MeetingId,
+        peer: PeerId,
+        permit: Permit,
+        sdp: &str,
+        now: Instant,
+    ) -> Result<String, OfferRefused> {
+        let hosted = self.meetings.get_mut(&meeting).ok_or(OfferRefused::UnknownPeer)?;
+        hosted.dirty = true;
+        let answer = hosted.forwarder.offer(peer, permit, sdp, now)?;
+        // The browser's first check may arrive before it has read the answer.
+        if let Some(ufrag) = hosted.forwarder.ufrag(peer) {
+            self.demux.insert_ufrag(peer, ufrag);
+        }
+        self.homes.insert(peer, meeting);
+        Ok(answer)
+    }
+
+    fn add_local(
+        &mut self,
+        meeting: MeetingId,
+        peer: PeerId,
+        setup: LocalSetup,
+        end: LocalEnd,
+        now: Instant,
+    ) {
+        let Some(hosted) = self.meetings.get_mut(&meeting) else { return };
+        hosted.forwarder.add_local(peer, setup, now);
+        hosted.local.insert(peer, end);
+        hosted.dirty = true;
+        self.homes.insert(peer, meeting);
+    }
+
+    fn remove(&mut self, peer: PeerId, now: Instant) {
+        let Some(meeting) = self.homes.remove(&peer) else { return };
+        if let Some(hosted) = self.meetings.get_mut(&meeting) {
+            hosted.forwarder.remove(peer, now);
+            hosted.local.remove(&peer);
+            hosted.dirty = true;
+        }
+        self.demux.remove(peer);
+    }
+
+    fn close(&mut self, meeting: MeetingId, now: Instant) {
+        let peers: Vec<PeerId> =
+            self.homes.iter().filter(|(_, home)| **home == meeting).map(|(peer, _)| *peer).collect();
+        for peer in peers {
+            self.remove(peer, now);
+        }
+        self.flush();
+        self.meetings.remove(&meeting);
+    }
+
+    fn close_all(&mut self) {
+        let now = self.clock.now();
+        for meeting in self.meetings.keys().copied().collect::<Vec<_>>() {
+            self.close(meeting, now);
+        }
+    }
+
+    fn home_of(&mut self, peer: PeerId) -> Option<&mut Hosted> {
+        let hosted = self.meetings.get_mut(self.homes.get(&peer)?)?;
+        hosted.dirty = true;
+        Some(hosted)
+    }
+
+    fn stats(&self) -> Vec<(PeerId, PeerStats)> {
+        let of = |(peer, home): (&PeerId, &MeetingId)| {
+            Some((*peer, self.meetings.get(home)?.forwarder.stats(*peer)?))
+        };
+        self.homes.iter().filter_map(of).collect()
+    }
+
+    fn receive(&mut self) {
+        let Self { socket, demux, homes, meetings, clock, .. } = self;
+        for _ in 0..BATCHES_PER_TURN {
+            let now = clock.now();
+            let more = socket.receive(|datagram| route(demux, homes, meetings, &datagram, now));
+            match more {
+                Ok(true) => {}
+                Ok(false) => return,
+                // A dead peer's port answers with ICMP, which the kernel reports here: not of interest.
+                Err(error) => return log::debug!("receiving media failed: {error}"),
+            }
+        }
+        // Edge-triggered: what is still waiting must be asked for again.
+        drop(self.poll.registry().reregister(self.socket.source(), SOCKET, Interest::READABLE));
+    }
+
+    fn take_from_rooms(&mut self) {
+        let now = self.clock.now();
+        for hosted in self.meetings.values_mut() {
+            let Hosted { forwarder, local, dirty } = hosted;
+            for (peer, end) in local.iter_mut() {
+                while let Ok(packet) = end.link.from_room.pop() {
+                    forwarder.handle_local(*peer, packet, now);
+                    *dirty = true;
+                }
+            }
+        }
+    }
+
+    fn turn_timers(&mut self) {
+        let now = self.clock.now();
+        for hosted in self.meetings.values_mut() {
+            if hosted.forwarder.poll_timeout().is_some_and(|at| at <= now) {
+                hosted.forwarder.handle_timeout(now);
+                hosted.dirty = true;
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let now = self.clock.now();
+        let Self { socket, meetings, run, news, .. } = self;
+        for (id, hosted) in meetings.iter_mut().filter(|(_, hosted)| hosted.dirty) {
+            hosted.dirty = false;
+            hosted.forwarder.flush(now);
+            send_runs(&mut hosted.forwarder, socket, run);
+            deliver(hosted);
+            while let Some(event) = hosted.forwarder.poll_event() {
+                if news.try_send(News { meeting: *id, event }).is_err() {
+                    log::error!("the loop does not take the news of its media workers");
+                }
+            }
+        }
+    }
+}
+
+fn route(
+    demux: &mut Demux,
+    homes: &HashMap<PeerId, MeetingId>,
+    meetings: &mut HashMap<MeetingId, Hosted>,
+    datagram: &Datagram<'_>,
+    now: Instant,
+) {
+    let Some(peer) = demux.route(datagram.source, datagram.contents) else { return };
+    let Some(hosted) = homes.get(&peer).and_then(|home| meetings.get_mut(home)) else { return };
+    hosted.dirty = true;
+    let accepted =
+        hosted.forwarder.handle_datagram(peer, datagram.source, datagram.destination, datagram.contents, now);
+    if accepted {
+        demux.confirm(peer, datagram.source);
+    }
+}
+
+fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket, buffer: &mut Vec<u8>) {
+    while let Some(run) = forwarder.poll_transmit(buffer) {
+        // Lost on a full buffer or an unreachable network, as packets are: the receiver asks again.
+        if let Err(error) = socket.send(run.source, run.destination, buffer, run.segment_size) {
+            log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.destination);
+        }
+    }
+}
+
+fn deliver(hosted: &mut Hosted) {
+    let mut woken = Vec::new();
+    while let Some((peer, packet)) = hosted.forwarder.poll_delivery() {
+        let Some(end) = hosted.local.get_mut(&peer) else { continue };
+        // A room that does not keep up loses packets, and asks for a key frame, as over a network.
+        if end.link.to_room.push(packet).is_ok() && !woken.contains(&peer) {
+            woken.push(peer);
+        }
+    }
+    for peer in woken {
+        if let Some(end) = hosted.local.get(&peer) {
+            (end.wake)();
+        }
+    }
+}

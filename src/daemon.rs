@@ -1,0 +1,208 @@
+//! Puts the appliance together: state directory, hardware, certificates, loop, edges; and takes it apart again.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alcove_hal::clock::Clock;
+use alcove_hal::{DiscoverOptions, Hardware};
+use anyhow::Context;
+
+use crate::api::{self, Edge, Facts};
+use crate::appliance::clock::SystemClock;
+use crate::appliance::{Appliance, JoinUrl, Settings};
+use crate::config::Config;
+use crate::devices;
+use crate::meeting::Role;
+use crate::room::RoomSettings;
+use crate::system::certificates::{Certificates, Identity, Renewal};
+use crate::system::tokens::Tokens;
+use crate::system::{files, notify};
+
+/// How long a join link of the screen, or of the ready line, lets people in.
+const SCREEN_LINK_VALID: Duration = Duration::from_hours(12);
+
+/// How long sockets may take to be told and closed.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// How often is looked whether the certificate is due, or the machine's names or addresses have changed.
+const CERTIFICATE_CHECK: Duration = Duration::from_mins(10);
+
+/// Runs the appliance until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When a port is in use, or the state directory or a certificate cannot be used: one sentence each.
+pub fn run(config: &Config, state: &Path, simulated: bool) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let discovering = discover(config, simulated, Arc::clone(&clock))?;
+    files::make_folder(state)?;
+    let tokens = Arc::new(Tokens::open(state)?);
+    let identity = Identity::of_this_machine(&config.tls.names);
+    let certificates = Certificates::open(state, &config.tls, &identity, clock.unix_time().as_secs())?;
+    let https = listen(config.http.https_port, "http.https_port")?;
+    let http = listen(config.http.http_port, "http.http_port")?;
+    let hardware = discovering.join().map_err(|_| anyhow::anyhow!("looking for devices failed; see the log"))?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve(Parts { config, clock, tokens, certificates, https, http, hardware }))
+}
+
+/// Looks for devices and tries the encoders, while the rest starts.
+fn discover(
+    config: &Config,
+    simulated: bool,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<std::thread::JoinHandle<Hardware>> {
+    let options = DiscoverOptions { simulated, room_name: config.room.name.clone() };
+    std::thread::Builder::new()
+        .name("discover".into())
+        .spawn(move || alcove_hal::discover(&options, &clock))
+        .context("cannot start a thread")
+}
+
+struct Parts<'a> {
+    config: &'a Config,
+    clock: Arc<dyn Clock>,
+    tokens: Arc<Tokens>,
+    certificates: Certificates,
+    https: TcpListener,
+    http: TcpListener,
+    hardware: Hardware,
+}
+
+async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
+    let Parts { config, clock, tokens, certificates, https, http, hardware } = parts;
+    let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
+    let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
+    log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
+    let public_url = format!("https://{}:{https_port}", host_for_guests());
+    let on_screen = join_url(&clock, &tokens, public_url.clone());
+    let here = join_url(&clock, &tokens, format!("https://localhost:{https_port}"));
+    let in_use = devices::choose(&hardware, &config.room, &clock);
+    let (handle, appliance) = Appliance::start(settings(config, on_screen), &in_use, Arc::clone(&clock))?;
+    for address in appliance.media_addresses() {
+        log::info!("media arrives at UDP {address}");
+    }
+    let facts = Facts {
+        room_name: config.room.name.clone(),
+        public_url,
+        authority_pem: certificates.authority_pem().map(str::to_owned),
+        devices: serde_json::to_value(&hardware.report).context("cannot write down the devices")?,
+    };
+    let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), facts };
+    let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
+    let goodbye = axum_server::Handle::new();
+    let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
+    let secure = axum_server::from_tcp_rustls(https, tls)
+        .context("cannot serve HTTPS")?
+        .handle(goodbye.clone())
+        .serve(router.clone());
+    let plain =
+        axum_server::from_tcp(http).context("cannot serve HTTP")?.handle(goodbye.clone()).serve(router);
+    let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
+    let renewing = tokio::spawn(renew(certificates, config.tls.names.clone(), Arc::clone(&clock)));
+
+    say_ready(https_port, &here(config.standing_meeting().as_str()), tokens.admin());
+    notify::ready(&format!("ready at https://localhost:{https_port}/"));
+    appliance.run(stop_asked()).await;
+    notify::stopping();
+    renewing.abort();
+    goodbye.graceful_shutdown(Some(GOODBYE_MAX));
+    let (secure, plain) = servers.await.context("the servers panicked")?;
+    secure.and(plain).context("a server failed")
+}
+
+fn settings(config: &Config, join_url: JoinUrl) -> Settings {
+    Settings {
+        standing_meeting: config.standing_meeting().to_string(),
+        media_port: config.media.port,
+        media_workers: media_workers(config),
+        announce: config.media.announce.clone(),
+        participants_max: config.meetings.max_participants,
+        away_timeout: Duration::from_secs(config.meetings.away_seconds.into()),
+        idle_timeout: Duration::from_secs(config.meetings.idle_seconds.into()),
+        room: RoomSettings {
+            name: config.room.name.clone(),
+            mode: crate::room::MODE,
+            join_text: format!("https://{}", host_for_guests()),
+        },
+        join_url,
+    }
+}
+
+/// One core is left for words and the room.
+fn media_workers(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    config.media.workers.map_or(cores.saturating_sub(1).max(1), usize::from)
+}
+
+/// What guests reach us by: the first address that is not only ours.
+fn host_for_guests() -> String {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let reachable = interfaces.iter().map(if_addrs::Interface::ip).find(|ip| ip.is_ipv4() && !ip.is_loopback());
+    reachable.map_or_else(|| "localhost".to_owned(), |ip| ip.to_string())
+}
+
+/// Keeps the certificate good for as long as the appliance runs.
+async fn renew(mut certificates: Certificates, names: Vec<String>, clock: Arc<dyn Clock>) {
+    let mut turns = tokio::time::interval(CERTIFICATE_CHECK);
+    loop {
+        turns.tick().await;
+        match certificates.renew(&Identity::of_this_machine(&names), clock.unix_time().as_secs()) {
+            Ok(Renewal::Kept) => {}
+            Ok(Renewal::Replaced) => log::info!("the certificate was renewed, and is in use"),
+            Err(error) => log::warn!("the certificate could not be renewed, and stays in use: {error}"),
+        }
+    }
+}
+
+fn join_url(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, base: String) -> JoinUrl {
+    let (clock, tokens) = (Arc::clone(clock), Arc::clone(tokens));
+    Arc::new(move |meeting| {
+        let expires = (clock.unix_time() + SCREEN_LINK_VALID).as_secs();
+        format!("{base}/m/{meeting}#t={}", tokens.issue(meeting, Role::Speaker, expires))
+    })
+}
+
+/// A dual-stack listener, or IPv4 alone where the machine has no IPv6.
+fn listen(port: u16, key: &str) -> anyhow::Result<TcpListener> {
+    let any = |ip: IpAddr| TcpListener::bind((ip, port));
+    let listener = any(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+        .or_else(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied => Err(error),
+            _ => any(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        })
+        .with_context(|| format!("cannot take TCP port {port}: free it, or set another one as {key}"))?;
+    listener.set_nonblocking(true).context("cannot make a listener non-blocking")?;
+    Ok(listener)
+}
+
+/// The one line of standard output: what people and scripts wait for.
+fn say_ready(port: u16, join: &str, admin: &str) {
+    let line = format!("ready: https://localhost:{port}/  join: {join}  admin token: {admin}\n");
+    if let Err(error) = std::io::stdout().write_all(line.as_bytes()) {
+        log::warn!("nobody reads standard output: {error}");
+    }
+}
+
+async fn stop_asked() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => log::info!("asked to stop by SIGTERM"),
+                _ = tokio::signal::ctrl_c() => log::info!("asked to stop by SIGINT"),
+            }
+        }
+        Err(error) => {
+            log::error!("cannot listen for SIGTERM: {error}");
+            drop(tokio::signal::ctrl_c().await);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// Starts the real daemon on free ports with simulated hardware and a state directory of its own.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { once } from 'node:events'
+import { request } from 'node:https'
+
+/** The daemon to test, as the Makefile built it. */
+const program = process.env.ALCOVE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? '../../target', 'release/alcove')
+
+/** How long the daemon may take to say `ready`, in ms: generous, because machines that build are busy. */
+const readyMax = 20_000
+
+export interface Answer {
+  readonly status: number
+  readonly body: Buffer
+  json(): any
+}
+
+export interface Appliance {
+  /** `https://localhost:PORT`, without a slash at the end. */
+  readonly url: string
+  /** Opens the page in the room's standing meeting. */
+  readonly joinUrl: string
+  readonly adminToken: string
+  readonly state: string
+  readonly process: ChildProcess
+  /** From the start of the process to its `ready`, in ms. */
+  readonly readyAfter: number
+  /** What it has logged so far. */
+  log(): string
+  /** Asks the HTTP API as the administrator, trusting nothing but the box's own CA. */
+  api(method: string, path: string, body?: unknown): Promise<Answer>
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>
+}
+
+export async function startAppliance(config = ''): Promise<Appliance> {
+  const state = mkdtempSync(join(tmpdir(), 'alcove-test-'))
+  const configFile = join(state, 'alcove.toml')
+  writeFileSync(configFile, `[http]\nhttps_port = 0\nhttp_port = 0\n[media]\nport = 0\n${config}`)
+  const started = performance.now()
+  const child = spawn(program, ['run', '--simulated', '--state', state, '--config', configFile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ALCOVE_LOG: process.env.ALCOVE_LOG ?? 'info' },
+  })
+  let log = ''
+  child.stderr.on('data', (data: Buffer) => { log += data.toString() })
+  const ready = await readyLine(child, () => log)
+  const readyAfter = performance.now() - started
+  const [, url, joinUrl, adminToken] = ready
+  const ca = readFileSync(join(state, 'tls/ca.pem'))
+  const api = (method: string, path: string, body?: unknown) =>
+    ask(`${url}/api/v1/${path}`, method, ca, adminToken, body)
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+    }
+    rmSync(state, { recursive: true, force: true })
+    return child.exitCode
+  }
+  return { url, joinUrl, adminToken, state, process: child, readyAfter, log: () => log, api, stop }
+}
+
+async function readyLine(child: ChildProcess, log: () => string): Promise<string[]> {
+  const lines = createInterface({ input: child.stdout! })
+  const timer = setTimeout(() => child.kill('SIGKILL'), readyMax)
+  try {
+    for await (const line of lines) {
+      const match = /^ready: (\S+?)\/?\s+join: (\S+)\s+admin token: (\S+)$/.exec(line)
+      if (match !== null) return [...match]
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+  throw new Error(`the daemon ended before it was ready:\n${log()}`)
+}
+
+function ask(url: string, method: string, ca: Buffer, token: string, body: unknown): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const asked = request(url, { method, ca, headers }, (answer) => {
+      const parts: Buffer[] = []
+      answer.on('data', (part: Buffer) => parts.push(part))
+      answer.on('end', () => {
+        const whole = Buffer.concat(parts)
+        resolve({ status: answer.statusCode ?? 0, body: whole, json: () => JSON.parse(whole.toString()) })
+      })
+    })
+    asked.on('error', reject)
+    asked.end(body === undefined ? undefined : JSON.stringify(body))
+  })
+}

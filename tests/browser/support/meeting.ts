@@ -1,0 +1,75 @@
+// What tests do in a meeting: join, look at who is seen, listen to who is heard.
+import { expect, type Page } from '@playwright/test'
+import type { Look } from './browser.ts'
+
+declare global {
+  interface Window {
+    alcove: any
+    probe: { look(video: HTMLVideoElement): Look | null, pitch(stream: MediaStream, ms: number): Promise<Pitch> }
+  }
+}
+
+export interface Pitch {
+  readonly hz: number
+  readonly db: number
+}
+
+/** Opens the lobby, gives a name and presses Join. */
+export async function join(page: Page, url: string, name: string): Promise<void> {
+  await page.goto(url)
+  await page.getByTestId('name').fill(name)
+  await page.getByTestId('join').click()
+  await expect(page.getByTestId('meeting')).toBeVisible()
+}
+
+/** The id of the participant of that name, once it is there. */
+export async function idOf(page: Page, name: string): Promise<string> {
+  const find = (wanted: string) =>
+    window.alcove.state().participants.find((one: { name: string }) => one.name === wanted)?.id ?? null
+  await expect.poll(() => page.evaluate(find, name), { message: `${name} is in the meeting` }).not.toBeNull()
+  return page.evaluate(find, name)
+}
+
+/** What is seen of a participant now; null while nothing is. */
+export function look(page: Page, id: string, source = 'camera'): Promise<Look | null> {
+  return page.evaluate(([id, source]) => {
+    const video = window.alcove.video(id, source)
+    return video === null ? null : window.probe.look(video)
+  }, [id, source] as const)
+}
+
+/** Waits until a participant is seen with a fresh time code, and returns that look. */
+export async function seen(page: Page, id: string, source = 'camera'): Promise<Look> {
+  let last: Look | null = null
+  await expect.poll(async () => {
+    last = await look(page, id, source)
+    return last !== null && last.age !== null && Math.abs(last.age) < 2_000
+  }, { message: `${source} of ${id} is seen with a fresh time code` }).toBe(true)
+  return last!
+}
+
+/** Waits until a participant is seen in about that colour. */
+export async function seenIn(page: Page, id: string, colour: readonly number[], source = 'camera'): Promise<void> {
+  await expect.poll(async () => {
+    const found = (await look(page, id, source))?.colour
+    return found !== undefined && found.every((value, at) => Math.abs(value - colour[at]!) < 48)
+  }, { message: `${source} of ${id} is seen in ${colour}` }).toBe(true)
+}
+
+/** The loudest pitch among the sounds that the page receives, within `forMs`. */
+export function heard(page: Page, participant: string, forMs = 1_000): Promise<Pitch | null> {
+  return page.evaluate(async ([id, forMs]) => {
+    const slot = window.alcove.slots().find((one: any) => one.kind === 'audio' && one.participant === id)
+    if (slot === undefined) return null
+    const stream = window.alcove.stream(slot.mid)
+    return stream === null ? null : window.probe.pitch(stream, forMs)
+  }, [participant, forMs] as const)
+}
+
+/** Waits until a participant is heard at about that pitch. */
+export async function heardAt(page: Page, participant: string, hz: number): Promise<void> {
+  await expect.poll(async () => {
+    const found = await heard(page, participant)
+    return found !== null && found.db > -60 && Math.abs(found.hz - hz) < hz * 0.03
+  }, { message: `${participant} is heard at ${hz} Hz`, timeout: 20_000 }).toBe(true)
+}
