@@ -43,6 +43,10 @@ const LOST_FOR: Duration = Duration::from_secs(30);
 const SILENT_AFTER: Duration = Duration::from_secs(2);
 /// ... and one that only proves its consent every few seconds (RFC 7675, 5.1).
 const QUIET_SILENT_AFTER: Duration = Duration::from_secs(7);
+/// What the estimator is told to reach at least, in bits per second. It probes for no more than twice what is
+/// wanted and takes the outcome for the truth: one that is told of thumbnails alone would find room for
+/// thumbnails alone, and need many seconds once a stage is wanted.
+const DESIRED_AT_LEAST_BPS: u64 = 4_000_000;
 const STATS_EVERY: Duration = Duration::from_secs(5);
 /// Browsers show a frame at once instead of scheduling it, and may still buffer this long on a bad path.
 const PLAYOUT_DELAY_MAX_S: f64 = 0.2;
@@ -181,6 +185,7 @@ impl RtcPeer {
             over: false,
         };
         peer.map_lines()?;
+        peer.want_bandwidth(0, 0);
         Ok((peer, with_start_bitrate(&answer.to_sdp_string())))
     }
 
@@ -378,6 +383,7 @@ impl RtcPeer {
         if self.over {
             return false;
         }
+        let desired_bps = desired_bps.max(DESIRED_AT_LEAST_BPS);
         self.rtc.bwe().set_bitrate(Bitrate::from(minimum_bps), Bitrate::from(desired_bps));
         !std::mem::replace(&mut self.dirty, true)
     }

@@ -71,7 +71,13 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub fn new(id: PeerId, address: SocketAddr, codecs: &[VideoCodec], sends: &[Source], now: Instant) -> Self {
+    pub fn new(
+        id: PeerId,
+        address: SocketAddr,
+        codecs: &[VideoCodec],
+        sends: &[Source],
+        now: Instant,
+    ) -> Self {
         let mut config = Rtc::builder().set_rtp_mode(true).clear_codecs();
         let known = config.codec_config();
         known.enable_opus(true, false);
@@ -144,8 +150,7 @@ impl Browser {
     }
 
     pub fn receive(&mut self, parcel: &Parcel, now: Instant, out: &mut Vec<Parcel>) {
-        let Ok(receive) =
-            Receive::new(Protocol::Udp, parcel.source, parcel.destination, &parcel.contents)
+        let Ok(receive) = Receive::new(Protocol::Udp, parcel.source, parcel.destination, &parcel.contents)
         else {
             return;
         };
@@ -289,7 +294,8 @@ impl Browser {
             Event::KeyframeRequest(request) => {
                 self.keyframe_requests += 1;
                 let source = self.senders.iter().find(|(_, mid)| *mid == request.mid).map(|one| one.0);
-                let layer = request.rid.and_then(|rid| RIDS.iter().position(|one| *one == &*rid)).unwrap_or(0);
+                let layer =
+                    request.rid.and_then(|rid| RIDS.iter().position(|one| *one == &*rid)).unwrap_or(0);
                 if let Some(flow) = source.and_then(|source| self.flows.get_mut(&(source, layer as u8))) {
                     flow.wants_keyframe = true;
                 }
@@ -363,8 +369,7 @@ pub fn read_payload(bytes: &[u8]) -> (Stamp, Option<u16>) {
         1 => Some(VideoCodec::H264),
         _ => Some(VideoCodec::Vp8),
     };
-    let picture =
-        (codec == Some(VideoCodec::Vp8)).then(|| u16::from_be_bytes([bytes[2], bytes[3]]) & 0x7fff);
+    let picture = (codec == Some(VideoCodec::Vp8)).then(|| u16::from_be_bytes([bytes[2], bytes[3]]) & 0x7fff);
     let stamp = Stamp {
         publisher: u64::from_be_bytes(publisher),
         source: Source::ALL[usize::from(source)],

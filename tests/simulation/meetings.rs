@@ -104,7 +104,10 @@ fn a_vp8_only_browser_turns_the_meeting_to_vp8_and_its_leaving_turns_it_back() {
     }
     world.leave(c);
     world.run(SECOND);
-    assert_eq!(world.events.iter().rfind(|event| matches!(event, Event::Codec(_))), Some(&Event::Codec(VideoCodec::H264)));
+    assert_eq!(
+        world.events.iter().rfind(|event| matches!(event, Event::Codec(_))),
+        Some(&Event::Codec(VideoCodec::H264))
+    );
     let seen = world.seen_by(a);
     assert!(seen.len() == 1 && seen[0].codec == Some(VideoCodec::H264), "{seen:?}");
     assert_eq!(world.check_slots(a), 0);
@@ -281,7 +284,8 @@ fn bad_offers_are_refused_and_leave_nothing_behind() {
     let mut world = World::new(Weather::CALM, 14);
     let now = world.now;
     let a = world.join(&BOTH, &CAMERA);
-    let mut refused = |sdp: &str| world.forwarder.offer(PeerId(99), EVERYTHING, sdp, now).expect_err("a refusal");
+    let mut refused =
+        |sdp: &str| world.forwarder.offer(PeerId(99), EVERYTHING, sdp, now).expect_err("a refusal");
     assert!(matches!(refused(""), OfferRefused::NothingUsable(_)));
     assert!(matches!(refused(&"a=x\r\n".repeat(100_000)), OfferRefused::TooLong { .. }));
     assert!(matches!(refused("v=0\r\nm=audio 9 X 1\r\na=mid:0\r\n"), OfferRefused::Malformed(_)));
@@ -292,7 +296,10 @@ fn bad_offers_are_refused_and_leave_nothing_behind() {
         world.forwarder.trickle(PeerId(99), "candidate:1 1 udp 1 10.0.0.9 9 typ host", now),
         Err(OfferRefused::UnknownPeer)
     );
-    assert!(matches!(world.forwarder.trickle(a, "candidate:rubbish", now), Err(OfferRefused::BadCandidate(_))));
+    assert!(matches!(
+        world.forwarder.trickle(a, "candidate:rubbish", now),
+        Err(OfferRefused::BadCandidate(_))
+    ));
     assert_eq!(world.forwarder.trickle(a, "", now), Ok(()));
     world.run(SECOND);
     assert!(world.forwarder.stats(a).is_some());
@@ -449,7 +456,8 @@ fn a_meeting_survives_whatever_people_do() {
         }
         world.run(4 * SECOND);
         for id in &present {
-            let mut wished: Vec<u64> = present.iter().filter(|other| *other != id).take(3).map(|one| one.0).collect();
+            let mut wished: Vec<u64> =
+                present.iter().filter(|other| *other != id).take(3).map(|one| one.0).collect();
             wished.sort_unstable();
             assert_eq!(publishers(&world.seen_by(*id)), wished, "{id} of {present:?}, seed {seed}");
             world.check_slots(*id);
@@ -458,7 +466,8 @@ fn a_meeting_survives_whatever_people_do() {
 }
 
 fn act_at_random(world: &mut World, present: &mut Vec<PeerId>) {
-    let anybody = |world: &mut World, present: &[PeerId]| present[world.dice.below(present.len() as u64) as usize];
+    let anybody =
+        |world: &mut World, present: &[PeerId]| present[world.dice.below(present.len() as u64) as usize];
     match world.dice.below(10) {
         0 | 1 if present.len() < 6 => {
             let codecs = if world.dice.percent(25) { &BOTH[..1] } else { &BOTH[..] };

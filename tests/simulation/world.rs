@@ -256,9 +256,14 @@ impl World {
                     }
                 }
                 let said = fills.iter().filter(|(mid, _, _)| mid == slot);
-                let said = said.take_while(|(_, _, from)| arrival.timestamp.wrapping_sub(*from) < 1 << 31).last();
+                let said =
+                    said.take_while(|(_, _, from)| arrival.timestamp.wrapping_sub(*from) < 1 << 31).last();
                 let shown = Some((PeerId(arrival.stamp.publisher), arrival.stamp.source));
-                assert_eq!(said.map(|(_, track, _)| *track), Some(shown), "{id}: the words about {slot} disagree");
+                assert_eq!(
+                    said.map(|(_, track, _)| *track),
+                    Some(shown),
+                    "{id}: the words about {slot} disagree"
+                );
                 before = Some((*sequence, *arrival));
             }
         }
