@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use crate::sfu::allocation::{Demand, allocate};
 use crate::sfu::forwarder::Forwarder;
+use crate::sfu::layer::Urgency;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::seating::{Chair, Guest, admit, seat};
 use crate::sfu::slot::Feed;
-use crate::sfu::track::{Subscriber, Urgency};
+use crate::sfu::track::Subscriber;
 use crate::sfu::{Event, PeerId};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 

@@ -15,30 +15,30 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use crate::link::Parcel;
 
-pub const FRAME: Duration = Duration::from_millis(33);
-pub const SOUND: Duration = Duration::from_millis(20);
-pub const RIDS: [&str; 3] = ["q", "h", "f"];
-pub const HEIGHTS: [u16; 3] = [180, 360, 720];
-pub const AUDIO_SLOTS: usize = 4;
-pub const VIDEO_SLOTS: usize = 5;
+pub(crate) const FRAME: Duration = Duration::from_millis(33);
+pub(crate) const SOUND: Duration = Duration::from_millis(20);
+pub(crate) const RIDS: [&str; 3] = ["q", "h", "f"];
+pub(crate) const HEIGHTS: [u16; 3] = [180, 360, 720];
+pub(crate) const AUDIO_SLOTS: usize = 4;
+pub(crate) const VIDEO_SLOTS: usize = 5;
 
 /// What is written into each payload, so that whoever receives it can tell where it is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    pub publisher: u64,
-    pub source: Source,
-    pub layer: u8,
-    pub begins: bool,
-    pub codec: Option<VideoCodec>,
+pub(crate) struct Stamp {
+    pub(crate) publisher: u64,
+    pub(crate) source: Source,
+    pub(crate) layer: u8,
+    pub(crate) begins: bool,
+    pub(crate) codec: Option<VideoCodec>,
 }
 
 /// A packet as it arrived in a slot.
 #[derive(Debug, Clone, Copy)]
-pub struct Arrival {
-    pub stamp: Stamp,
-    pub timestamp: u32,
-    pub at: Instant,
-    pub picture: Option<u16>,
+pub(crate) struct Arrival {
+    pub(crate) stamp: Stamp,
+    pub(crate) timestamp: u32,
+    pub(crate) at: Instant,
+    pub(crate) picture: Option<u16>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -48,30 +48,30 @@ struct Flow {
     picture: u16,
 }
 
-pub struct Browser {
-    pub id: PeerId,
-    pub address: SocketAddr,
-    pub rtc: Rtc,
+pub(crate) struct Browser {
+    pub(crate) id: PeerId,
+    pub(crate) address: SocketAddr,
+    pub(crate) rtc: Rtc,
     deadline: Instant,
     pending: Option<SdpPendingOffer>,
-    pub senders: Vec<(Source, Mid)>,
-    pub slots: Vec<Mid>,
+    pub(crate) senders: Vec<(Source, Mid)>,
+    pub(crate) slots: Vec<Mid>,
     flows: BTreeMap<(Source, u8), Flow>,
     /// What it sends; the server decides whether it is forwarded.
-    pub sends: Vec<Source>,
-    pub level: i8,
-    pub codec: VideoCodec,
-    pub connected: bool,
-    pub keyframe_requests: u64,
+    pub(crate) sends: Vec<Source>,
+    pub(crate) level: i8,
+    pub(crate) codec: VideoCodec,
+    pub(crate) connected: bool,
+    pub(crate) keyframe_requests: u64,
     /// By slot and sequence number.
-    pub arrivals: BTreeMap<Mid, BTreeMap<u64, Arrival>>,
+    pub(crate) arrivals: BTreeMap<Mid, BTreeMap<u64, Arrival>>,
     next_frame: Instant,
     next_sound: Instant,
     started: Instant,
 }
 
 impl Browser {
-    pub fn new(
+    pub(crate) fn new(
         id: PeerId,
         address: SocketAddr,
         codecs: &[VideoCodec],
@@ -111,7 +111,7 @@ impl Browser {
     }
 
     /// The page's offer: microphone, camera with three layers, screen, its sound, then the slots.
-    pub fn offer(&mut self) -> String {
+    pub(crate) fn offer(&mut self) -> String {
         let layers = RIDS.map(|rid| SimulcastLayer { rid: Rid::from(rid), attributes: None });
         let simulcast = Simulcast { send: layers.to_vec(), recv: Vec::new() };
         let mut api = self.rtc.sdp_api();
@@ -129,7 +129,7 @@ impl Browser {
         offer.to_sdp_string()
     }
 
-    pub fn restart_offer(&mut self) -> String {
+    pub(crate) fn restart_offer(&mut self) -> String {
         let mut api = self.rtc.sdp_api();
         api.ice_restart(true);
         let (offer, pending) = api.apply().expect("a restart");
@@ -137,19 +137,19 @@ impl Browser {
         offer.to_sdp_string()
     }
 
-    pub fn answer(&mut self, answer: &str) {
+    pub(crate) fn answer(&mut self, answer: &str) {
         let answer = SdpAnswer::from_sdp_string(answer).expect("an answer");
         let pending = self.pending.take().expect("an offer");
         self.rtc.sdp_api().accept_answer(pending, answer).expect("a fitting answer");
     }
 
     /// A new address of the same browser, as after a change of network.
-    pub fn move_to(&mut self, address: SocketAddr) {
+    pub(crate) fn move_to(&mut self, address: SocketAddr) {
         self.address = address;
         self.rtc.add_local_candidate(Candidate::host(address, "udp").expect("an address"));
     }
 
-    pub fn receive(&mut self, parcel: &Parcel, now: Instant, out: &mut Vec<Parcel>) {
+    pub(crate) fn receive(&mut self, parcel: &Parcel, now: Instant, out: &mut Vec<Parcel>) {
         let Ok(receive) = Receive::new(Protocol::Udp, parcel.source, parcel.destination, &parcel.contents)
         else {
             return;
@@ -159,7 +159,7 @@ impl Browser {
     }
 
     /// Sends what is due.
-    pub fn step(&mut self, now: Instant, out: &mut Vec<Parcel>) {
+    pub(crate) fn step(&mut self, now: Instant, out: &mut Vec<Parcel>) {
         if self.connected && now >= self.next_sound {
             self.next_sound += SOUND;
             for source in [Source::Microphone, Source::ScreenAudio] {
@@ -210,7 +210,10 @@ impl Browser {
         let timestamp = self.ticks(now, 90_000);
         let at = layer.unwrap_or(0);
         let codec = self.codec;
-        let flow = self.flows.entry((source, at)).or_insert(Flow { wants_keyframe: true, ..Flow::default() });
+        let flow = self
+            .flows
+            .entry((source, at))
+            .or_insert_with(|| Flow { wants_keyframe: true, ..Flow::default() });
         let key = std::mem::take(&mut flow.wants_keyframe);
         flow.picture = (flow.picture + 1) & 0x7fff;
         let picture = flow.picture;
@@ -259,7 +262,7 @@ impl Browser {
     }
 
     /// Asks for a key frame, as a decoder does that has lost something.
-    pub fn ask_keyframe(&mut self, slot: Mid, now: Instant) {
+    pub(crate) fn ask_keyframe(&mut self, slot: Mid, now: Instant) {
         let mut direct = self.rtc.direct_api();
         if let Some(stream) = direct.stream_rx_by_mid(slot, None) {
             stream.request_keyframe(KeyframeRequestKind::Pli);
@@ -312,7 +315,7 @@ impl Browser {
     }
 
     /// A change of codec begins with key frames, as in a real encoder.
-    pub fn use_codec(&mut self, codec: VideoCodec) {
+    pub(crate) fn use_codec(&mut self, codec: VideoCodec) {
         if self.codec != codec {
             self.codec = codec;
             for flow in self.flows.values_mut() {
@@ -321,7 +324,7 @@ impl Browser {
         }
     }
 
-    pub fn newest_in(&self, slot: Mid) -> Option<Arrival> {
+    pub(crate) fn newest_in(&self, slot: Mid) -> Option<Arrival> {
         self.arrivals.get(&slot)?.values().next_back().copied()
     }
 }
@@ -331,7 +334,7 @@ fn payload_is_video(source: Source) -> bool {
 }
 
 /// A payload that begins as its codec says, with the stamp at its end.
-pub fn payload(stamp: Stamp, picture: u16, length: usize) -> Vec<u8> {
+pub(crate) fn payload(stamp: Stamp, picture: u16, length: usize) -> Vec<u8> {
     let height = HEIGHTS[usize::from(stamp.layer)].to_le_bytes();
     let mut bytes = match (stamp.codec, stamp.begins) {
         (None, _) => vec![0x78],
@@ -361,7 +364,7 @@ pub fn payload(stamp: Stamp, picture: u16, length: usize) -> Vec<u8> {
 }
 
 /// The stamp of a payload, and the picture id of a VP8 one.
-pub fn read_payload(bytes: &[u8]) -> (Stamp, Option<u16>) {
+pub(crate) fn read_payload(bytes: &[u8]) -> (Stamp, Option<u16>) {
     let [.., source, layer, begins, codec] = *bytes else { panic!("a payload without a stamp") };
     let publisher = bytes[bytes.len() - 12..bytes.len() - 4].try_into().expect("eight bytes");
     let codec = match codec {

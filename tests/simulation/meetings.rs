@@ -430,6 +430,27 @@ fn a_video_packet_lost_on_the_way_to_a_subscriber_comes_again() {
     assert_eq!(publishers(&world.seen_by(viewer)), [publisher.0]);
 }
 
+#[test]
+fn on_a_narrow_network_pictures_shrink_before_sound_suffers_and_grow_again_after() {
+    let mut world = World::new(Weather::CALM, 19);
+    let ids: Vec<PeerId> = (0..4).map(|_| world.join(&BOTH, &CAMERA)).collect();
+    let viewer = world.join(&BOTH, &[]);
+    let wishes: Vec<(PeerId, u16)> = ids.iter().map(|id| (*id, 720)).collect();
+    world.watch(viewer, &wishes);
+    world.run(2 * SECOND);
+    assert_eq!(world.seen_by(viewer).iter().map(|stamp| stamp.layer).collect::<Vec<_>>(), [2; 4]);
+    world.link.weather.bits_per_second = Some(900_000);
+    world.run(15 * SECOND);
+    let seen = world.seen_by(viewer);
+    let rows: usize = seen.iter().map(|stamp| usize::from(stamp.layer)).sum();
+    assert!(rows <= 4, "{seen:?} at {:?}", world.forwarder.stats(viewer));
+    assert_eq!(world.heard_by(viewer).len(), 3);
+    world.link.weather.bits_per_second = None;
+    world.run(30 * SECOND);
+    assert_eq!(world.seen_by(viewer).iter().map(|stamp| stamp.layer).collect::<Vec<_>>(), [2; 4]);
+    world.check_slots(viewer);
+}
+
 /// Random joins, leaves, wishes, mutes and codecs; afterwards everybody sees what it wishes.
 #[test]
 fn a_meeting_survives_whatever_people_do() {

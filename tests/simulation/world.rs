@@ -14,30 +14,36 @@ use str0m::media::Mid;
 use crate::browser::{AUDIO_SLOTS, Browser, Stamp};
 use crate::link::{Dice, Link, Parcel, Weather};
 
-pub const SERVER: SocketAddr =
+pub(crate) const SERVER: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)), 7800);
-pub const BOTH: [VideoCodec; 2] = [VideoCodec::Vp8, VideoCodec::H264];
-pub const CAMERA: [Source; 2] = [Source::Microphone, Source::Camera];
-pub const EVERYTHING: Permit = Permit { send: true, receive: true };
+pub(crate) const BOTH: [VideoCodec; 2] = [VideoCodec::Vp8, VideoCodec::H264];
+pub(crate) const CAMERA: [Source; 2] = [Source::Microphone, Source::Camera];
+pub(crate) const EVERYTHING: Permit = Permit { send: true, receive: true };
+/// A slot, what it shows, and from which timestamp on.
+type Fill = (Mid, Option<(PeerId, Source)>, u32);
+
 const STEP: Duration = Duration::from_millis(1);
 
-pub struct World {
-    pub now: Instant,
-    pub forwarder: Forwarder,
-    pub demux: Demux,
-    pub link: Link,
-    pub dice: Dice,
-    pub browsers: Vec<Browser>,
-    pub events: Vec<Event>,
-    pub delivered: Vec<(PeerId, Delivered)>,
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) forwarder: Forwarder,
+    pub(crate) demux: Demux,
+    pub(crate) link: Link,
+    pub(crate) dice: Dice,
+    pub(crate) browsers: Vec<Browser>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) delivered: Vec<(PeerId, Delivered)>,
     /// The largest number of segments of a run.
-    pub longest_run: usize,
+    pub(crate) longest_run: usize,
     next_id: u64,
 }
 
 impl World {
-    pub fn new(weather: Weather, seed: u64) -> Self {
-        println!("seed {seed}");
+    pub(crate) fn new(weather: Weather, seed: u64) -> Self {
+        #[expect(clippy::print_stdout, reason = "a failed run is repeated by its seed")]
+        {
+            println!("seed {seed}");
+        }
         #[expect(clippy::disallowed_methods, reason = "the origin of virtual time; it is only added to")]
         let now = Instant::now();
         let config = ForwarderConfig {
@@ -62,7 +68,7 @@ impl World {
     }
 
     /// A browser joins with its tracks on.
-    pub fn join(&mut self, codecs: &[VideoCodec], sends: &[Source]) -> PeerId {
+    pub(crate) fn join(&mut self, codecs: &[VideoCodec], sends: &[Source]) -> PeerId {
         let id = PeerId(self.next_id);
         self.next_id += 1;
         let address = SocketAddr::from(([10, 0, 1, id.0 as u8], 5000 + id.0 as u16));
@@ -79,14 +85,14 @@ impl World {
         id
     }
 
-    pub fn leave(&mut self, id: PeerId) {
+    pub(crate) fn leave(&mut self, id: PeerId) {
         self.forwarder.remove(id, self.now);
         self.demux.remove(id);
         self.browsers.retain(|browser| browser.id != id);
         self.deliver_outputs();
     }
 
-    pub fn restart_ice(&mut self, id: PeerId) {
+    pub(crate) fn restart_ice(&mut self, id: PeerId) {
         let now = self.now;
         let offer = self.browser(id).restart_offer();
         let answer = self.forwarder.offer(id, EVERYTHING, &offer, now).expect("an answer");
@@ -94,7 +100,7 @@ impl World {
         self.browser(id).answer(&answer);
     }
 
-    pub fn watch(&mut self, id: PeerId, wishes: &[(PeerId, u16)]) {
+    pub(crate) fn watch(&mut self, id: PeerId, wishes: &[(PeerId, u16)]) {
         let wish = |(publisher, max_height): &(PeerId, u16)| Wish {
             publisher: *publisher,
             source: Source::Camera,
@@ -103,11 +109,11 @@ impl World {
         self.forwarder.watch(id, wishes.iter().map(wish).collect(), self.now);
     }
 
-    pub fn browser(&mut self, id: PeerId) -> &mut Browser {
+    pub(crate) fn browser(&mut self, id: PeerId) -> &mut Browser {
         self.browsers.iter_mut().find(|browser| browser.id == id).expect("a browser that is present")
     }
 
-    pub fn run(&mut self, lasting: Duration) {
+    pub(crate) fn run(&mut self, lasting: Duration) {
         let end = self.now + lasting;
         while self.now < end {
             self.now += STEP;
@@ -135,7 +141,7 @@ impl World {
         self.deliver_outputs();
     }
 
-    pub fn serve(&mut self, parcel: &Parcel) {
+    pub(crate) fn serve(&mut self, parcel: &Parcel) {
         let Some(peer) = self.demux.route(parcel.source, &parcel.contents) else { return };
         let accepted = self.forwarder.handle_datagram(
             peer,
@@ -189,12 +195,12 @@ impl World {
     }
 
     /// The mid of a slot, as the page learns it.
-    pub fn mid(&self, peer: PeerId, slot: SlotId) -> Mid {
+    pub(crate) fn mid(&self, peer: PeerId, slot: SlotId) -> Mid {
         Mid::from(self.forwarder.mid(peer, slot).expect("a slot").as_str())
     }
 
     /// What the events say is in the slots of a peer now.
-    pub fn told(&self, of: PeerId) -> BTreeMap<SlotId, (PeerId, Source)> {
+    pub(crate) fn told(&self, of: PeerId) -> BTreeMap<SlotId, (PeerId, Source)> {
         let mut slots = BTreeMap::new();
         for event in &self.events {
             if let Event::SlotFilled { peer, slot, track, .. } = event
@@ -210,12 +216,12 @@ impl World {
     }
 
     /// The publishers whose cameras or screens a browser received within the last moments.
-    pub fn seen_by(&mut self, id: PeerId) -> Vec<Stamp> {
+    pub(crate) fn seen_by(&mut self, id: PeerId) -> Vec<Stamp> {
         self.recent(id, AUDIO_SLOTS, usize::MAX)
     }
 
     /// The same for sounds.
-    pub fn heard_by(&mut self, id: PeerId) -> Vec<Stamp> {
+    pub(crate) fn heard_by(&mut self, id: PeerId) -> Vec<Stamp> {
         self.recent(id, 0, AUDIO_SLOTS)
     }
 
@@ -229,9 +235,9 @@ impl World {
 
     /// Whatever has happened: each slot counts on, time does not run back, pictures change at key frames
     /// only, and the words agree with the packets. Returns the packets that never came.
-    pub fn check_slots(&mut self, id: PeerId) -> u64 {
+    pub(crate) fn check_slots(&mut self, id: PeerId) -> u64 {
         let mut missing = 0;
-        let fills: Vec<(Mid, Option<(PeerId, Source)>, u32)> = self
+        let fills: Vec<Fill> = self
             .events
             .iter()
             .filter_map(|event| match event {
