@@ -7,10 +7,11 @@ use str0m::rtp::Vp8Descriptor;
 use crate::sfu::forwarder::Forwarder;
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::{Sight, look};
+use crate::sfu::layer::Urgency;
 use crate::sfu::peer::Link;
 use crate::sfu::rewrite::{Numbers, Vp8Ids};
 use crate::sfu::slot::{Feed, Passage};
-use crate::sfu::track::{Subscriber, Urgency};
+use crate::sfu::track::Subscriber;
 use crate::sfu::{Event, GoneWhy};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 

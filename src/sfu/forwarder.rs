@@ -12,14 +12,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::sfu::inbound::{FromPeer, Packet};
-use crate::sfu::local::{Delivered, LocalSetup, Published};
-use crate::sfu::offer::Plan;
+use crate::sfu::local::{Delivered, Published};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::peer::{Link, Peer};
-use crate::sfu::rtc_peer::{DtlsIdentity, RtcPeer, RtcSetup};
 use crate::sfu::speakers::Speakers;
 use crate::sfu::track::Track;
-use crate::sfu::{Event, OfferRefused, PeerId, PeerStats, Permit, Run, SlotId, TrackFlow, Wish};
+use crate::sfu::transport::DtlsIdentity;
+use crate::sfu::{Event, PeerId, PeerStats, Permit, Run, SlotId, TrackFlow, Wish};
 use crate::track::{Kind, Source, VideoCodec};
 
 /// The most peers of a meeting; the next one is refused.
@@ -29,7 +28,7 @@ const WISHES_MAX: usize = 64;
 /// The most words about peers that have not offered yet; the oldest is forgotten.
 const EARLY_MAX: usize = 256;
 /// How often levels, silences and retries are judged.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// What a meeting's forwarder is made with.
 #[derive(Debug, Clone)]
@@ -66,11 +65,11 @@ pub struct Forwarder {
     /// The places of peers that were written to.
     pub(super) dirty: Vec<usize>,
     /// Reused by every step.
-    inbox: Vec<FromPeer>,
-    next_tick: Option<Instant>,
-    latest: Option<Instant>,
-    early_flows: VecDeque<(PeerId, Source, TrackFlow)>,
-    early_wishes: VecDeque<(PeerId, Vec<Wish>)>,
+    pub(super) inbox: Vec<FromPeer>,
+    pub(super) next_tick: Option<Instant>,
+    pub(super) latest: Option<Instant>,
+    pub(super) early_flows: VecDeque<(PeerId, Source, TrackFlow)>,
+    pub(super) early_wishes: VecDeque<(PeerId, Vec<Wish>)>,
 }
 
 impl Forwarder {
@@ -93,186 +92,6 @@ impl Forwarder {
             latest: None,
             early_flows: VecDeque::new(),
             early_wishes: VecDeque::new(),
-        }
-    }
-
-    /// Answers a peer's offer with SDP. A second offer of the same peer with the same media lines is an ICE
-    /// restart; one with another certificate replaces the peer's transport, its wishes and flows are kept.
-    ///
-    /// # Errors
-    /// An offer that is too long, unreadable, without anything usable, or one peer too many.
-    pub fn offer(
-        &mut self,
-        peer: PeerId,
-        permit: Permit,
-        sdp: &str,
-        now: Instant,
-    ) -> Result<String, OfferRefused> {
-        self.latest = Some(now);
-        let plan = Plan::read(sdp)?;
-        let Some(place) = self.places.get(&peer).copied() else {
-            return self.join(peer, permit, plan, sdp, now);
-        };
-        let Some(known) = self.peers[place].as_mut() else { return Err(OfferRefused::Internal) };
-        let Link::Rtc(rtc) = &mut known.link else { return Err(OfferRefused::LinesChanged) };
-        if rtc.plan().fingerprint != plan.fingerprint {
-            return self.replace(place, permit, plan, sdp, now);
-        }
-        let mut up = std::mem::take(&mut self.inbox);
-        let answer = rtc.restart(sdp, &plan, now, &mut self.outbox, &mut up);
-        self.act(place, up, now);
-        if answer.is_ok() {
-            self.refresh_pictures(place, now);
-        }
-        self.set_permit(peer, permit, now);
-        answer
-    }
-
-    fn join(
-        &mut self,
-        id: PeerId,
-        permit: Permit,
-        plan: Plan,
-        sdp: &str,
-        now: Instant,
-    ) -> Result<String, OfferRefused> {
-        if self.places.len() >= PEERS_MAX {
-            return Err(OfferRefused::TooManyPeers(PEERS_MAX));
-        }
-        let (peer, answer) = self.make_peer(id, permit, plan, sdp, now)?;
-        let publishes: Vec<_> =
-            peer.1.into_iter().map(|line| (line.source, line.rids.len(), Vec::new())).collect();
-        self.admit(peer.0, publishes, now);
-        Ok(answer)
-    }
-
-    /// The page was loaded anew under the same id: the old transport goes, what was asked for stays.
-    fn replace(
-        &mut self,
-        place: usize,
-        permit: Permit,
-        plan: Plan,
-        sdp: &str,
-        now: Instant,
-    ) -> Result<String, OfferRefused> {
-        let Some(old) = self.peers[place].as_ref() else { return Err(OfferRefused::Internal) };
-        let (id, wishes) = (old.id, old.wishes.clone());
-        let flow_of = |track: &usize| self.tracks[*track].as_ref().map(|track| (track.source, track.flow));
-        let flows: Vec<(Source, TrackFlow)> = old.tracks.iter().filter_map(flow_of).collect();
-        let (peer, answer) = self.make_peer(id, permit, plan, sdp, now)?;
-        self.leave(place, now);
-        let publishes = peer.1.into_iter().map(|line| (line.source, line.rids.len(), Vec::new())).collect();
-        self.admit(peer.0, publishes, now);
-        for (source, flow) in flows {
-            self.set_track(id, source, flow, now);
-        }
-        if let Some(wishes) = wishes {
-            self.watch(id, wishes, now);
-        }
-        Ok(answer)
-    }
-
-    /// Answers the offer, once more if its receiver changes the codec of the meeting: the first codec of the
-    /// answer is the one that a browser starts with.
-    fn make_peer(
-        &self,
-        id: PeerId,
-        permit: Permit,
-        plan: Plan,
-        sdp: &str,
-        now: Instant,
-    ) -> Result<((Peer, Vec<crate::sfu::offer::Sending>), String), OfferRefused> {
-        let sending = plan.sending();
-        let make = |codec, plan| {
-            let setup = RtcSetup {
-                ice_addresses: &self.config.ice_addresses,
-                certificate: &self.config.certificate,
-                codec,
-                start_bitrate_bps: self.config.start_bitrate_bps,
-            };
-            let (rtc, answer) = RtcPeer::answer(id, setup, plan, sdp, now)?;
-            Ok((Peer::over_network(rtc, id, permit, self.config.start_bitrate_bps), answer))
-        };
-        let (mut peer, mut answer) = make(self.codec, plan.clone())?;
-        let codec = self.codec_with(Some(&peer));
-        if codec != self.codec {
-            (peer, answer) = make(codec, plan)?;
-        }
-        Ok(((peer, sending), answer))
-    }
-
-    /// Takes a candidate of a peer: `candidate:…`, with or without `a=`. Empty ones and host names of the
-    /// browser's own network are passed over.
-    ///
-    /// # Errors
-    /// A candidate that cannot be read, or a peer that has not offered.
-    pub fn trickle(&mut self, peer: PeerId, candidate: &str, now: Instant) -> Result<(), OfferRefused> {
-        let Some((place, Link::Rtc(rtc))) =
-            find(&self.places, &mut self.peers, peer).map(|(at, p)| (at, &mut p.link))
-        else {
-            return Err(OfferRefused::UnknownPeer);
-        };
-        let mut up = std::mem::take(&mut self.inbox);
-        let outcome = rtc.add_candidate(candidate, now, &mut self.outbox, &mut up);
-        self.act(place, up, now);
-        outcome
-    }
-
-    /// Adds a peer of this process. Its tracks are off until [`set_track`](Self::set_track), as anybody's.
-    /// A peer of that id that is already there is replaced.
-    pub fn add_local(&mut self, peer: PeerId, local: LocalSetup, now: Instant) {
-        self.remove(peer, now);
-        let layers = |(source, heights): (Source, Vec<u16>)| (source, heights.len(), heights);
-        let publishes = local.publishes.clone().into_iter().map(layers).collect();
-        self.admit(Peer::in_process(peer, &local), publishes, now);
-    }
-
-    fn admit(&mut self, peer: Peer, publishes: Vec<(Source, usize, Vec<u16>)>, now: Instant) {
-        let id = peer.id;
-        let place = first_free(&mut self.peers);
-        self.places.insert(id, place);
-        self.peers[place] = Some(peer);
-        for (source, layers, heights) in publishes {
-            if source.kind() == Kind::Video && !self.config.video {
-                continue;
-            }
-            let index = first_free(&mut self.tracks);
-            self.tracks[index] = Some(Track::new(place, id, source, layers, &heights));
-            if let Some(peer) = self.peers[place].as_mut() {
-                peer.tracks.push(index);
-            }
-        }
-        self.latest = Some(now);
-        self.next_tick.get_or_insert(now + TICK);
-        self.dirty.push(place);
-        self.recall_early_words(id, now);
-        self.judge_codec();
-        self.settle(now);
-    }
-
-    fn recall_early_words(&mut self, id: PeerId, now: Instant) {
-        let early = std::mem::take(&mut self.early_flows);
-        for (peer, source, flow) in early {
-            if peer == id {
-                self.set_track(peer, source, flow, now);
-            } else {
-                self.early_flows.push_back((peer, source, flow));
-            }
-        }
-        if let Some(at) = self.early_wishes.iter().position(|(peer, _)| *peer == id)
-            && let Some((_, wishes)) = self.early_wishes.remove(at)
-        {
-            self.watch(id, wishes, now);
-        }
-    }
-
-    /// Removes a peer; it is told goodbye. No event follows.
-    pub fn remove(&mut self, peer: PeerId, now: Instant) {
-        self.early_flows.retain(|(of, _, _)| *of != peer);
-        self.early_wishes.retain(|(of, _)| *of != peer);
-        if let Some(place) = self.places.get(&peer).copied() {
-            self.leave(place, now);
-            self.settle(now);
         }
     }
 
@@ -433,7 +252,7 @@ impl Forwarder {
     }
 
     /// Acts upon what a step of a peer brought up.
-    fn act(&mut self, place: usize, mut up: Vec<FromPeer>, now: Instant) {
+    pub(super) fn act(&mut self, place: usize, mut up: Vec<FromPeer>, now: Instant) {
         for one in up.drain(..) {
             match one {
                 FromPeer::Media { source, layer, fresh, packet } => {
@@ -523,7 +342,7 @@ impl Forwarder {
 }
 
 /// A peer and its place.
-fn find<'a>(
+pub(super) fn find<'a>(
     places: &HashMap<PeerId, usize>,
     peers: &'a mut [Option<Peer>],
     peer: PeerId,
@@ -533,7 +352,7 @@ fn find<'a>(
 }
 
 /// The first empty place, made if there is none.
-fn first_free<T>(places: &mut Vec<Option<T>>) -> usize {
+pub(super) fn first_free<T>(places: &mut Vec<Option<T>>) -> usize {
     places.iter().position(Option::is_none).unwrap_or_else(|| {
         places.push(None);
         places.len() - 1

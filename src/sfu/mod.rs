@@ -7,6 +7,7 @@
 //!                           Speakers      allocation (wishes, estimate)
 //! ```
 
+mod admission;
 mod allocation;
 mod budget;
 mod demux;
@@ -16,6 +17,7 @@ mod forwarder;
 mod guard;
 mod inbound;
 mod keyframe;
+mod layer;
 pub mod local;
 mod offer;
 mod outbox;
@@ -27,6 +29,7 @@ mod settle;
 mod slot;
 mod speakers;
 mod track;
+mod transport;
 
 use std::fmt;
 
@@ -35,7 +38,7 @@ pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow,
 pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};
 pub use local::LocalSetup;
 pub use offer::OFFER_BYTES_MAX;
-pub use rtc_peer::DtlsIdentity;
+pub use transport::DtlsIdentity;
 
 /// One transport end inside the SFU. Unique in the process, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

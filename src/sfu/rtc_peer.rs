@@ -12,23 +12,20 @@ use std::time::{Duration, Instant};
 
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
-use str0m::config::DtlsCert;
-use str0m::format::Codec;
 use str0m::media::{KeyframeRequestKind, MediaTime, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor};
-use str0m::{Candidate, Event as RtcEvent, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor};
+use str0m::{Candidate, Event as RtcEvent, IceConnectionState, Input, Output, Rtc, RtcError};
 
 use crate::sfu::guard::guarded;
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::offer::{Plan, with_start_bitrate};
 use crate::sfu::outbox::{Datagram, Outbox};
 use crate::sfu::rewrite::Numbers;
+use crate::sfu::transport::{RtcSetup, configure, video_codec, vp8_patch};
 use crate::sfu::{GoneWhy, OfferRefused, PeerId};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
-/// Resends are answered from this many packets per slot; 512 last for seconds and cost little memory.
-const RESEND_CACHE: usize = 512;
 /// How late a deadline may be met. The pacer asks for one step per packet, a microsecond apart: steps this
 /// close are done at once, or a frame would trickle out with the granularity of the worker's timer.
 const DEADLINE_SLACK: Duration = Duration::from_millis(1);
@@ -43,44 +40,12 @@ const LOST_FOR: Duration = Duration::from_secs(30);
 const SILENT_AFTER: Duration = Duration::from_secs(2);
 /// ... and one that only proves its consent every few seconds (RFC 7675, 5.1).
 const QUIET_SILENT_AFTER: Duration = Duration::from_secs(7);
-const STATS_EVERY: Duration = Duration::from_secs(5);
+/// What the estimator is told to reach at least, in bits per second. It probes for no more than twice what is
+/// wanted and takes the outcome for the truth: one that is told of thumbnails alone would find room for
+/// thumbnails alone, and need many seconds once a stage is wanted.
+const DESIRED_AT_LEAST_BPS: u64 = 4_000_000;
 /// Browsers show a frame at once instead of scheduling it, and may still buffer this long on a bad path.
 const PLAYOUT_DELAY_MAX_S: f64 = 0.2;
-
-/// The certificate that every peer of this process presents (DTLS-SRTP). Cloning is cheap.
-#[derive(Clone)]
-pub struct DtlsIdentity(DtlsCert);
-
-impl DtlsIdentity {
-    /// A new key and its certificate; takes a millisecond or two.
-    ///
-    /// # Errors
-    /// When the cryptographic library yields none; the sentence says so.
-    pub fn generate() -> Result<Self, String> {
-        let provider = str0m::crypto::from_feature_flags();
-        provider
-            .dtls_provider
-            .generate_certificate()
-            .map(Self)
-            .ok_or_else(|| "the cryptographic library made no certificate for media; restart".to_owned())
-    }
-}
-
-impl std::fmt::Debug for DtlsIdentity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DtlsIdentity")
-    }
-}
-
-/// What a network peer is made with.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RtcSetup<'a> {
-    pub(super) ice_addresses: &'a [SocketAddr],
-    pub(super) certificate: &'a DtlsIdentity,
-    /// Comes first in the answer, so that a browser starts with it.
-    pub(super) codec: VideoCodec,
-    pub(super) start_bitrate_bps: u64,
-}
 
 /// A media line that receives what the peer sends.
 #[derive(Debug)]
@@ -181,6 +146,7 @@ impl RtcPeer {
             over: false,
         };
         peer.map_lines()?;
+        peer.want_bandwidth(0, 0);
         Ok((peer, with_start_bitrate(&answer.to_sdp_string())))
     }
 
@@ -336,10 +302,12 @@ impl RtcPeer {
         let fitting = outlet.payload_types.iter().find(|(codec, _)| *codec == packet.codec);
         let (Some((_, payload_type)), false) = (fitting, self.over) else { return false };
         let video = outlet.kind == Kind::Video;
-        let mut extensions = ExtensionValues::default();
-        extensions.audio_level = packet.audio_level;
-        extensions.voice_activity = packet.voice;
-        extensions.abs_capture_time = packet.captured;
+        let mut extensions = ExtensionValues {
+            audio_level: packet.audio_level,
+            voice_activity: packet.voice,
+            abs_capture_time: packet.captured,
+            ..ExtensionValues::default()
+        };
         if video {
             extensions.play_delay_min = Some(MediaTime::from_seconds(0.0));
             extensions.play_delay_max = Some(MediaTime::from_seconds(PLAYOUT_DELAY_MAX_S));
@@ -378,6 +346,7 @@ impl RtcPeer {
         if self.over {
             return false;
         }
+        let desired_bps = desired_bps.max(DESIRED_AT_LEAST_BPS);
         self.rtc.bwe().set_bitrate(Bitrate::from(minimum_bps), Bitrate::from(desired_bps));
         !std::mem::replace(&mut self.dirty, true)
     }
@@ -487,10 +456,9 @@ impl RtcPeer {
         let contents: Vec<u8> = transmit.contents.into();
         // STUN goes to every address that checks; media (RFC 7983: from 20 on) to the one that is in use.
         let is_media = contents.first().is_some_and(|first| *first >= 20);
-        if is_media && self.destination != Some(transmit.destination) {
-            if self.destination.replace(transmit.destination).is_some() && self.connected {
-                up.push(FromPeer::Moved);
-            }
+        let moved = is_media && self.destination != Some(transmit.destination);
+        if moved && self.destination.replace(transmit.destination).is_some() && self.connected {
+            up.push(FromPeer::Moved);
         }
         out.send(Datagram {
             peer: self.id,
@@ -585,72 +553,4 @@ impl RtcPeer {
         self.ssrcs.push((ssrc, inlet.source, layer));
         Some((inlet.source, layer))
     }
-}
-
-/// The transport's settings. ICE is lite: everybody reaches the appliance directly, and lite needs no checks.
-fn configure(setup: RtcSetup<'_>, receives_video: bool) -> RtcConfig {
-    let mut config = RtcConfig::new()
-        .set_rtp_mode(true)
-        .set_ice_lite(true)
-        .set_dtls_cert(setup.certificate.0.clone())
-        .set_send_buffer_video(RESEND_CACHE)
-        .set_stats_interval(Some(STATS_EVERY))
-        .set_extension_map(extensions())
-        .clear_codecs();
-    if receives_video {
-        config = config.enable_bwe(Some(Bitrate::from(setup.start_bitrate_bps)));
-    }
-    let codecs = config.codec_config();
-    codecs.enable_opus(true, false);
-    let add_h264 = |codecs: &mut str0m::format::CodecConfig| {
-        codecs.add_h264(108.into(), Some(109.into()), true, 0x42_e0_1f);
-    };
-    match setup.codec {
-        VideoCodec::H264 => {
-            add_h264(codecs);
-            codecs.enable_vp8(true);
-        }
-        VideoCodec::Vp8 => {
-            codecs.enable_vp8(true);
-            add_h264(codecs);
-        }
-    }
-    config
-}
-
-/// Video orientation is left out on purpose: phones then turn the picture themselves, and neither the room
-/// nor a recording needs to.
-fn extensions() -> ExtensionMap {
-    let mut map = ExtensionMap::empty();
-    map.set(1, Extension::AudioLevel);
-    map.set(2, Extension::AbsoluteSendTime);
-    map.set(3, Extension::TransportSequenceNumber);
-    map.set(4, Extension::RtpMid);
-    map.set(5, Extension::PlayoutDelay);
-    map.set(6, Extension::AbsoluteCaptureTime);
-    map.set(10, Extension::RtpStreamId);
-    map.set(11, Extension::RepairedRtpStreamId);
-    map
-}
-
-fn video_codec(codec: Codec) -> Option<VideoCodec> {
-    match codec {
-        Codec::H264 => Some(VideoCodec::H264),
-        Codec::Vp8 => Some(VideoCodec::Vp8),
-        _ => None,
-    }
-}
-
-/// The picture ids as the slot counts them; none where the publisher uses the short form, which is too
-/// narrow for them.
-fn vp8_patch(descriptor: &Vp8Descriptor, numbers: Numbers) -> Option<str0m::rtp::Vp8Patch> {
-    let ids = numbers.vp8?;
-    let mut patch = descriptor.patch();
-    if let Some(picture) = ids.picture {
-        patch = patch.picture_id(picture);
-    }
-    if let Some(tl0) = ids.tl0 {
-        patch = patch.tl0_pic_idx(tl0);
-    }
-    patch.build().ok()
 }

@@ -4,15 +4,18 @@ use std::time::Instant;
 
 use crate::sfu::allocation::{Demand, allocate};
 use crate::sfu::forwarder::Forwarder;
+use crate::sfu::layer::Urgency;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::seating::{Chair, Guest, admit, seat};
 use crate::sfu::slot::Feed;
-use crate::sfu::track::{Subscriber, Urgency};
+use crate::sfu::track::Subscriber;
 use crate::sfu::{Event, PeerId};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
 /// What each sound is reckoned to take, with its headers.
 const SOUND_BPS: u64 = 50_000;
+/// Random loss, as on Wi-Fi, can press the estimate to nearly nothing: the smallest picture of the stage goes on.
+const PICTURES_AT_LEAST_BPS: u64 = 200_000;
 /// How much more than is sent now shall be tried, so that the next layer can be paid for.
 const PROBE_STEP_BPS: u64 = 400_000;
 /// Without wishes: the first is shown whole, the others small.
@@ -180,7 +183,7 @@ impl Forwarder {
         let sounds =
             peer.slots.iter().filter(|slot| slot.kind == Kind::Audio && slot.holds().is_some()).count();
         let Some(budget) = &peer.budget else { return u64::MAX };
-        budget.media_bps().saturating_sub(sounds as u64 * SOUND_BPS)
+        budget.media_bps().saturating_sub(sounds as u64 * SOUND_BPS).max(PICTURES_AT_LEAST_BPS)
     }
 
     /// The estimator probes for what would be shown with all the bandwidth in the world.

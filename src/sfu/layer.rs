@@ -1,0 +1,180 @@
+//! A layer of a track as it arrives: its height and bitrate, and the key frames asked of it.
+
+use std::time::{Duration, Instant};
+
+use crate::sfu::inbound::Packet;
+use crate::sfu::keyframe::Sight;
+use crate::track::Layer;
+
+/// Over how long a layer's bitrate is measured.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+/// A sequence number this far below the highest one means that the sender counts anew.
+const RESTART_GAP: u64 = 5000;
+/// The height of the top layer until a key frame tells it.
+const TOP_HEIGHT: u16 = 720;
+/// How long nobody must watch a layer before its publisher may stop it.
+const UNWANTED_AFTER: Duration = Duration::from_secs(3);
+
+/// A layer as it arrives.
+#[derive(Debug)]
+pub(super) struct LayerIn {
+    pub(super) height: u16,
+    pub(super) height_told: bool,
+    /// Packets arrive.
+    pub(super) live: bool,
+    pub(super) epoch: u32,
+    highest_sequence: Option<u64>,
+    pub(super) last_packet: Option<Instant>,
+    window_since: Option<Instant>,
+    window_bytes: u64,
+    measured_bps: Option<u64>,
+    pub(super) ask: KeyframeAsk,
+}
+
+impl LayerIn {
+    pub(super) fn new(told: Option<u16>, at: usize, layers: usize) -> Self {
+        Self {
+            height: told.unwrap_or(TOP_HEIGHT >> (layers - 1 - at)),
+            height_told: told.is_some(),
+            live: false,
+            epoch: 0,
+            highest_sequence: None,
+            last_packet: None,
+            window_since: None,
+            window_bytes: 0,
+            measured_bps: None,
+            ask: KeyframeAsk::default(),
+        }
+    }
+
+    pub(super) fn note(&mut self, fresh: bool, packet: &Packet, sight: Sight, now: Instant) -> bool {
+        let restarted =
+            self.highest_sequence.is_some_and(|highest| fresh || packet.sequence + RESTART_GAP < highest);
+        if restarted {
+            self.epoch += 1;
+            self.highest_sequence = None;
+        }
+        self.highest_sequence = self.highest_sequence.max(Some(packet.sequence));
+        self.last_packet = Some(now);
+        self.measure(packet.payload.len(), now);
+        if sight.starts_keyframe {
+            self.ask.answered();
+        }
+        let mut news = !self.live;
+        self.live = true;
+        if let Some(height) = sight.height {
+            news |= !self.height_told || self.height != height;
+            self.height = height;
+            self.height_told = true;
+        }
+        news
+    }
+
+    fn measure(&mut self, bytes: usize, now: Instant) {
+        let since = *self.window_since.get_or_insert(now);
+        self.window_bytes += bytes as u64;
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed < RATE_WINDOW {
+            return;
+        }
+        let bps = self.window_bytes * 8_000 / (elapsed.as_millis().max(1) as u64);
+        // A pause says nothing about what the layer costs when it is sent.
+        if elapsed < RATE_WINDOW * 2 {
+            self.measured_bps = Some(self.measured_bps.map_or(bps, |before| (before * 3 + bps) / 4));
+        }
+        self.window_since = Some(now);
+        self.window_bytes = 0;
+    }
+
+    /// What it costs; by its size until it was measured.
+    pub(super) fn bps(&self) -> u64 {
+        self.measured_bps.unwrap_or(match self.height {
+            0..=200 => 150_000,
+            201..=400 => 500_000,
+            401..=800 => 1_500_000,
+            801..=1200 => 3_000_000,
+            _ => 6_000_000,
+        })
+    }
+}
+
+/// Key frames asked of a layer: however many want one, it is asked for once and again only after a while.
+#[derive(Debug, Default)]
+pub(super) struct KeyframeAsk {
+    wanted: Option<Urgency>,
+    asked_at: Option<Instant>,
+    unanswered: u32,
+}
+
+/// Why a key frame is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// A subscriber has lost something.
+    Repair,
+    /// A slot waits for its cut.
+    Switch,
+}
+
+impl KeyframeAsk {
+    /// The least time between two requests.
+    const REPAIR_EVERY: Duration = Duration::from_millis(500);
+    const SWITCH_EVERY: Duration = Duration::from_millis(300);
+    /// A publisher that does not answer is asked less often.
+    const PATIENT_AFTER: u32 = 10;
+    const PATIENT_EVERY: Duration = Duration::from_secs(2);
+
+    pub(super) fn want(&mut self, urgency: Urgency) {
+        self.wanted = self.wanted.max(Some(urgency));
+    }
+
+    /// A key frame has come.
+    pub(super) fn answered(&mut self) {
+        self.wanted = None;
+        self.unanswered = 0;
+    }
+
+    /// Whether to ask now.
+    pub(super) fn poll(&mut self, now: Instant) -> bool {
+        let every = match self.wanted {
+            None => return false,
+            Some(_) if self.unanswered >= Self::PATIENT_AFTER => Self::PATIENT_EVERY,
+            Some(Urgency::Switch) => Self::SWITCH_EVERY,
+            Some(Urgency::Repair) => Self::REPAIR_EVERY,
+        };
+        if self.asked_at.is_some_and(|at| now.saturating_duration_since(at) < every) {
+            return false;
+        }
+        self.asked_at = Some(now);
+        self.unanswered += 1;
+        true
+    }
+}
+
+/// The highest layer that anybody watches: more is told at once, less only after a while.
+#[derive(Debug)]
+pub(super) struct WantedLayers {
+    told: Option<Layer>,
+    less_since: Option<Instant>,
+}
+
+impl WantedLayers {
+    pub(super) fn all(layers: usize) -> Self {
+        Self { told: Some(Layer((layers - 1) as u8)), less_since: None }
+    }
+
+    pub(super) fn judge(&mut self, highest: Option<Layer>, now: Instant) -> Option<Option<Layer>> {
+        if highest == self.told {
+            self.less_since = None;
+            return None;
+        }
+        if highest < self.told {
+            let since = *self.less_since.get_or_insert(now);
+            if now.saturating_duration_since(since) < UNWANTED_AFTER {
+                return None;
+            }
+        }
+        self.less_since = None;
+        self.told = highest;
+        Some(highest)
+    }
+}

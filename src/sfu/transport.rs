@@ -1,0 +1,120 @@
+//! How a network peer's transport is set up: codecs, header extensions, certificate, caches.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use str0m::RtcConfig;
+use str0m::bwe::Bitrate;
+use str0m::config::DtlsCert;
+use str0m::format::{Codec, CodecConfig};
+use str0m::rtp::{Extension, ExtensionMap, Vp8Descriptor, Vp8Patch};
+
+use crate::sfu::rewrite::Numbers;
+use crate::track::VideoCodec;
+
+/// Resends are answered from this many packets per slot; 512 last for seconds and cost little memory.
+const RESEND_CACHE: usize = 512;
+const STATS_EVERY: Duration = Duration::from_secs(5);
+
+/// The certificate that every peer of this process presents (DTLS-SRTP). Cloning is cheap.
+#[derive(Clone)]
+pub struct DtlsIdentity(DtlsCert);
+
+impl DtlsIdentity {
+    /// A new key and its certificate; takes a millisecond or two.
+    ///
+    /// # Errors
+    /// When the cryptographic library yields none; the sentence says so.
+    pub fn generate() -> Result<Self, String> {
+        let provider = str0m::crypto::from_feature_flags();
+        provider
+            .dtls_provider
+            .generate_certificate()
+            .map(Self)
+            .ok_or_else(|| "the cryptographic library made no certificate for media; restart".to_owned())
+    }
+}
+
+impl std::fmt::Debug for DtlsIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DtlsIdentity")
+    }
+}
+
+/// What a network peer is made with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RtcSetup<'a> {
+    pub(super) ice_addresses: &'a [SocketAddr],
+    pub(super) certificate: &'a DtlsIdentity,
+    /// Comes first in the answer, so that a browser starts with it.
+    pub(super) codec: VideoCodec,
+    pub(super) start_bitrate_bps: u64,
+}
+
+/// The transport's settings. ICE is lite: everybody reaches the appliance directly, and lite needs no checks.
+pub(super) fn configure(setup: RtcSetup<'_>, receives_video: bool) -> RtcConfig {
+    let mut config = RtcConfig::new()
+        .set_rtp_mode(true)
+        .set_ice_lite(true)
+        .set_dtls_cert(setup.certificate.0.clone())
+        .set_send_buffer_video(RESEND_CACHE)
+        .set_stats_interval(Some(STATS_EVERY))
+        .set_extension_map(extensions())
+        .clear_codecs();
+    if receives_video {
+        config = config.enable_bwe(Some(Bitrate::from(setup.start_bitrate_bps)));
+    }
+    let codecs = config.codec_config();
+    codecs.enable_opus(true, false);
+    let add_h264 = |codecs: &mut CodecConfig| {
+        codecs.add_h264(108.into(), Some(109.into()), true, 0x42_e0_1f);
+    };
+    match setup.codec {
+        VideoCodec::H264 => {
+            add_h264(codecs);
+            codecs.enable_vp8(true);
+        }
+        VideoCodec::Vp8 => {
+            codecs.enable_vp8(true);
+            add_h264(codecs);
+        }
+    }
+    config
+}
+
+/// Video orientation is left out on purpose: phones then turn the picture themselves, and neither the room
+/// nor a recording needs to.
+fn extensions() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    map.set(1, Extension::AudioLevel);
+    map.set(2, Extension::AbsoluteSendTime);
+    map.set(3, Extension::TransportSequenceNumber);
+    map.set(4, Extension::RtpMid);
+    map.set(5, Extension::PlayoutDelay);
+    map.set(6, Extension::AbsoluteCaptureTime);
+    map.set(10, Extension::RtpStreamId);
+    map.set(11, Extension::RepairedRtpStreamId);
+    map
+}
+
+pub(super) fn video_codec(codec: Codec) -> Option<VideoCodec> {
+    match codec {
+        Codec::H264 => Some(VideoCodec::H264),
+        Codec::Vp8 => Some(VideoCodec::Vp8),
+        _ => None,
+    }
+}
+
+/// The picture ids as the slot counts them; none where the publisher uses the short form, which is too
+/// narrow for them.
+pub(super) fn vp8_patch(descriptor: &Vp8Descriptor, numbers: Numbers) -> Option<Vp8Patch> {
+    let ids = numbers.vp8?;
+    let mut patch = descriptor.patch();
+    if let Some(picture) = ids.picture {
+        patch = patch.picture_id(picture);
+    }
+    if let Some(tl0) = ids.tl0 {
+        patch = patch.tl0_pic_idx(tl0);
+    }
+    patch.build().ok()
+}
