@@ -2,7 +2,7 @@
 import { VERSION, type Answer, type Ask, type Event, type Frame, type Hello, type Request, type Tell, type VideoCodec, type Welcome } from "./wire";
 
 /** How long an answer may take before the wire counts as cut, in milliseconds. */
-export const ANSWER_MS = 8_000;
+export const ANSWER_MS = 6_000;
 /** How often the first `hello` is tried on a new wire before the join fails. */
 export const GREETING_TRIES_MAX = 3;
 /** How long a cut may last before the meeting is given up, in milliseconds. */
@@ -128,16 +128,12 @@ export class Words {
     return this.#ask(ask);
   }
 
-  /** Tries at once to come back, for instance because the network has just returned. */
-  hurry(): void {
+  /** The network has changed: the wire is dead even if nobody has noticed yet, so come back on a new one at once. */
+  renew(): void {
+    if (this.#phase === "live") this.#cut();
     if (this.#phase !== "away" || this.#wire) return;
     this.#stopWaiting?.();
     this.#dial();
-  }
-
-  /** Gives up the wire and comes back on a new one: the present one is suspected dead. */
-  suspect(): void {
-    if (this.#phase === "live") this.#cut();
   }
 
   /** Ends the words for good. */
