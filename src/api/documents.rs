@@ -1,0 +1,203 @@
+//! The bodies of the API: what is sent and what is answered, as JSON.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::appliance::handle::{MeetingView, RoomView, StatusView};
+use crate::web::wire::{Mode, Participant, Role};
+
+/// What a meeting is created with.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateMeeting {
+    /// Unique among the living meetings: 1 to 64 characters of `a-z 0-9 - _ .`.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9._-]+$", example = "weekly")]
+    pub name: String,
+    /// Sound and pictures, or sound alone.
+    #[serde(default = "video")]
+    pub mode: Mode,
+    /// Asked of every joiner, 1 to 128 characters.
+    #[schema(min_length = 1, max_length = 128)]
+    pub password: Option<String>,
+    /// Anything; given to every joiner, up to 4 kB of JSON.
+    pub custom_info: Option<Value>,
+    /// The most participants, the room among them.
+    #[schema(minimum = 1)]
+    pub max_participants: Option<u32>,
+}
+
+const fn video() -> Mode {
+    Mode::Video
+}
+
+/// A living meeting.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Meeting {
+    /// Its unique name.
+    pub name: String,
+    /// Sound and pictures, or sound alone.
+    pub mode: Mode,
+    /// Whether joiners are asked for a password.
+    pub has_password: bool,
+    /// Given to every joiner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_info: Option<Value>,
+    /// The most participants, the room among them.
+    pub max_participants: u32,
+    /// How many participants there are now.
+    pub participants: usize,
+    /// Whether it is the room's standing meeting.
+    pub standing: bool,
+}
+
+impl From<MeetingView> for Meeting {
+    fn from(view: MeetingView) -> Self {
+        Self {
+            name: view.name,
+            mode: view.mode,
+            has_password: view.has_password,
+            custom_info: view.custom_info,
+            max_participants: view.max_participants,
+            participants: view.participants.len(),
+            standing: view.standing,
+        }
+    }
+}
+
+/// A meeting that has just been created, with the links into it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedMeeting {
+    /// The meeting.
+    #[serde(flatten)]
+    pub meeting: Meeting,
+    /// Lets its bearer join as a speaker, for a day.
+    #[schema(format = "uri")]
+    pub join_url: String,
+    /// Lets its bearer join as the host, for a day.
+    #[schema(format = "uri")]
+    pub host_url: String,
+}
+
+/// The living meetings.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MeetingList {
+    /// In no particular order.
+    pub meetings: Vec<Meeting>,
+}
+
+/// Who is in a meeting.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ParticipantList {
+    /// In the order in which they came.
+    pub participants: Vec<Participant>,
+}
+
+/// What a join token shall allow, and for how long.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssueToken {
+    /// The role of who joins with it.
+    pub role: Role,
+    /// How long it lets in, in seconds: 1 to 31622400 (366 days).
+    #[serde(default = "a_day_s")]
+    #[schema(minimum = 1, maximum = 31_622_400, default = 86_400)]
+    pub expires_in_s: u64,
+}
+
+const fn a_day_s() -> u64 {
+    86_400
+}
+
+/// A join token, and the link that carries it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Token {
+    /// For the `hello` of a WebSocket, or as bearer token of WHIP and WHEP.
+    pub token: String,
+    /// Opens the page with it.
+    #[schema(format = "uri")]
+    pub url: String,
+}
+
+/// The meeting that the room shall join.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinRoom {
+    /// The name of a living meeting, or of the standing one.
+    pub meeting: String,
+}
+
+/// Which of the room's devices shall be muted; what is absent stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MuteRoom {
+    /// Whether the microphone shall be muted.
+    pub microphone: Option<bool>,
+    /// Whether the camera shall be muted.
+    pub camera: Option<bool>,
+}
+
+/// What the room does.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Room {
+    /// The meeting that it is in.
+    #[schema(required)]
+    pub meeting: Option<String>,
+    /// Whether its microphone captures.
+    pub microphone_on: bool,
+    /// Whether its camera captures.
+    pub camera_on: bool,
+    /// The devices in use.
+    pub devices: Vec<Device>,
+}
+
+/// A device in use.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Device {
+    /// Camera, microphone, loudspeaker, display or encoder.
+    pub class: String,
+    /// Which one, and why it was chosen.
+    pub choice: String,
+}
+
+impl From<RoomView> for Room {
+    fn from(view: RoomView) -> Self {
+        let device = |(class, choice)| Device { class, choice };
+        Self {
+            meeting: view.meeting,
+            microphone_on: view.microphone_on,
+            camera_on: view.camera_on,
+            devices: view.devices.into_iter().map(device).collect(),
+        }
+    }
+}
+
+/// What the appliance does.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Status {
+    /// The version of the program.
+    pub version: &'static str,
+    /// How long it has been running, in seconds.
+    pub uptime_s: u64,
+    /// The room.
+    pub room: Room,
+    /// How many meetings live.
+    pub meetings: usize,
+    /// How many participants they have together.
+    pub participants: usize,
+    /// Where media arrives, `address:port`.
+    pub media_addresses: Vec<String>,
+}
+
+impl From<StatusView> for Status {
+    fn from(view: StatusView) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: view.uptime.as_secs(),
+            room: view.room.into(),
+            meetings: view.meetings,
+            participants: view.participants,
+            media_addresses: view.media_addresses.iter().map(ToString::to_string).collect(),
+        }
+    }
+}

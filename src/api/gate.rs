@@ -1,0 +1,180 @@
+//! Who may come in: bearer tokens are checked here, and those who guess them are slowed down.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use alcove_hal::clock::Clock;
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Shared;
+use super::failures::Failures;
+use super::problem::Problem;
+use crate::meeting;
+use crate::refusal::{Code, Refusal};
+use crate::system::tokens::{Grant, Tokens};
+use crate::web::wire::Role;
+
+/// Checks tokens, and remembers who failed.
+pub struct Gate {
+    tokens: Arc<Tokens>,
+    clock: Arc<dyn Clock>,
+    failures: Mutex<Failures>,
+}
+
+/// Why somebody is not let in.
+#[derive(Debug)]
+pub enum Denied {
+    /// No token was given.
+    Missing,
+    /// The token is wrong or has expired.
+    Bad(Refusal),
+    /// The token is good, and not for this.
+    Forbidden(Refusal),
+    /// Too many failures from this address.
+    Wait(Duration),
+}
+
+impl Gate {
+    /// A gate with an empty memory.
+    pub fn new(tokens: Arc<Tokens>, clock: Arc<dyn Clock>) -> Self {
+        Self { tokens, clock, failures: Mutex::default() }
+    }
+
+    /// What a token lets its bearer do.
+    ///
+    /// # Errors
+    /// [`Denied::Bad`], and [`Denied::Wait`] even for a good token while its address has failed too often.
+    pub fn check(&self, from: IpAddr, token: &str) -> Result<Grant, Denied> {
+        let now = self.clock.now();
+        if let Some(wait) = self.failures().wait(from, now) {
+            return Err(Denied::Wait(wait));
+        }
+        self.tokens.check(token, self.unix_time_s()).map_err(|refusal| {
+            self.failures().add(from, now);
+            Denied::Bad(refusal)
+        })
+    }
+
+    /// The role that a token gives in a meeting; the administrator is a host everywhere.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and [`Denied::Forbidden`] for the token of another meeting.
+    pub fn role(&self, from: IpAddr, token: &str, meeting: &str) -> Result<Role, Denied> {
+        match self.check(from, token)?.role_in(meeting) {
+            Ok(role) => Ok(to_wire(role)),
+            Err(refusal) => Err(Denied::Forbidden(refusal)),
+        }
+    }
+
+    /// A meeting's password was guessed wrongly.
+    pub fn wrong_password(&self, from: IpAddr) {
+        let now = self.clock.now();
+        self.failures().add(from, now);
+    }
+
+    /// A token for joiners of a meeting, good for so long from now on.
+    pub fn issue(&self, meeting: &str, role: Role, lifetime: Duration) -> String {
+        self.tokens.issue(meeting, from_wire(role), self.unix_time_s().saturating_add(lifetime.as_secs()))
+    }
+
+    fn unix_time_s(&self) -> u64 {
+        self.clock.unix_time().as_secs()
+    }
+
+    fn failures(&self) -> std::sync::MutexGuard<'_, Failures> {
+        // A table of counts is as good after a panic as before.
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Missing => {
+                Self::unauthenticated("this needs a token: send `Authorization: Bearer <token>`")
+            }
+            Denied::Bad(refusal) => Self::unauthenticated(refusal.detail),
+            Denied::Forbidden(refusal) => refusal.into(),
+            Denied::Wait(wait) => Self::too_many(seconds(wait), too_often(wait)),
+        }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Missing => Self::new(Code::NotPermitted, "this needs a token; ask for a join link"),
+            Denied::Bad(refusal) | Denied::Forbidden(refusal) => refusal,
+            Denied::Wait(wait) => Self::new(Code::TooManyRequests, too_often(wait)),
+        }
+    }
+}
+
+const fn to_wire(role: meeting::Role) -> Role {
+    match role {
+        meeting::Role::Host => Role::Host,
+        meeting::Role::Cohost => Role::Cohost,
+        meeting::Role::Speaker => Role::Speaker,
+        meeting::Role::Audience => Role::Audience,
+    }
+}
+
+const fn from_wire(role: Role) -> meeting::Role {
+    match role {
+        Role::Host => meeting::Role::Host,
+        Role::Cohost => meeting::Role::Cohost,
+        Role::Speaker => meeting::Role::Speaker,
+        Role::Audience => meeting::Role::Audience,
+    }
+}
+
+fn too_often(wait: Duration) -> String {
+    format!("too many wrong tokens or passwords came from your address; try again in {} s", seconds(wait))
+}
+
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// The bearer token of a request (RFC 6750, section 2.1).
+pub fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let (scheme, token) = value.and_then(|value| value.split_once(' ')).ok_or(Denied::Missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Denied::Missing) }
+}
+
+/// The address that a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        // Without a socket below there is one asker, ourselves.
+        Ok(Self(address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))))
+    }
+}
+
+/// Lets only the administrator through.
+pub async fn administrators_only(
+    State(shared): State<Arc<Shared>>,
+    Origin(from): Origin,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    match shared.gate.check(from, bearer(request.headers())?)? {
+        Grant::Admin => Ok(next.run(request).await),
+        Grant::Join { .. } => {
+            let detail = "a join link's token cannot administer; use the admin token";
+            Err(Refusal::new(Code::NotPermitted, detail).into())
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! HTTP: meetings, commands, status and provisioning as an API, WHIP and WHEP, and the way to the page.
+//!
+//! ```text
+//!              ┌─ /api/v1/…        administrators only ── meetings, commands, status ─┐
+//!  request ─▶ headers ─┤ /api/v1/…/ws   a token in the hello ── web::socket                 ├─▶ Handle ─▶ the loop
+//!              ├─ /whip  /whep     a token, foreign origins ── bridges                │
+//!              └─ /  /m/…  /trust  everybody ── web::assets, trust
+//! ```
+
+mod commands;
+#[cfg(test)]
+mod description;
+mod documents;
+mod failures;
+mod gate;
+mod headers;
+mod input;
+mod meetings;
+mod openapi;
+mod problem;
+mod status;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod whip;
+mod words;
+
+use std::sync::Arc;
+
+use alcove_hal::clock::Clock;
+use axum::extract::DefaultBodyLimit;
+use axum::http::Uri;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::{Router, routing};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::problem::Problem;
+use crate::appliance::Handle;
+use crate::system::tokens::Tokens;
+use crate::web::assets;
+
+/// Everything that the edge needs from the rest of the appliance.
+pub struct Edge {
+    /// The way to the loop.
+    pub handle: Handle,
+    /// Checks and issues tokens.
+    pub tokens: Arc<Tokens>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What does not change while the appliance runs.
+    pub facts: Facts,
+}
+
+/// What the API tells and never asks the loop for.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The room's name, for people.
+    pub room_name: String,
+    /// Where people reach the page: `https://host[:port]`, without a slash at the end. Join links begin with it.
+    pub public_url: String,
+    /// The certificate of this box's own authority, as PEM; none when a certificate of the owner's is used.
+    pub authority_pem: Option<String>,
+    /// What `alcove devices --json` says.
+    pub devices: serde_json::Value,
+}
+
+/// What the endpoints share.
+struct Shared {
+    handle: Handle,
+    gate: gate::Gate,
+    facts: Facts,
+    bridges: whip::Bridges,
+}
+
+/// The whole of HTTP, the same on the secure and on the plain port.
+#[must_use]
+pub fn router(edge: Edge) -> Router {
+    let Edge { handle, tokens, clock, facts } = edge;
+    let gate = gate::Gate::new(tokens, clock);
+    let shared = Arc::new(Shared { handle, gate, facts, bridges: whip::Bridges::default() });
+    let administrators_only = from_fn_with_state(Arc::clone(&shared), gate::administrators_only);
+    Router::from(administration().route_layer(administrators_only))
+        .merge(open())
+        .merge(whip::router())
+        .route("/", routing::get(page))
+        .route("/m/{meeting}", routing::get(page))
+        .route("/trust", routing::get(trust::page))
+        .route("/trust/ca.pem", routing::get(trust::pem))
+        .route("/trust/ca.crt", routing::get(trust::der))
+        .route("/trust/style.css", routing::get(trust::style))
+        .fallback(other)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(DefaultBodyLimit::max(input::JSON_BYTES_MAX))
+        .layer(from_fn(headers::secure))
+        .with_state(shared)
+}
+
+/// The page; it reads the meeting's name from its own address.
+async fn page() -> Response {
+    assets::index()
+}
+
+/// The other files of the page, and nothing else.
+async fn other(uri: Uri) -> Result<Response, Problem> {
+    match assets::file(uri.path()) {
+        Some(file) => Ok(file),
+        None => Err(problem::no_such_path()),
+    }
+}
+
+/// What administrators ask for.
+fn administration() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(meetings::list, meetings::create))
+        .routes(routes!(meetings::show, meetings::end))
+        .routes(routes!(meetings::participants))
+        .routes(routes!(meetings::issue_token))
+        .routes(routes!(commands::join))
+        .routes(routes!(commands::leave))
+        .routes(routes!(commands::mute))
+        .routes(routes!(status::status))
+        .routes(routes!(status::device))
+        .routes(routes!(status::snapshot))
+}
+
+/// What needs no token, or brings it in another way.
+fn open() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(openapi::document))
+        .routes(routes!(words::socket))
+        .routes(routes!(status::metrics))
+        .routes(routes!(status::healthy))
+        .routes(routes!(status::ready))
+}

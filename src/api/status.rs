@@ -1,0 +1,134 @@
+//! How the appliance is: for administrators, for monitoring, and what the room's screen shows.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Shared;
+use super::documents::Status;
+use super::problem::{Document, Problem};
+use crate::appliance::handle::StatusView;
+use crate::refusal::Code;
+
+/// What the appliance does.
+#[utoipa::path(
+    get, path = "/api/v1/status", tag = "appliance", operation_id = "showStatus",
+    responses(
+        (status = 200, description = "What the appliance does", body = Status),
+        (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
+    Ok(Json(shared.handle.status().await?.into()))
+}
+
+/// The devices of the box, and which were chosen for what reason.
+#[utoipa::path(
+    get, path = "/api/v1/device", tag = "appliance", operation_id = "showDevice",
+    responses(
+        (status = 200, description = "What `alcove devices --json` says", body = serde_json::Value),
+        (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub async fn device(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
+    Json(shared.facts.devices.clone())
+}
+
+/// What the room's screen shows.
+#[utoipa::path(
+    get, path = "/api/v1/display/snapshot.png", tag = "appliance", operation_id = "showDisplay",
+    responses(
+        (status = 200, description = "The screen as PNG", body = Vec<u8>, content_type = "image/png"),
+        (status = 409, description = "`busy`: a snapshot is being made", body = Document,
+            content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub async fn snapshot(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+    let png = shared.handle.snapshot().await?;
+    Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
+}
+
+/// A few figures for Prometheus. They name nobody, so they need no token.
+#[utoipa::path(
+    get, path = "/metrics", tag = "monitoring", operation_id = "metrics", security(()),
+    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"))
+)]
+pub async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+    let text = exposition(&shared.handle.status().await?);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// Whether the process answers at all.
+#[utoipa::path(
+    get, path = "/healthz", tag = "monitoring", operation_id = "healthy", security(()),
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
+)]
+pub async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the appliance takes commands.
+#[utoipa::path(
+    get, path = "/readyz", tag = "monitoring", operation_id = "ready", security(()),
+    responses(
+        (status = 200, description = "It does", body = String, content_type = "text/plain"),
+        (status = 503, description = "Not now", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub async fn ready(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
+    match shared.handle.status().await {
+        Ok(_) => Ok("ready\n"),
+        Err(refusal) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, refusal.detail)),
+    }
+}
+
+fn exposition(status: &StatusView) -> String {
+    let mut text = String::new();
+    let mut gauge = |name: &str, help: &str, value: u64| {
+        let _ =
+            write!(text, "# HELP alcove_{name} {help}\n# TYPE alcove_{name} gauge\nalcove_{name} {value}\n");
+    };
+    gauge("uptime_seconds", "How long the appliance has been running.", status.uptime.as_secs());
+    gauge("meetings", "Living meetings.", status.meetings as u64);
+    gauge("participants", "Participants of all meetings.", status.participants as u64);
+    gauge("room_in_meeting", "Whether the room is in a meeting.", status.room.meeting.is_some().into());
+    let _ = write!(
+        text,
+        "# HELP alcove_build_info The version of the program.\n# TYPE alcove_build_info gauge\n\
+         alcove_build_info{{version=\"{}\"}} 1\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::appliance::handle::RoomView;
+    use std::time::Duration;
+
+    #[test]
+    fn every_figure_has_its_help_and_its_type() {
+        let room = RoomView { meeting: None, microphone_on: true, camera_on: true, devices: Vec::new() };
+        let uptime = Duration::from_millis(2900);
+        let status = StatusView { uptime, room, meetings: 2, participants: 7, media_addresses: Vec::new() };
+        let text = exposition(&status);
+        let figures: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            figures[..4],
+            [
+                "alcove_uptime_seconds 2",
+                "alcove_meetings 2",
+                "alcove_participants 7",
+                "alcove_room_in_meeting 0",
+            ]
+        );
+        assert_eq!(text.matches("# HELP").count(), figures.len());
+        assert_eq!(text.matches("# TYPE").count(), figures.len());
+    }
+}

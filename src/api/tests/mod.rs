@@ -1,0 +1,160 @@
+//! The API asked from outside, with a fake loop behind it.
+
+mod bad_input;
+mod endpoints;
+mod sockets;
+mod whip;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use alcove_hal::clock::Clock;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use super::{Edge, Facts, router};
+use crate::appliance::fake::Fake;
+use crate::meeting::Role;
+use crate::system::tokens::Tokens;
+
+/// 2027, so that tokens have room to expire in both directions.
+const NOW_UNIX_S: u64 = 1_800_000_000;
+
+/// A clock that stands still until it is turned.
+struct Hand {
+    start: Instant,
+    turned: Mutex<Duration>,
+}
+
+impl Hand {
+    fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "an Instant to count from; nothing waits for it")]
+        let start = Instant::now();
+        Self { start, turned: Mutex::default() }
+    }
+
+    fn turn(&self, by: Duration) {
+        *self.turned.lock().expect("no panic while held") += by;
+    }
+
+    fn turned(&self) -> Duration {
+        *self.turned.lock().expect("no panic while held")
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Instant {
+        self.start + self.turned()
+    }
+
+    fn unix_time(&self) -> Duration {
+        Duration::from_secs(NOW_UNIX_S) + self.turned()
+    }
+
+    fn wait_until(&self, _: Instant) {
+        panic!("the edge never blocks");
+    }
+}
+
+/// An appliance of which only the edge is real.
+struct House {
+    router: Router,
+    fake: Fake,
+    tokens: Arc<Tokens>,
+    clock: Arc<Hand>,
+    _state: TempDir,
+}
+
+/// What came back.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl House {
+    /// A house with one meeting, `room`. Needs a tokio runtime.
+    fn new() -> Self {
+        let state = tempfile::tempdir().expect("a folder");
+        let tokens = Arc::new(Tokens::open(state.path()).expect("new tokens"));
+        let clock = Arc::new(Hand::new());
+        let (handle, fake) = Fake::start();
+        let facts = Facts {
+            room_name: "Blue <room>".to_owned(),
+            public_url: "https://blue.local:8443".to_owned(),
+            authority_pem: Some("-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n".to_owned()),
+            devices: json!({ "camera": "simulated" }),
+        };
+        let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: clock.clone(), facts };
+        Self { router: router(edge), fake, tokens, clock, _state: state }
+    }
+
+    fn token(&self, meeting: &str, role: Role) -> String {
+        self.tokens.issue(meeting, role, NOW_UNIX_S + 3600)
+    }
+
+    /// Sends a request as it is.
+    async fn send(&self, mut request: Request<Body>) -> Reply {
+        let from = SocketAddr::from(([192, 0, 2, 7], 40_000));
+        request.extensions_mut().get_or_insert(ConnectInfo(from));
+        let response = self.router.clone().oneshot(request).await.expect("a router answers");
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Asks as the administrator.
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.tokens.admin()));
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).expect("a request")).await
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.ask(Method::GET, path, None).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Reply {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("text")
+    }
+
+    fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// Checks that it is a whole problem document (RFC 9457), and returns its detail.
+    #[track_caller]
+    fn problem(&self, status: u16, code: &str) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(self.header(header::CONTENT_TYPE), "application/problem+json");
+        let document = self.json();
+        assert_eq!(document["code"], code);
+        assert_eq!(document["status"], status);
+        assert_eq!(document["type"], format!("urn:alcove:problem:{code}"));
+        assert!(document["title"].as_str().is_some_and(|title| !title.is_empty()));
+        document["detail"].as_str().expect("a sentence").to_owned()
+    }
+}

@@ -1,0 +1,67 @@
+//! The way from HTTP to the WebSocket: the upgrade, and the checks that the socket asks for.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::Shared;
+use super::gate::Origin;
+use super::input::Segments;
+use super::problem::{Document, Problem};
+use crate::refusal::{Code, Refusal};
+use crate::web::socket::{self, Door};
+use crate::web::wire::{REQUEST_BYTES_MAX, Role};
+
+/// The words of a participant: see `src/web/PROTOCOL.md`. The token is in the first frame.
+#[utoipa::path(
+    get, path = "/api/v1/meetings/{name}/ws", tag = "meetings", operation_id = "openSocket", security(()),
+    params(("name" = String, Path, description = "The meeting's name")),
+    responses(
+        (status = 101, description = "The WebSocket is open; the first frame has to be `hello`"),
+        (status = 426, description = "This is not a WebSocket request", body = Document,
+            content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub async fn socket(
+    State(shared): State<Arc<Shared>>,
+    Origin(from): Origin,
+    Segments(meeting): Segments<String>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(no_upgrade)?;
+    let handle = shared.handle.clone();
+    let visitor = Visitor { shared, from, meeting: meeting.clone() };
+    Ok(upgrade
+        .max_message_size(REQUEST_BYTES_MAX)
+        .max_frame_size(REQUEST_BYTES_MAX)
+        .on_upgrade(move |socket| socket::serve(socket, meeting, handle, visitor)))
+}
+
+fn no_upgrade(why: WebSocketUpgradeRejection) -> Problem {
+    let detail = format!("this path takes WebSockets alone: {}", why.body_text());
+    Problem::new(StatusCode::UPGRADE_REQUIRED, Code::InvalidParameter, detail)
+        .with(header::UPGRADE, HeaderValue::from_static("websocket"))
+}
+
+/// Who stands before the gate with a socket.
+struct Visitor {
+    shared: Arc<Shared>,
+    from: IpAddr,
+    meeting: String,
+}
+
+impl Door for Visitor {
+    fn role(&self, token: &str) -> Result<Role, Refusal> {
+        Ok(self.shared.gate.role(self.from, token, &self.meeting)?)
+    }
+
+    fn wrong_password(&self) {
+        self.shared.gate.wrong_password(self.from);
+    }
+}

@@ -1,0 +1,277 @@
+//! The configuration: one TOML document with a default for every key, checked as a whole before use.
+
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, DeValue};
+
+pub(crate) use keys::is_host_name;
+pub use keys::{explain, show};
+
+use crate::meeting::MeetingName;
+
+/// Where the document is looked for when no other place is named; it need not exist.
+pub const DEFAULT_PATH: &str = "/etc/alcove/alcove.toml";
+
+/// The largest document, in bytes.
+const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The whole document. What each key means, and its range, is told by [`explain`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The room and its devices.
+    pub room: Room,
+    /// The pages and the API.
+    pub http: Http,
+    /// Sound and pictures on the network.
+    pub media: Media,
+    /// Certificates.
+    pub tls: Tls,
+    /// Meetings that are held here.
+    pub meetings: Meetings,
+}
+
+/// The room and its devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Room {
+    /// The name to show, 1 to 64 characters; the standing meeting is named after it.
+    pub name: String,
+    /// The camera to use.
+    pub camera: Choice,
+    /// The microphone to use.
+    pub microphone: Choice,
+    /// The loudspeaker to use.
+    pub speaker: Choice,
+    /// The display to use.
+    pub display: Choice,
+}
+
+/// The pages and the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// The TCP port of HTTPS; 0 takes any free one.
+    pub https_port: u16,
+    /// The TCP port of plain HTTP; 0 takes any free one.
+    pub http_port: u16,
+}
+
+/// Sound and pictures on the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// The first UDP and TCP port, one per worker; 0 takes any free ones.
+    pub port: u16,
+    /// How many threads forward packets; `None`: one less than the machine has cores, at least one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<u16>,
+    /// Addresses told to browsers besides those of the interfaces, such as that of a router.
+    pub announce: Vec<IpAddr>,
+}
+
+/// Certificates.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// A certificate chain (PEM) to use instead of the appliance's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// The private key (PEM) of that certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Names by which the appliance is reached besides its host name; they are put into its own certificate.
+    pub names: Vec<String>,
+}
+
+/// Meetings that are held here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Meetings {
+    /// The most participants of a meeting that is created without saying how many.
+    pub max_participants: u32,
+    /// How long a participant may be cut off before it is gone, in seconds.
+    pub away_seconds: u32,
+    /// How long a meeting may stand empty before it ends, in seconds.
+    pub idle_seconds: u32,
+}
+
+/// Which device to use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Choice {
+    /// The best that is plugged in; a simulated one where there is none.
+    #[default]
+    Auto,
+    /// None at all.
+    None,
+    /// A simulated one.
+    Simulated,
+    /// The one whose name, as `alcove devices` shows it, contains this.
+    Named(String),
+}
+
+impl From<String> for Choice {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "auto" => Self::Auto,
+            "none" => Self::None,
+            "simulated" => Self::Simulated,
+            _ => Self::Named(text),
+        }
+    }
+}
+
+impl From<Choice> for String {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Auto => "auto".to_owned(),
+            Choice::None => "none".to_owned(),
+            Choice::Simulated => "simulated".to_owned(),
+            Choice::Named(name) => name,
+        }
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        let auto = Choice::Auto;
+        Self {
+            name: "room".to_owned(),
+            camera: auto.clone(),
+            microphone: auto.clone(),
+            speaker: auto.clone(),
+            display: auto,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { https_port: 8443, http_port: 8080 }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { port: 7800, workers: None, announce: vec![] }
+    }
+}
+
+impl Default for Meetings {
+    fn default() -> Self {
+        Self { max_participants: 50, away_seconds: 15, idle_seconds: 300 }
+    }
+}
+
+impl Config {
+    /// The name of the room's standing meeting.
+    #[must_use]
+    pub fn standing_meeting(&self) -> MeetingName {
+        MeetingName::nearest(&self.room.name)
+    }
+}
+
+/// Why a configuration cannot be used: one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is not there, or may not be read.
+    #[error("cannot read the configuration {path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The document is not as it should be.
+    #[error("the configuration {path} is wrong in line {line}{}: {cause}", if key.is_empty() { String::new() } else { format!(", key {key}") })]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The key with its section, `http.https_port`; empty where none is meant.
+        key: String,
+        /// What is wrong, and what would be right.
+        cause: String,
+    },
+}
+
+/// Reads and checks the configuration at `path`, or at [`DEFAULT_PATH`] where there is one, or all defaults.
+///
+/// # Errors
+/// One sentence that names the file and, of a wrong document, the line, the key and the cause.
+pub fn load(path: Option<&Path>) -> Result<Config, Error> {
+    let (path, is_needed) = path.map_or_else(|| (Path::new(DEFAULT_PATH), false), |path| (path, true));
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(path, &text),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && !is_needed => Ok(Config::default()),
+        Err(cause) => Err(Error::Unreadable { path: path.to_owned(), cause }),
+    }
+}
+
+/// Checks the text of a document; `path` is what errors call it.
+fn parse(path: &Path, text: &str) -> Result<Config, Error> {
+    let wrong = |offset: usize, key: String, cause: String| {
+        let line = text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+        Error::Wrong { path: path.to_owned(), line, key, cause }
+    };
+    if text.len() > DOCUMENT_BYTES_MAX {
+        return Err(wrong(0, String::new(), format!("it has more than {DOCUMENT_BYTES_MAX} bytes")));
+    }
+    let not_parsed = |error: &toml::de::Error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        wrong(offset, key_at(text, offset), error.message().trim().replace('\n', ", "))
+    };
+    let config: Config = toml::from_str(text).map_err(|error| not_parsed(&error))?;
+    match keys::check(&config) {
+        Ok(()) => Ok(config),
+        Err(fault) => Err(wrong(offset_of(text, fault.key), fault.key.to_owned(), fault.cause)),
+    }
+}
+
+/// The key that stands, or whose value stands, at that byte of the text; empty where there is none.
+fn key_at(text: &str, offset: usize) -> String {
+    let Ok(document) = DeTable::parse(text) else { return String::new() };
+    let mut path = String::new();
+    let mut table = Some(document.get_ref());
+    while let Some(entries) = table {
+        let here = |(key, value): &(&toml::Spanned<_>, &toml::Spanned<_>)| {
+            key.span().contains(&offset) || value.span().contains(&offset) || holds(value, offset)
+        };
+        let Some((key, value)) = entries.iter().find(here) else { break };
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(key.get_ref());
+        table = match value.get_ref() {
+            DeValue::Table(inner) if !key.span().contains(&offset) => Some(inner),
+            _ => None,
+        };
+    }
+    path
+}
+
+/// Whether something inside a value stands there: the span of a `[section]` is that of its head alone.
+fn holds(value: &toml::Spanned<DeValue<'_>>, offset: usize) -> bool {
+    let DeValue::Table(table) = value.get_ref() else { return false };
+    table.iter().any(|(key, value)| {
+        key.span().contains(&offset) || value.span().contains(&offset) || holds(value, offset)
+    })
+}
+
+/// The byte at which a key stands, 0 where it does not.
+fn offset_of(text: &str, key: &str) -> usize {
+    let Ok(document) = DeTable::parse(text) else { return 0 };
+    let (section, name) = key.split_once('.').unwrap_or((key, ""));
+    let Some(DeValue::Table(table)) = document.get_ref().get(section).map(toml::Spanned::get_ref) else {
+        return 0;
+    };
+    table.get_key_value(name).map_or(0, |(key, _)| key.span().start)
+}

@@ -1,0 +1,113 @@
+//! The document as people write it, and what they are told when it is wrong.
+
+use super::keys::KEYS;
+use super::*;
+
+fn parse_text(text: &str) -> Result<Config, String> {
+    parse(Path::new("alcove.toml"), text).map_err(|error| error.to_string())
+}
+
+/// A document that says every key, none with its default.
+const FULL: &str = r#"
+[room]
+name = "Board Room 2"
+camera = "BRIO"
+microphone = "none"
+speaker = "simulated"
+display = "HDMI"
+[http]
+https_port = 0
+http_port = 80
+[media]
+port = 0
+workers = 3
+announce = ["203.0.113.7", "2001:db8::7"]
+[tls]
+certificate = "/etc/alcove/tls.pem"
+key = "/etc/alcove/tls.key"
+names = ["meet.example.org"]
+[meetings]
+max_participants = 20
+away_seconds = 30
+idle_seconds = 60
+"#;
+
+#[test]
+fn nothing_need_be_said() {
+    let config = parse_text("").unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!((config.http.https_port, config.media.port), (8443, 7800));
+    assert_eq!(config.standing_meeting().as_str(), "room");
+}
+
+#[test]
+fn everything_can_be_said() {
+    let config = parse_text(FULL).unwrap();
+    assert_eq!(config.standing_meeting().as_str(), "board-room-2");
+    assert_eq!(config.room.camera, Choice::Named("BRIO".to_owned()));
+    assert_eq!(config.media.workers, Some(3));
+}
+
+#[test]
+fn the_table_has_every_key_of_the_document_and_no_other() {
+    let full = toml::Table::try_from(parse_text(FULL).unwrap()).unwrap();
+    let mut said: Vec<String> = full
+        .iter()
+        .flat_map(|(section, keys)| {
+            keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}"))
+        })
+        .collect();
+    let mut known: Vec<_> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+    said.sort();
+    known.sort();
+    assert_eq!(said, known);
+}
+
+#[test]
+fn what_is_shown_and_explained_is_a_document_again() {
+    for config in [Config::default(), parse_text(FULL).unwrap()] {
+        for text in [show(&config), explain(&config)] {
+            assert_eq!(parse_text(&text).as_ref(), Ok(&config), "{text}");
+        }
+    }
+    let text = explain(&Config::default());
+    assert!(text.contains("Range: 0 to 65535 (port number). Default: 8443."), "{text}");
+}
+
+#[test]
+fn what_is_wrong_is_said_with_line_key_and_cause() {
+    let cases = [
+        ("[http]\nhttps_prot = 1", "line 2, key http.https_prot: unknown field `https_prot`"),
+        ("[htpp]\nhttps_port = 1", "line 1, key htpp: unknown field `htpp`"),
+        ("[http]\nhttps_port = \"x\"", "line 2, key http.https_port: invalid type: string \"x\""),
+        ("[http]\n\nhttps_port = 70000", "line 3, key http.https_port: invalid value"),
+        ("http.https_port = -1", "line 1, key http.https_port: invalid value"),
+        ("[meetings]\nmax_participants = 0", "key meetings.max_participants: 0 is out of range; give 1 to"),
+        ("[media]\nworkers = 65", "line 2, key media.workers: 65 is out of range; give 1 to 64 threads"),
+        ("[media]\nannounce = [\"router\"]", "line 2, key media.announce: invalid IP address"),
+        ("[room]\nname = \" \"", "line 2, key room.name: a room's name"),
+        ("[room]\ncamera = \"\"", "line 2, key room.camera: it is empty"),
+        ("[tls]\nkey = \"k.pem\"", "line 2, key tls.key: it needs its certificate"),
+        ("[tls]\nnames = [\"a..b\"]", "line 2, key tls.names: one of them is no host name"),
+        ("[room]\nname = ", "line 2"),
+        ("[room\n", "line 1"),
+    ];
+    for (text, said) in cases {
+        let error = parse_text(text).unwrap_err();
+        assert!(error.starts_with("the configuration alcove.toml is wrong in "), "{error}");
+        assert!(error.contains(said), "{said:?} is not in {error:?}");
+        assert!(!error.contains('\n'), "one sentence: {error:?}");
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alcove.toml");
+    let error = load(Some(&path)).unwrap_err().to_string();
+    assert!(error.contains("cannot read the configuration") && error.contains("alcove.toml"), "{error}");
+    std::fs::write(&path, "[room]\nname = \"Den\"").unwrap();
+    assert_eq!(load(Some(&path)).unwrap().room.name, "Den");
+    std::fs::write(&path, [0xFF, 0xFE, 0]).unwrap();
+    assert!(load(Some(&path)).is_err());
+}

@@ -1,0 +1,7 @@
+//! The appliance among other programs: certificates, tokens, the log, systemd, and files that are secret.
+
+pub mod certificates;
+pub mod files;
+pub mod log;
+pub mod notify;
+pub mod tokens;

@@ -1,0 +1,301 @@
+//! What lets people in: signed join tokens that expire (JWT, RFC 7519), and the admin token of the first start.
+
+use std::fmt;
+use std::path::Path;
+
+use aws_lc_rs::{constant_time, digest, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::files::{self, Readers};
+use crate::meeting::Role;
+use crate::refusal::{Code, Refusal};
+
+/// The longest token that is looked at, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 4096;
+
+/// The shortest admin token that is accepted from the file, in bytes: who writes it by hand shall not choose
+/// a password.
+const ADMIN_TOKEN_BYTES_MIN: usize = 32;
+
+const KEY_BYTES: usize = 32;
+
+/// What a token allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// Everything.
+    Admin,
+    /// Joining one meeting.
+    Join {
+        /// Its name.
+        meeting: String,
+        /// What its bearer may do there.
+        role: Role,
+        /// The name to show, where the token was made out to somebody.
+        name: Option<String>,
+    },
+}
+
+impl Grant {
+    /// The role of its bearer in that meeting.
+    ///
+    /// # Errors
+    /// `not-permitted` for a token that was made for another meeting.
+    pub fn role_in(&self, meeting: &str) -> Result<Role, Refusal> {
+        match self {
+            Self::Admin => Ok(Role::Host),
+            Self::Join { meeting: its, role, .. } if its == meeting => Ok(*role),
+            Self::Join { .. } => {
+                Err(not_permitted("this link is for another meeting; ask for a link to this one"))
+            }
+        }
+    }
+}
+
+/// A join token as it is made out.
+#[derive(Debug, Clone, Copy)]
+pub struct Invitation<'a> {
+    /// The meeting's name.
+    pub meeting: &'a str,
+    /// What its bearer may do there.
+    pub role: Role,
+    /// When it ends, in seconds since the Unix epoch.
+    pub expires_unix: u64,
+    /// The name to show, when it is made out to somebody.
+    pub name: Option<&'a str>,
+}
+
+/// The claims of a join token, as they are signed.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    meeting: String,
+    role: String,
+    exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+/// Makes and checks tokens, with the secrets of the state directory.
+#[derive(Clone)]
+pub struct Tokens {
+    signing: EncodingKey,
+    checking: DecodingKey,
+    validation: Validation,
+    admin: String,
+    admin_sha256: digest::Digest,
+}
+
+impl Tokens {
+    /// Reads `token.key` and `admin-token` in the state directory, and makes what is not there.
+    ///
+    /// # Errors
+    /// One sentence when a file cannot be read or written, or holds something else.
+    pub fn open(state_folder: &Path) -> Result<Self, files::Error> {
+        files::make_folder(state_folder)?;
+        let key_path = state_folder.join("token.key");
+        let key_text = read_or_make(&key_path)?;
+        let key = URL_SAFE_NO_PAD.decode(&key_text).ok().filter(|key| key.len() == KEY_BYTES);
+        let Some(key) = key else {
+            let advice = "remove it to make a new one, which ends all join links";
+            return Err(files::Error::broken(&key_path, "it is not a key of 32 bytes", advice));
+        };
+        let admin_path = state_folder.join("admin-token");
+        let admin = read_or_make(&admin_path)?;
+        if admin.len() < ADMIN_TOKEN_BYTES_MIN || !admin.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let cause = format!("it is not one line of at least {ADMIN_TOKEN_BYTES_MIN} characters");
+            return Err(files::Error::broken(&admin_path, cause, "remove it to make a new one"));
+        }
+        Ok(Self {
+            signing: EncodingKey::from_secret(&key),
+            checking: DecodingKey::from_secret(&key),
+            validation: validation(),
+            admin_sha256: sha256(&admin),
+            admin,
+        })
+    }
+
+    /// The admin token, to be shown to whoever has the machine.
+    #[must_use]
+    pub fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// A token that lets its bearer join a meeting in a role, until it expires.
+    #[must_use]
+    pub fn issue(&self, meeting: &str, role: Role, expires_unix: u64) -> String {
+        self.issue_to(Invitation { meeting, role, expires_unix, name: None })
+    }
+
+    /// The same, made out to somebody.
+    #[must_use]
+    pub fn issue_to(&self, invitation: Invitation<'_>) -> String {
+        let claims = Claims {
+            meeting: invitation.meeting.to_owned(),
+            role: invitation.role.to_string(),
+            exp: invitation.expires_unix,
+            name: invitation.name.map(str::to_owned),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
+            .expect("an HMAC over strings and a number cannot fail")
+    }
+
+    /// What a token allows at `now_unix`, in seconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// `not-permitted` for a token that is not ours, was altered, or has expired.
+    pub fn check(&self, token: &str, now_unix: u64) -> Result<Grant, Refusal> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(not_ours());
+        }
+        if self.is_admin(token) {
+            return Ok(Grant::Admin);
+        }
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation)
+            .map_err(|_| not_ours())?
+            .claims;
+        if claims.exp <= now_unix {
+            return Err(not_permitted("this link has expired; ask for a new one"));
+        }
+        let role = parse_role(&claims.role).ok_or_else(not_ours)?;
+        Ok(Grant::Join { meeting: claims.meeting, role, name: claims.name })
+    }
+
+    /// Hashes of one length are compared, so that the time tells nothing of the token.
+    fn is_admin(&self, token: &str) -> bool {
+        constant_time::verify_slices_are_equal(self.admin_sha256.as_ref(), sha256(token).as_ref()).is_ok()
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens(..)")
+    }
+}
+
+/// One algorithm and no other; the time is checked by [`Tokens::check`], which is given it.
+fn validation() -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}
+
+fn parse_role(text: &str) -> Option<Role> {
+    [Role::Host, Role::Cohost, Role::Speaker, Role::Audience]
+        .into_iter()
+        .find(|role| role.to_string() == text)
+}
+
+fn read_or_make(path: &Path) -> Result<String, files::Error> {
+    if let Some(text) = files::read(path)? {
+        return Ok(text.trim().to_owned());
+    }
+    let mut secret = [0; KEY_BYTES];
+    rand::fill(&mut secret).expect("the system has random numbers once it has started");
+    let text = URL_SAFE_NO_PAD.encode(secret);
+    files::write(path, &format!("{text}\n"), Readers::OwnerAlone)?;
+    Ok(text)
+}
+
+fn sha256(text: &str) -> digest::Digest {
+    digest::digest(&digest::SHA256, text.as_bytes())
+}
+
+fn not_permitted(detail: &str) -> Refusal {
+    Refusal::new(Code::NotPermitted, detail)
+}
+
+fn not_ours() -> Refusal {
+    not_permitted("this token is not valid here; check that it was copied whole, or ask for a new one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn tokens() -> Tokens {
+        let folder = tempfile::tempdir().unwrap();
+        Tokens::open(folder.path()).unwrap()
+    }
+
+    fn refused(result: Result<Grant, Refusal>) -> String {
+        let refusal = result.unwrap_err();
+        assert_eq!(refusal.code, Code::NotPermitted);
+        refusal.detail
+    }
+
+    #[test]
+    fn a_token_lets_in_until_it_expires() {
+        let tokens = tokens();
+        let token = tokens.issue("den", Role::Speaker, NOW + 1);
+        let grant = tokens.check(&token, NOW).unwrap();
+        assert_eq!(grant, Grant::Join { meeting: "den".to_owned(), role: Role::Speaker, name: None });
+        assert_eq!(grant.role_in("den"), Ok(Role::Speaker));
+        assert!(refused(tokens.check(&token, NOW + 1)).contains("expired"));
+    }
+
+    #[test]
+    fn a_token_for_another_meeting_is_refused() {
+        let tokens = tokens();
+        let grant = tokens.check(&tokens.issue("den", Role::Host, NOW + 1), NOW).unwrap();
+        let refusal = grant.role_in("attic").unwrap_err();
+        assert_eq!(refusal.code, Code::NotPermitted);
+        assert!(refusal.detail.contains("another meeting"));
+    }
+
+    #[test]
+    fn every_role_and_a_name_come_back_as_they_went() {
+        let tokens = tokens();
+        for role in [Role::Host, Role::Cohost, Role::Speaker, Role::Audience] {
+            let name = Some("Ann");
+            let token = tokens.issue_to(Invitation { meeting: "den", role, expires_unix: NOW + 1, name });
+            let grant = Grant::Join { meeting: "den".to_owned(), role, name: name.map(str::to_owned) };
+            assert_eq!(tokens.check(&token, NOW), Ok(grant));
+        }
+    }
+
+    #[test]
+    fn what_was_not_signed_here_is_refused() {
+        let tokens = tokens();
+        let good = tokens.issue("den", Role::Host, NOW + 9);
+        let foreign = self::tokens().issue("den", Role::Host, NOW + 9);
+        let parts: Vec<_> = good.split('.').collect();
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"meeting":"den","role":"host","exp":9999999999}"#);
+        let altered = format!("{}.{claims}.{}", parts[0], parts[2]);
+        let none = format!("{}.{claims}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#));
+        let long = "x".repeat(TOKEN_BYTES_MAX + 1);
+        for token in ["", "x", "a.b.c", &good[1..], &foreign, &altered, &none, &long] {
+            refused(tokens.check(token, NOW));
+        }
+    }
+
+    #[test]
+    fn secrets_are_made_once_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let first = Tokens::open(&state).unwrap();
+        let second = Tokens::open(&state).unwrap();
+        assert_eq!(first.admin(), second.admin());
+        assert_eq!(first.check(second.admin(), NOW), Ok(Grant::Admin));
+        let token = first.issue("den", Role::Host, NOW + 1);
+        assert!(second.check(&token, NOW).is_ok());
+        assert_eq!(Grant::Admin.role_in("den"), Ok(Role::Host));
+        assert!(!format!("{first:?}").contains(first.admin()));
+    }
+
+    #[test]
+    fn broken_secrets_are_named_and_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, content) in [("token.key", "short"), ("admin-token", "secret")] {
+            std::fs::write(folder.path().join(file), content).unwrap();
+            let error = Tokens::open(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(file) && error.contains("remove it"), "{error}");
+            std::fs::remove_file(folder.path().join(file)).unwrap();
+        }
+    }
+}

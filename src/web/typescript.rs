@@ -1,0 +1,76 @@
+//! The words of the WebSocket as TypeScript: written from `wire.rs`, and compared with the checked-in file.
+
+use std::any::TypeId;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use ts_rs::{Config, TS, TypeVisitor};
+
+use super::wire;
+use crate::blessed;
+use crate::refusal::Code;
+
+/// Every type that is reached from the two directions of the wire, each once, in the order of its first use.
+struct Declarations<'a> {
+    config: &'a Config,
+    seen: HashSet<TypeId>,
+    text: String,
+}
+
+impl Declarations<'_> {
+    fn add<T: TS + 'static + ?Sized>(&mut self) {
+        if T::output_path().is_none() || !self.seen.insert(TypeId::of::<T>()) {
+            return;
+        }
+        self.text.push('\n');
+        if let Some(docs) = T::docs() {
+            self.text.push_str(&docs);
+        }
+        let _ = writeln!(self.text, "export {}", T::decl(self.config));
+        T::visit_dependencies(self);
+    }
+}
+
+impl TypeVisitor for Declarations<'_> {
+    fn visit<T: TS + 'static + ?Sized>(&mut self) {
+        self.add::<T>();
+    }
+}
+
+fn typescript() -> String {
+    // Counts of deltas stay far below 2^53, where a number of JSON is exact.
+    let config = Config::new().with_large_int("number");
+    let mut all = Declarations { config: &config, seen: HashSet::new(), text: head() };
+    all.add::<wire::Request>();
+    all.add::<wire::Frame>();
+    // Trailing blanks of empty documentation lines are an editor's quarrel that nobody needs.
+    all.text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn head() -> String {
+    let codes = Code::ALL.map(|code| format!("  | \"{code}\"")).join("\n");
+    format!(
+        "// The words of the WebSocket. Written from src/web/wire.rs by `ALCOVE_BLESS=1 cargo test`; not by hand.\n\
+         \n\
+         /** The version of the protocol. */\n\
+         export const VERSION = {};\n\
+         /** The most wishes in one `watch`. */\n\
+         export const WISHES_MAX = {};\n\
+         /** The longest display name, in characters. */\n\
+         export const NAME_CHARS_MAX = {};\n\
+         /** The longest `custom_info`, in bytes of JSON. */\n\
+         export const CUSTOM_INFO_BYTES_MAX = {};\n\
+         \n\
+         /** The stable codes of refusals; a later appliance may know more. */\n\
+         export type Code =\n{codes};\n",
+        wire::VERSION,
+        wire::WISHES_MAX,
+        wire::NAME_CHARS_MAX,
+        wire::CUSTOM_INFO_BYTES_MAX,
+    )
+}
+
+#[test]
+fn the_page_has_the_words_that_the_appliance_speaks() {
+    blessed::compare("src/web/client/src/words/wire.ts", &typescript());
+}
