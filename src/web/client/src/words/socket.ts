@@ -10,7 +10,7 @@ export const AWAY_MS_MAX = 5 * 60_000;
 /** The waits between attempts to come back, in milliseconds; the last one repeats. */
 export const BACK_OFF_MS: readonly number[] = [100, 300, 700, 1_500, 3_000, 5_000];
 /** The most requests that may wait for an answer; one more is refused with `busy`. */
-export const PENDING_MAX = 64;
+export const PENDING_MAX = 32;
 
 /** Refusals that another attempt may not meet. */
 const TEMPORARY: ReadonlySet<string> = new Set(["busy", "too-many-requests", "internal"]);
