@@ -51,6 +51,8 @@ export class Attendance implements Ear {
   readonly #own = new OwnTracks((ask) => this.#ask(ask));
   #screenAudio: MediaStreamTrack | null = null;
   #wishes: Wish[] = [];
+  /** The media path is from before the network changed. */
+  #pathIsOld = false;
 
   constructor(
     readonly place: Place,
@@ -59,7 +61,7 @@ export class Attendance implements Ear {
     this.#words = this.#newWords();
     this.path = new MediaPath(() => this.#words);
     devices.view.watch(() => this.#devicesChanged());
-    addEventListener("online", () => this.#words.hurry());
+    addEventListener("online", () => this.#networkChanged());
     addEventListener("pagehide", () => this.leave());
   }
 
@@ -194,7 +196,8 @@ export class Attendance implements Ear {
     this.path.prefer(codec);
     this.#own.repeat();
     this.#repeatWishes();
-    if (this.path.state !== "connected") void this.path.restart();
+    if (this.#pathIsOld || this.path.state !== "connected") void this.path.restart();
+    this.#pathIsOld = false;
   }
 
   lost(refusal: Refusal): void {
@@ -242,6 +245,11 @@ export class Attendance implements Ear {
     this.#publish();
   }
 
+  #networkChanged(): void {
+    this.#pathIsOld = true;
+    this.#words.renew();
+  }
+
   #devicesChanged(): void {
     this.path.useSpeaker(this.devices.view.value.inUse.speaker);
     this.#publish();
@@ -277,6 +285,7 @@ export class Attendance implements Ear {
     this.path.close();
     this.#own.forget();
     this.#wishes = [];
+    this.#pathIsOld = false;
     this.devices.close();
   }
 }

@@ -33,6 +33,7 @@ export class MediaPath {
   constructor(private readonly words: () => Asker) {
     this.pool = document.createElement("div");
     this.pool.className = "pool";
+    this.pool.ariaHidden = "true";
     document.body.append(this.pool);
     this.#peer = this.#newPeer();
     setInterval(() => void this.#lookAtQuality(), QUALITY_MS);

@@ -18,11 +18,12 @@ interface ControlsProps {
 export function Controls({ attendance, arrangement, change }: ControlsProps) {
   const { meeting } = useCell(attendance.view);
   const role = meeting ? me(meeting)?.role : undefined;
+  const count = meeting?.participants.length ?? 0;
   return (
     <nav class="controls" aria-label={t("control.bar")}>
       <div class="main-controls">
         {maySend(role) && <Own attendance={attendance} hasVideo={meeting?.info.mode === "video"} />}
-        <Leave attendance={attendance} isHost={role === "host"} count={meeting?.participants.length ?? 0} />
+        <Leave attendance={attendance} isHost={role === "host"} count={count} />
       </div>
       <div class="side-controls">
         <Round
@@ -31,8 +32,8 @@ export function Controls({ attendance, arrangement, change }: ControlsProps) {
           onClick={() => change({ layout: arrangement.layout === "stage" ? "grid" : "stage" })}
         />
         <Round
-          id="people" icon={icons.people} label={t("control.people")} keys="P" pressed={arrangement.people}
-          count={meeting?.participants.length ?? 0} onClick={() => change({ people: !arrangement.people })}
+          id="people" icon={icons.people} label={t("people.title", { count })} keys="P" pressed={arrangement.people}
+          count={count} onClick={() => change({ people: !arrangement.people })}
         />
         <Round id="settings" icon={icons.settings} label={t("control.settings")} keys="?" onClick={() => change({ settings: true })} />
         <FullScreen />

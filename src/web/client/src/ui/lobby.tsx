@@ -10,6 +10,8 @@ import { classes, Picture } from "./tile";
 import { LanguageChoice } from "./settings";
 
 const NAME_KEY = "alcove.name";
+/** How often the join is prepared anew at most, in milliseconds. */
+const PREPARE_EVERY_MS = 1_000;
 
 export function Lobby({ attendance }: { attendance: Attendance }) {
   usePreparedJoin(attendance);
@@ -32,7 +34,13 @@ export function Lobby({ attendance }: { attendance: Attendance }) {
 /** The wire closes when nothing is said on it for a while; any sign of life opens it again. */
 function usePreparedJoin(attendance: Attendance): void {
   useEffect(() => {
-    const prepare = () => attendance.prepare();
+    let last = -Infinity;
+    const prepare = (event?: Event) => {
+      const now = event?.timeStamp ?? 0;
+      if (now - last < PREPARE_EVERY_MS) return;
+      last = now;
+      attendance.prepare();
+    };
     prepare();
     const signs = ["pointermove", "pointerdown", "keydown", "focus"] as const;
     for (const sign of signs) addEventListener(sign, prepare, { passive: true });

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
 import { me, maySend, type Meeting } from "../words/meeting";
+import { useAwake } from "./awake";
 import { Controls } from "./controls";
 import { Header } from "./header";
 import { bestGrid, isSame, onStage, showings, type Pin, type Showing } from "./layout";
@@ -36,6 +37,7 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
   const sight = useMemo(() => new Sight((wishes) => attendance.watch(wishes)), [attendance]);
   useEffect(() => () => sight.close(), [sight]);
   useKeys(attendance, arrangement, change);
+  useAwake();
   const { meeting } = view;
   if (!meeting) return null;
   return (

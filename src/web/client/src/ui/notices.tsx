@@ -4,6 +4,7 @@ import type { Attendance, View } from "../attendance";
 import { useCell } from "../cell";
 import type { DeviceView } from "../media/devices";
 import { others, trackState, type Meeting } from "../words/meeting";
+import { useTalkingWhileMuted } from "./muted";
 import { t } from "./texts";
 
 /** How long a notice stays, in milliseconds. */
@@ -39,6 +40,7 @@ export function Notices({ attendance, meeting }: { attendance: Attendance; meeti
   useEffect(() => {
     if (switched) say(t(`device.switched.${switched.kind}`, { label: switched.label }));
   }, [switched]);
+  useTalkingWhileMuted(attendance, () => say(t("say.talking")));
   return (
     <div class="notices" role="status" aria-live="polite" data-testid="notices">
       {notices.map(({ id, text, unseen }) => <p key={id} class={unseen ? "hidden" : undefined}>{text}</p>)}

@@ -227,7 +227,7 @@ describe("a cut", () => {
     expect(world.wires[0]?.closed).toBe(true);
   });
 
-  it("is tried to be ended at longer and longer intervals, and at once when told to hurry", async () => {
+  it("is tried to be ended at longer and longer intervals, and at once when the network has changed", async () => {
     await joined();
     world.wire.cut();
     await world.pass(BACK_OFF_MS[0] ?? 0);
@@ -235,7 +235,7 @@ describe("a cut", () => {
     const wires = world.wires.length;
     await world.pass((BACK_OFF_MS[1] ?? 0) - 1);
     expect(world.wires).toHaveLength(wires);
-    words.hurry();
+    words.renew();
     expect(world.wires).toHaveLength(wires + 1);
   });
 
@@ -281,4 +281,12 @@ it("what cannot be read counts as a cut", async () => {
   await joined();
   world.wire.onmessage?.({ data: "{" });
   expect(notes.heard).toEqual(["welcome", "away"]);
+});
+
+it("a change of the network brings the words back on a new wire at once", async () => {
+  await joined();
+  words.renew();
+  expect(world.wires).toHaveLength(2);
+  world.wire.open();
+  expect(world.wire.last.do).toMatchObject({ hello: { resume: { secret: "hush", seq: 10 } } });
 });

@@ -2,7 +2,7 @@
 import { VERSION, type Answer, type Ask, type Event, type Frame, type Hello, type Request, type Tell, type VideoCodec, type Welcome } from "./wire";
 
 /** How long an answer may take before the wire counts as cut, in milliseconds. */
-export const ANSWER_MS = 8_000;
+export const ANSWER_MS = 6_000;
 /** How often the first `hello` is tried on a new wire before the join fails. */
 export const GREETING_TRIES_MAX = 3;
 /** How long a cut may last before the meeting is given up, in milliseconds. */
@@ -10,7 +10,7 @@ export const AWAY_MS_MAX = 5 * 60_000;
 /** The waits between attempts to come back, in milliseconds; the last one repeats. */
 export const BACK_OFF_MS: readonly number[] = [100, 300, 700, 1_500, 3_000, 5_000];
 /** The most requests that may wait for an answer; one more is refused with `busy`. */
-export const PENDING_MAX = 64;
+export const PENDING_MAX = 32;
 
 /** Refusals that another attempt may not meet. */
 const TEMPORARY: ReadonlySet<string> = new Set(["busy", "too-many-requests", "internal"]);
@@ -128,16 +128,12 @@ export class Words {
     return this.#ask(ask);
   }
 
-  /** Tries at once to come back, for instance because the network has just returned. */
-  hurry(): void {
+  /** The network has changed: the wire is dead even if nobody has noticed yet, so come back on a new one at once. */
+  renew(): void {
+    if (this.#phase === "live") this.#cut();
     if (this.#phase !== "away" || this.#wire) return;
     this.#stopWaiting?.();
     this.#dial();
-  }
-
-  /** Gives up the wire and comes back on a new one: the present one is suspected dead. */
-  suspect(): void {
-    if (this.#phase === "live") this.#cut();
   }
 
   /** Ends the words for good. */
