@@ -20,6 +20,7 @@ pub mod mixer;
 pub mod overlay;
 pub mod painter;
 pub mod plan;
+mod scaler;
 pub mod scene;
 mod screen;
 mod shared;
