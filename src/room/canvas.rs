@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use alcove_hal::frame::Frame;
-use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::room::layout::{Fit, Rect, Size};
+use crate::room::scaler::{Plane, Scaler};
 
 /// A colour in BT.709, limited range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,15 +87,14 @@ impl Canvas {
         };
         let sources = frame.planes();
         for (index, (plane, stride)) in self.planes_mut().into_iter().enumerate() {
-            let shift = u32::from(index > 0);
-            let source = (sources[index], frame.width() >> shift, frame.height() >> shift);
-            scaler.scale(
-                source,
-                crop.map(|side| side / f64::from(1_u32 << shift)),
-                plane,
-                stride,
-                in_plane(target, index),
-            );
+            let halves = u32::from(index > 0);
+            let source = Plane {
+                pixels: sources[index],
+                width: frame.width() >> halves,
+                height: frame.height() >> halves,
+            };
+            let crop = crop.map(|side| side / f64::from(1 << halves));
+            scaler.scale(source, crop, plane, stride, in_plane(target, index));
         }
     }
 }
@@ -134,50 +132,5 @@ fn contained(frame: &Frame, rect: Rect) -> Rect {
         y: rect.y + (((rect.height - height) / 2) & !1),
         width,
         height,
-    }
-}
-
-/// Scales planes; keeps its buffers from one picture to the next.
-pub struct Scaler {
-    resizer: Resizer,
-}
-
-impl Default for Scaler {
-    fn default() -> Self {
-        Self { resizer: Resizer::new() }
-    }
-}
-
-impl Scaler {
-    /// Scales the part `crop` of one plane into the rectangle `target` of another. Sizes that do not fit are a
-    /// bug of the layout: then nothing is drawn, and the log says so.
-    fn scale(
-        &mut self,
-        (source, width, height): (&[u8], u32, u32),
-        crop: [f64; 4],
-        plane: &mut [u8],
-        stride: usize,
-        target: [usize; 4],
-    ) {
-        let rows = plane.len() / stride;
-        let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let drawn = ImageRef::new(width, height, source, PixelType::U8)
-            .map_err(|error| error.to_string())
-            .and_then(|source| {
-                let whole = Image::from_slice_u8(side(stride), side(rows), plane, PixelType::U8);
-                let mut whole = whole.map_err(|error| error.to_string())?;
-                let [x, y, wide, high] = target.map(side);
-                let target = CroppedImageMut::new(&mut whole, x, y, wide, high);
-                let mut target = target.map_err(|error| error.to_string())?;
-                let [left, top, crop_width, crop_height] = crop;
-                let options = ResizeOptions::new()
-                    .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-                    .crop(left, top, crop_width, crop_height)
-                    .use_alpha(false);
-                self.resizer.resize(&source, &mut target, &options).map_err(|error| error.to_string())
-            });
-        if let Err(cause) = drawn {
-            log::error!("a picture of {width}x{height} was not drawn at {target:?}: {cause}");
-        }
     }
 }

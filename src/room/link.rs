@@ -173,7 +173,10 @@ impl Courier {
                 None => drop(self.to_mixer.push((*join, packet))),
             }
         }
-        Counters::add(&shared.counters.packets_in, received);
+        if received > 0 {
+            shared.wake_decoders();
+            Counters::add(&shared.counters.packets_in, received);
+        }
         received
     }
 }

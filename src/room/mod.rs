@@ -7,7 +7,7 @@
 //!                                                                       the meeting ─▶ plan ─▶ painter
 //! ```
 //!
-//! A thread per device, one for the link, one that draws and one that paints texts. None waits for another:
+//! A thread per device, one for the link, one that draws, one that paints texts and one that makes decoders. None waits for another:
 //! packets pass in bounded rings, pictures by "the latest counts", and words are state that is read anew.
 
 mod camera;
@@ -20,6 +20,7 @@ pub mod mixer;
 pub mod overlay;
 pub mod painter;
 pub mod plan;
+mod scaler;
 pub mod scene;
 mod screen;
 mod shared;
@@ -54,7 +55,7 @@ use crate::room::mixer::{Mixer, MixerCounters};
 use crate::room::painter::Painter;
 use crate::room::plan::Planner;
 use crate::room::shared::{Counters, Shared, Sleepers, locked};
-use crate::room::slots::{SlotCounters, Slots};
+use crate::room::slots::SlotCounters;
 use crate::room::sound::{SoundTask, VoiceTask};
 use crate::sfu::SlotId;
 use crate::track::{Layer, Source, VideoCodec};
@@ -210,8 +211,7 @@ impl Room {
         let size = Size { width: settings.mode.width & !1, height: settings.mode.height & !1 };
         let model = SceneModel { join_text: settings.join_text.clone(), ..SceneModel::default() };
         let planner = Planner::new(settings.name, model, size);
-        let slots = Slots::new(Arc::clone(&devices.codecs));
-        let shared = Arc::new(Shared::new(clock, events, slots, planner));
+        let shared = Arc::new(Shared::new(clock, events, planner));
         let mailbox = Arc::new(Mailbox::default());
         let (threads, courier) = start_threads(devices, settings.mode, &shared, &mailbox);
         let snapshots = Snapshots::new(Arc::clone(&shared));
@@ -252,6 +252,7 @@ impl Room {
     /// A slot shows another track from a certain frame on.
     pub fn slot(&self, word: SlotWord) {
         locked(&self.shared.slots).word(word);
+        self.shared.wake_decoders();
     }
 
     /// From now on the camera is sent in that codec.
@@ -367,6 +368,7 @@ fn start_threads(
     });
     let mut sound = SoundTask { device: devices.speaker.clone(), packets, mixer: Mixer::default() };
     let display = devices.display.clone();
+    let codecs = Arc::clone(&devices.codecs);
     let threads = vec![
         spawn("room-paint", shared, move |shared| composer::paint(shared, &painter)),
         spawn("room-camera", shared, move |shared| camera.iter().for_each(|task| task.run(shared))),
@@ -375,6 +377,7 @@ fn start_threads(
         spawn("room-screen", shared, move |shared| {
             display.iter().for_each(|device| screen::run(shared, device, mode));
         }),
+        spawn("room-decoders", shared, move |shared| slots::run_decoders(shared, &codecs)),
     ];
     let sleeper = |index: usize| threads[index].thread().clone();
     let sleepers = Sleepers {
@@ -383,6 +386,7 @@ fn start_threads(
         voice: sleeper(2),
         sound: sleeper(3),
         screen: sleeper(4),
+        decoders: sleeper(5),
     };
     if shared.sleepers.set(sleepers).is_err() {
         log::error!("the threads of a room were started twice");

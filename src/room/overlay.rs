@@ -29,23 +29,29 @@ impl Overlay {
     pub fn new(pixmap: &Pixmap) -> Self {
         let size = Size { width: pixmap.width() & !1, height: pixmap.height() & !1 };
         let (width, height) = (size.width as usize, size.height as usize);
-        let pixels = pixmap.data();
-        let at = |x: usize, y: usize| -> [i32; 4] {
-            let start = (y * pixmap.width() as usize + x) * 4;
-            [0, 1, 2, 3].map(|channel| i32::from(pixels[start + channel]))
-        };
-        let full = collect(width, height, at);
-        let quarter = collect(width / 2, height / 2, |x, y| {
-            let four =
-                [at(2 * x, 2 * y), at(2 * x + 1, 2 * y), at(2 * x, 2 * y + 1), at(2 * x + 1, 2 * y + 1)];
-            [0, 1, 2, 3].map(|channel| four.iter().map(|pixel| pixel[channel]).sum::<i32>().div_euclid(4))
-        });
-        let alphas = [plane(&full, |pixel| pixel[3]), plane(&quarter, |pixel| pixel[3])];
+        let (mut full, mut quarter) = (Planes::new(width * height), Planes::new(width * height / 4));
+        let rows: Vec<&[u8]> = pixmap.data().chunks_exact(pixmap.width() as usize * 4).collect();
+        // Most rows of most drawings are empty, and looking for that is quick.
+        let is_drawn = |row: &&[u8]| row.iter().any(|byte| *byte != 0);
+        for (y, pair) in rows.chunks_exact(2).enumerate().filter(|(_, pair)| pair.iter().any(is_drawn)) {
+            for (below, row) in pair.iter().enumerate() {
+                for (x, pixel) in row.chunks_exact(4).take(width).enumerate() {
+                    full.set((2 * y + below) * width + x, sum([pixel]), 0);
+                }
+            }
+            let blocks = pair[0].chunks_exact(8).zip(pair[1].chunks_exact(8)).take(width / 2);
+            for (x, (upper, lower)) in blocks.enumerate() {
+                let four = [&upper[..4], &upper[4..], &lower[..4], &lower[4..]];
+                quarter.set(y * (width / 2) + x, sum(four), 2);
+            }
+        }
+        let Planes { luma, alpha, .. } = full;
+        let Planes { blue, red, alpha: chroma_alpha, .. } = quarter;
         Self {
             size,
-            planes: [plane(&full, luma), plane(&quarter, blue_difference), plane(&quarter, red_difference)],
-            spans: [spans(&alphas[0], width), spans(&alphas[1], width / 2)],
-            alpha: alphas,
+            planes: [luma, blue, red],
+            spans: [spans(&alpha, width), spans(&chroma_alpha, width / 2)],
+            alpha: [alpha, chroma_alpha],
         }
     }
 
@@ -87,30 +93,52 @@ fn mix(target: &mut [u8], source: &[u8], alpha: &[u8]) {
     }
 }
 
-fn collect(width: usize, height: usize, at: impl Fn(usize, usize) -> [i32; 4]) -> Vec<[i32; 4]> {
-    (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| at(x, y)).collect()
+/// What becomes of a drawing at one resolution. Empty at first, as most of a drawing is.
+struct Planes {
+    luma: Vec<u8>,
+    blue: Vec<u8>,
+    red: Vec<u8>,
+    alpha: Vec<u8>,
 }
 
-fn plane(pixels: &[[i32; 4]], value: impl Fn(&[i32; 4]) -> i32) -> Vec<u8> {
-    pixels.iter().map(|pixel| u8::try_from(value(pixel).clamp(0, 255)).unwrap_or(0)).collect()
+impl Planes {
+    fn new(length: usize) -> Self {
+        let empty = || vec![0; length];
+        Self { luma: empty(), blue: empty(), red: empty(), alpha: empty() }
+    }
+
+    /// Sets a pixel to the premultiplied colour `sum`, which was summed over `1 << shift` pixels.
+    #[inline]
+    fn set(&mut self, index: usize, sum: [i32; 4], shift: i32) {
+        if sum[3] == 0 {
+            return;
+        }
+        let [red, green, blue, alpha] = sum.map(|channel| channel >> shift);
+        let byte = |value: i32| u8::try_from((value + 128) >> 8).unwrap_or(u8::MAX);
+        self.luma[index] = byte(47 * red + 157 * green + 16 * blue + 16 * alpha);
+        self.blue[index] = byte(112 * blue - 26 * red - 86 * green + 128 * alpha);
+        self.red[index] = byte(112 * red - 102 * green - 10 * blue + 128 * alpha);
+        self.alpha[index] = u8::try_from(alpha).unwrap_or(u8::MAX);
+    }
 }
 
-fn luma([red, green, blue, alpha]: &[i32; 4]) -> i32 {
-    (47 * red + 157 * green + 16 * blue + 16 * alpha + 128) >> 8
-}
-
-fn blue_difference([red, green, blue, alpha]: &[i32; 4]) -> i32 {
-    (-26 * red - 86 * green + 112 * blue + 128 * alpha + 128) >> 8
-}
-
-fn red_difference([red, green, blue, alpha]: &[i32; 4]) -> i32 {
-    (112 * red - 102 * green - 10 * blue + 128 * alpha + 128) >> 8
+/// Red, green, blue and alpha, summed over pixels.
+#[inline]
+fn sum<const PIXELS: usize>(pixels: [&[u8]; PIXELS]) -> [i32; 4] {
+    let mut sum = [0; 4];
+    for pixel in pixels {
+        for (total, channel) in sum.iter_mut().zip(pixel) {
+            *total += i32::from(*channel);
+        }
+    }
+    sum
 }
 
 /// The runs of pixels that are not empty, split where opaque ones begin and end.
 fn spans(alpha: &[u8], width: usize) -> Vec<Span> {
     let mut spans = Vec::new();
-    for (row, line) in alpha.chunks(width.max(1)).enumerate() {
+    let lines = alpha.chunks(width.max(1)).enumerate();
+    for (row, line) in lines.filter(|(_, line)| line.iter().any(|alpha| *alpha != 0)) {
         let mut start = 0;
         while start < line.len() {
             let kind = kind(line[start]);

@@ -51,6 +51,7 @@ pub(super) struct Sleepers {
     pub(super) voice: Thread,
     pub(super) sound: Thread,
     pub(super) screen: Thread,
+    pub(super) decoders: Thread,
 }
 
 /// Counters that threads add to.
@@ -102,14 +103,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(clock: Arc<dyn Clock>, events: EventSink, slots: Slots, mut planner: Planner) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, events: EventSink, mut planner: Planner) -> Self {
         let (plan, _) = planner.plan();
         Self {
             epoch: clock.now(),
             clock,
             counters: Counters::default(),
             keyframes: AtomicU8::new(0),
-            slots: Mutex::new(slots),
+            slots: Mutex::default(),
             mixer: Mutex::default(),
             own_picture: Mutex::default(),
             composed: Mutex::default(),
@@ -223,9 +224,18 @@ impl Shared {
         }
     }
 
+    /// Packets or words have come: there may be decoders to make or to end.
+    pub(super) fn wake_decoders(&self) {
+        if let Some(sleepers) = self.sleepers.get()
+            && locked(&self.slots).has_work()
+        {
+            sleepers.decoders.unpark();
+        }
+    }
+
     fn wake_all(&self) {
-        if let Some(Sleepers { painter, camera, voice, sound, screen }) = self.sleepers.get() {
-            for sleeper in [painter, camera, voice, sound, screen] {
+        if let Some(Sleepers { painter, camera, voice, sound, screen, decoders }) = self.sleepers.get() {
+            for sleeper in [painter, camera, voice, sound, screen, decoders] {
                 sleeper.unpark();
             }
         }

@@ -1,4 +1,7 @@
 //! The pictures of the others: a decoder per slot, made when packets come, and whose picture it shows.
+//!
+//! Making and ending a decoder takes up to a tenth of a second, so a thread of its own does both
+//! ([`run_decoders`]): whoever holds the lock of the slots is done at once, and the scene's clock never waits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use alcove_hal::codec::{Codec, Codecs, Decoded, Packet, VideoDecoder};
 use alcove_hal::frame::Frame;
 
 use crate::room::scene::SlotWord;
+use crate::room::shared::{Shared, locked};
 use crate::sfu::SlotId;
 use crate::sfu::local::Delivered;
 use crate::track::{Kind, Source, VideoCodec};
@@ -17,6 +21,9 @@ pub const SLOTS_MAX: usize = 32;
 
 /// The most words that wait for their frame in one slot; at the limit the oldest is dropped.
 const WORDS_MAX: usize = 16;
+
+/// The most packets that wait for a decoder being made; at the limit the oldest is dropped.
+const PENDING_MAX: usize = 512;
 
 /// How often a slot asks for a key frame at most.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
@@ -41,35 +48,77 @@ pub struct SlotCounters {
 }
 
 /// All picture slots of the room.
+#[derive(Default)]
 pub struct Slots {
-    codecs: Arc<dyn Codecs>,
     join: u64,
     slots: Vec<Slot>,
+    /// Decoders that are no longer needed, at most one per decoder that was made.
+    retired: Vec<Box<dyn VideoDecoder>>,
+    orders_made: u64,
     counters: SlotCounters,
 }
 
-impl Slots {
-    /// No slots yet: they come into being by their first packet or word.
-    #[must_use]
-    pub fn new(codecs: Arc<dyn Codecs>) -> Self {
-        Self { codecs, join: 0, slots: Vec::new(), counters: SlotCounters::default() }
-    }
+/// A decoder to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Order {
+    number: u64,
+    slot: SlotId,
+    codec: VideoCodec,
+}
 
+/// What is to be done outside the lock.
+pub(super) struct Work {
+    retired: Vec<Box<dyn VideoDecoder>>,
+    order: Option<Order>,
+}
+
+impl Slots {
     /// Takes a picture packet of that join; those of another are out of date and dropped.
     pub fn push(&mut self, join: u64, packet: &Delivered, codec: VideoCodec, now: Instant) {
         if join != self.join {
             return;
         }
-        let codecs = Arc::clone(&self.codecs);
         let Some(slot) = slot_of(&mut self.slots, packet.slot) else {
             self.counters.packets_refused += 1;
             return;
         };
-        if slot.prepare(&*codecs, codec, now) {
-            self.counters.decoders += 1;
-        }
-        if !slot.push(packet) {
-            self.counters.packets_refused += 1;
+        self.retired.extend(slot.prepare(codec, &mut self.orders_made, now));
+        let (taken, failed) = slot.push(packet);
+        self.retired.extend(failed);
+        self.counters.packets_refused += u64::from(!taken);
+    }
+
+    /// What is to be done outside the lock, if anything.
+    pub(super) fn take_work(&mut self) -> Option<Work> {
+        let retired = std::mem::take(&mut self.retired);
+        let order = self.slots.iter_mut().find_map(Slot::take_order);
+        (order.is_some() || !retired.is_empty()).then_some(Work { retired, order })
+    }
+
+    /// Whether [`Self::take_work`] would find something.
+    pub(super) fn has_work(&self) -> bool {
+        !self.retired.is_empty() || self.slots.iter().any(Slot::has_order)
+    }
+
+    /// A decoder was made, or could not be. One that is no longer wanted is retired.
+    pub(super) fn install(
+        &mut self,
+        order: Order,
+        made: alcove_hal::Result<Box<dyn VideoDecoder>>,
+        now: Instant,
+    ) {
+        let wanted = self.slots.iter_mut().find(|slot| slot.expects(order));
+        match (made, wanted) {
+            (Ok(decoder), Some(slot)) => {
+                self.counters.decoders += 1;
+                self.retired.extend(slot.install(order.codec, decoder));
+            }
+            (Ok(decoder), None) => self.retired.push(decoder),
+            (Err(cause), Some(slot)) => {
+                log::warn!("slot {}: {} cannot be shown: {cause}", order.slot, order.codec);
+                slot.give_up(now);
+            }
+            (Err(_), None) => {}
         }
     }
 
@@ -81,7 +130,7 @@ impl Slots {
             && (is_known || word.track.is_some())
             && let Some(slot) = slot_of(&mut self.slots, word.slot)
         {
-            slot.word(word);
+            self.retired.extend(slot.word(word));
         }
     }
 
@@ -115,7 +164,7 @@ impl Slots {
     /// Forgets all slots: from now on only packets of that join count.
     pub fn begin(&mut self, join: u64) {
         self.join = join;
-        self.slots.clear();
+        self.retired.extend(self.slots.drain(..).filter_map(|slot| slot.decoder).map(|(_, decoder)| decoder));
     }
 }
 
@@ -144,6 +193,10 @@ fn slot_of(slots: &mut Vec<Slot>, id: SlotId) -> Option<&mut Slot> {
 struct Slot {
     id: SlotId,
     decoder: Option<(VideoCodec, Box<dyn VideoDecoder>)>,
+    /// The decoder being made, and whether somebody is at it.
+    order: Option<(Order, bool)>,
+    /// What came meanwhile.
+    pending: VecDeque<Delivered>,
     failed_at: Option<Instant>,
     asked_at: Option<Instant>,
     words: VecDeque<SlotWord>,
@@ -162,6 +215,8 @@ impl Slot {
         Self {
             id,
             decoder: None,
+            order: None,
+            pending: VecDeque::new(),
             failed_at: None,
             asked_at: None,
             words: VecDeque::new(),
@@ -170,31 +225,71 @@ impl Slot {
         }
     }
 
-    /// Sees to it that there is a decoder for `codec`; returns whether one was made.
-    fn prepare(&mut self, codecs: &dyn Codecs, codec: VideoCodec, now: Instant) -> bool {
-        let fits = self.decoder.as_ref().is_some_and(|(running, _)| *running == codec);
+    /// Sees to it that there is a decoder for `codec`, or will be; returns the one before.
+    fn prepare(
+        &mut self,
+        codec: VideoCodec,
+        orders_made: &mut u64,
+        now: Instant,
+    ) -> Option<Box<dyn VideoDecoder>> {
+        let fits = match self.order {
+            Some((order, _)) => order.codec == codec,
+            None => self.decoder.as_ref().is_some_and(|(running, _)| *running == codec),
+        };
         let resting = self.failed_at.is_some_and(|at| now.saturating_duration_since(at) < DECODER_INTERVAL);
         if fits || resting {
-            return false;
+            return None;
         }
-        self.decoder = None;
-        match codecs.decoder(hal_codec(codec)) {
-            Ok(decoder) => {
-                self.decoder = Some((codec, decoder));
-                self.failed_at = None;
-                true
-            }
-            Err(cause) => {
-                log::warn!("slot {}: {codec} cannot be shown: {cause}", self.id);
-                self.failed_at = Some(now);
-                false
-            }
-        }
+        *orders_made += 1;
+        self.order = Some((Order { number: *orders_made, slot: self.id, codec }, false));
+        self.pending.clear();
+        self.decoder.take().map(|(_, decoder)| decoder)
     }
 
-    /// Hands a packet to the decoder; a decoder that fails is thrown away, and made again by a later packet.
-    fn push(&mut self, packet: &Delivered) -> bool {
-        let Some((_, decoder)) = &mut self.decoder else { return false };
+    fn has_order(&self) -> bool {
+        self.order.is_some_and(|(_, taken)| !taken)
+    }
+
+    fn take_order(&mut self) -> Option<Order> {
+        let (order, taken) = self.order.as_mut().filter(|(_, taken)| !taken)?;
+        *taken = true;
+        Some(*order)
+    }
+
+    fn expects(&self, order: Order) -> bool {
+        self.order.is_some_and(|(expected, _)| expected == order)
+    }
+
+    /// The decoder is there: it gets what waited for it. Returns it when it fails at once.
+    fn install(
+        &mut self,
+        codec: VideoCodec,
+        decoder: Box<dyn VideoDecoder>,
+    ) -> Option<Box<dyn VideoDecoder>> {
+        self.order = None;
+        self.failed_at = None;
+        self.decoder = Some((codec, decoder));
+        let pending = std::mem::take(&mut self.pending);
+        pending.iter().find_map(|packet| self.push(packet).1)
+    }
+
+    fn give_up(&mut self, now: Instant) {
+        self.order = None;
+        self.pending.clear();
+        self.failed_at = Some(now);
+    }
+
+    /// Hands a packet to the decoder: whether it was taken, and the decoder when it has failed; another is made
+    /// for a later packet.
+    fn push(&mut self, packet: &Delivered) -> (bool, Option<Box<dyn VideoDecoder>>) {
+        if self.order.is_some() {
+            self.pending.push_back(packet.clone());
+            if self.pending.len() > PENDING_MAX {
+                self.pending.pop_front();
+            }
+            return (true, None);
+        }
+        let Some((_, decoder)) = &mut self.decoder else { return (false, None) };
         // RTP counts modulo 2^16 (RFC 3550, 5.1).
         let [.., high, low] = packet.sequence.to_be_bytes();
         let pushed = decoder.push(&Packet {
@@ -205,16 +300,16 @@ impl Slot {
         });
         if let Err(cause) = pushed {
             log::warn!("slot {}: the decoder has stopped and is made again: {cause}", self.id);
-            self.decoder = None;
-            return false;
+            return (false, self.decoder.take().map(|(_, decoder)| decoder));
         }
-        true
+        (true, None)
     }
 
-    fn word(&mut self, word: SlotWord) {
+    /// Takes a word; returns the decoder of a slot that has become empty.
+    fn word(&mut self, word: SlotWord) -> Option<Box<dyn VideoDecoder>> {
         if word.track.is_none() {
-            *self = Self::new(self.id);
-            return;
+            let emptied = std::mem::replace(self, Self::new(self.id));
+            return emptied.decoder.map(|(_, decoder)| decoder);
         }
         self.words.push_back(word);
         if self.words.len() > WORDS_MAX {
@@ -223,6 +318,7 @@ impl Slot {
         if let Some(timestamp) = self.latest.as_ref().map(|latest| latest.timestamp) {
             self.apply_words(timestamp);
         }
+        None
     }
 
     /// The words that hold for a frame with that timestamp.
@@ -257,6 +353,22 @@ impl Slot {
 /// Whether `timestamp` is `mark` or later, modulo 2^32.
 const fn is_reached(mark: u32, timestamp: u32) -> bool {
     timestamp.wrapping_sub(mark) < 1 << 31
+}
+
+/// Makes and ends decoders until the room stops; sleeps while there is nothing to do.
+pub(super) fn run_decoders(shared: &Shared, codecs: &Arc<dyn Codecs>) {
+    while !shared.is_stopping() {
+        let work = locked(&shared.slots).take_work();
+        let Some(Work { retired, order }) = work else {
+            std::thread::park();
+            continue;
+        };
+        if let Some(order) = order {
+            let made = codecs.decoder(hal_codec(order.codec));
+            locked(&shared.slots).install(order, made, shared.clock.now());
+        }
+        drop(retired);
+    }
 }
 
 /// The codec by the name that the hardware layer has for it.

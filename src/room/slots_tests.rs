@@ -63,8 +63,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let desk = Arc::new(Desk::default());
-        let slots = Slots::new(Arc::new(DeskCodecs(Arc::clone(&desk))));
-        Self { desk, slots, now: TestClock::origin_of_time() }
+        Self { desk, slots: Slots::default(), now: TestClock::origin_of_time() }
     }
 
     fn packet(&mut self, codec: VideoCodec) {
@@ -77,6 +76,18 @@ impl Bench {
             payload: Arc::from(vec![0]),
         };
         self.slots.push(0, &packet, codec, self.now);
+        self.work();
+    }
+
+    /// What the decoders' thread does.
+    fn work(&mut self) {
+        let codecs = DeskCodecs(Arc::clone(&self.desk));
+        while let Some(Work { order, .. }) = self.slots.take_work() {
+            if let Some(order) = order {
+                self.slots.install(order, codecs.decoder(hal_codec(order.codec)), self.now);
+            }
+        }
+        assert!(!self.slots.has_work());
     }
 
     fn word(&mut self, track: Option<u64>, rtp_timestamp: u32) {
@@ -149,6 +160,16 @@ fn a_failed_decoder_is_made_again() {
     bench.packet(VideoCodec::H264);
     assert_eq!(bench.slots.counters().decoders, 2);
     assert_eq!(bench.slots.counters().packets_refused, 1);
+}
+
+#[test]
+fn a_decoder_that_comes_too_late_is_retired() {
+    let mut bench = Bench::new();
+    let late = Order { number: 99, slot: SlotId(4), codec: VideoCodec::H264 };
+    let codecs = DeskCodecs(Arc::clone(&bench.desk));
+    bench.slots.install(late, codecs.decoder(Codec::H264), bench.now);
+    assert!(bench.slots.take_work().is_some_and(|work| work.retired.len() == 1 && work.order.is_none()));
+    assert!(bench.slots.take_work().is_none());
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use alcove_hal::frame::Frame;
 
-use crate::room::canvas::{Canvas, Colour, Scaler};
+use crate::room::canvas::{Canvas, Colour};
 use crate::room::layout::{Place, Tile};
 use crate::room::overlay::Overlay;
 use crate::room::plan::{Art, Plan};
+use crate::room::scaler::Scaler;
 use crate::track::Source;
 
 /// The ground behind everything.

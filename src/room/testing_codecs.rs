@@ -8,8 +8,9 @@ use alcove_hal::codec::{
 };
 use alcove_hal::frame::Frame;
 
-use crate::room::canvas::{Canvas, Colour, Scaler};
+use crate::room::canvas::{Canvas, Colour};
 use crate::room::layout::{Fit, Rect, Size};
+use crate::room::scaler::Scaler;
 use crate::room::testing::TestClock;
 
 /// Encoders that scale a frame and pass its bytes on, after a header that says codec, size, and key frame.
