@@ -75,7 +75,6 @@ struct Shared {
 }
 
 /// The whole of HTTP, the same on the secure and on the plain port.
-#[must_use]
 pub fn router(edge: Edge) -> Router {
     let Edge { handle, tokens, clock, facts } = edge;
     let gate = gate::Gate::new(tokens, clock);

@@ -28,7 +28,7 @@ use crate::web::wire::{REQUEST_BYTES_MAX, Role};
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn socket(
+pub(crate) async fn socket(
     State(shared): State<Arc<Shared>>,
     Origin(from): Origin,
     Segments(meeting): Segments<String>,

@@ -278,6 +278,7 @@ async fn write(
     unanswered: &AtomicUsize,
 ) -> Ending {
     let mut pings = interval(PING_EVERY);
+    pings.reset();
     let (mut leaving, mut ending) = (None, Ending::LetGo);
     loop {
         let sent = tokio::select! {
@@ -426,3 +427,6 @@ fn check_version(text: &str) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
