@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep, timeout};
 
@@ -384,48 +384,32 @@ fn unreadable() -> Refusal {
     Refusal::new(Code::InvalidParameter, detail)
 }
 
-/// What can be known of a request that may not be readable as a whole.
-#[derive(Deserialize)]
-struct Peek {
-    id: u32,
-}
-
-/// The version in a hello of any version, whatever else stands in it.
-#[derive(Deserialize)]
-struct PeekVersion {
-    #[serde(rename = "do")]
-    ask: PeekHello,
-}
-
-#[derive(Deserialize)]
-struct PeekHello {
-    hello: PeekNumber,
-}
-
-#[derive(Deserialize)]
-struct PeekNumber {
-    version: u64,
-}
-
+/// The id of a request that may not be readable as a whole.
 fn id_of(text: &str) -> Option<u32> {
-    serde_json::from_str::<Peek>(text).ok().map(|peek| peek.id)
+    let words: Value = serde_json::from_str(text).ok()?;
+    words.get("id")?.as_u64()?.try_into().ok()
 }
 
+/// Checks the version in a hello of any version, whatever else stands in it.
 fn check_version(text: &str) -> Result<(), Refusal> {
-    // What cannot be read at all is refused by name later on.
-    let Ok(peek) = serde_json::from_str::<PeekVersion>(text) else { return Ok(()) };
-    let version = peek.ask.hello.version;
-    if version < OLDEST_VERSION.into() {
-        let detail =
-            format!("this page speaks version {version}, and {OLDEST_VERSION} is the oldest; load it anew");
-        return Err(Refusal::new(Code::ClientTooOld, detail));
+    let version =
+        serde_json::from_str(text).ok().and_then(|words: Value| words["do"]["hello"]["version"].as_u64());
+    match version {
+        Some(version) if version < OLDEST_VERSION.into() => {
+            let detail = format!(
+                "this page speaks version {version}, and {OLDEST_VERSION} is the oldest; load it anew"
+            );
+            Err(Refusal::new(Code::ClientTooOld, detail))
+        }
+        Some(version) if version > VERSION.into() => {
+            let detail = format!(
+                "this page speaks version {version}, and the appliance {VERSION}; update the appliance"
+            );
+            Err(Refusal::new(Code::ServerTooOld, detail))
+        }
+        // What is not there or not a number is refused by name later on.
+        Some(_) | None => Ok(()),
     }
-    if version > VERSION.into() {
-        let detail =
-            format!("this page speaks version {version}, and the appliance {VERSION}; update the appliance");
-        return Err(Refusal::new(Code::ServerTooOld, detail));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
