@@ -7,6 +7,7 @@ mod blessed;
 pub mod config;
 pub mod meeting;
 pub mod refusal;
+pub mod room;
 pub mod sfu;
 pub mod system;
 pub mod track;

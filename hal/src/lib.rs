@@ -2,14 +2,20 @@
 //!
 //! In reading order: [`frame`] (pictures and sound as values), [`clock`], [`error`], then a trait and its
 //! values per kind of device ([`camera`], [`audio`], [`display`], [`codec`]), then the two back ends that
-//! implement them.
+//! implement them ([`simulated`], [`linux`]), and [`discover`], which chooses between them and writes a
+//! [`report`].
 
 pub mod audio;
 pub mod camera;
 pub mod clock;
 pub mod codec;
+pub mod discover;
 pub mod display;
 pub mod error;
 pub mod frame;
+pub mod linux;
+pub mod report;
+pub mod simulated;
 
+pub use discover::{DiscoverOptions, Hardware, discover};
 pub use error::{Error, Result};

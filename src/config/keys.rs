@@ -130,7 +130,7 @@ fn check_words(config: &Config) -> Result<(), Fault> {
 }
 
 /// Letters, digits and `-` in labels of 1 to 63 that do not begin or end with `-` (RFC 1123, 2.1).
-fn is_host_name(name: &str) -> bool {
+pub(crate) fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -158,7 +158,8 @@ pub fn explain(config: &Config) -> String {
             Range::Number(least, most, unit) => format!("{least} to {most} ({unit})"),
             Range::Words(words) => words.to_owned(),
         };
-        let default = self::value(&defaults, key.name).map_or("not set".to_owned(), ToString::to_string);
+        let default =
+            self::value(&defaults, key.name).map_or_else(|| "not set".to_owned(), ToString::to_string);
         writeln!(text, "\n# {}\n# Range: {range}. Default: {default}.", key.meaning)?;
         match value {
             Some(value) => writeln!(text, "{name} = {value}"),
@@ -179,7 +180,7 @@ fn each_key(
         let (section, name) = key.name.split_once('.').expect("every key stands in a section");
         if section != open_section {
             let gap = if open_section.is_empty() { "" } else { "\n" };
-            write!(text, "{gap}[{section}]\n").expect("a String takes everything");
+            writeln!(text, "{gap}[{section}]").expect("a String takes everything");
             open_section = section;
         }
         line(key, &mut text, name, value(&document, key.name)).expect("a String takes everything");

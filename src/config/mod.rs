@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use keys::is_host_name;
 pub use keys::{explain, show};
 
 use crate::meeting::MeetingName;
@@ -20,7 +21,7 @@ pub const DEFAULT_PATH: &str = "/etc/alcove/alcove.toml";
 /// The largest document, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
 
-/// The whole document. What each key means is told by [`explain`], its ranges are in [`mod@keys`].
+/// The whole document. What each key means, and its range, is told by [`explain`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -207,7 +208,7 @@ pub enum Error {
 /// # Errors
 /// One sentence that names the file and, of a wrong document, the line, the key and the cause.
 pub fn load(path: Option<&Path>) -> Result<Config, Error> {
-    let (path, is_needed) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
+    let (path, is_needed) = path.map_or_else(|| (Path::new(DEFAULT_PATH), false), |path| (path, true));
     match std::fs::read_to_string(path) {
         Ok(text) => parse(path, &text),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && !is_needed => Ok(Config::default()),

@@ -45,3 +45,17 @@ pub struct Delivered {
     /// The RTP payload, shared with the other subscribers.
     pub payload: Arc<[u8]>,
 }
+
+/// What a local participant publishes and receives; fixed for its life, as an offer is for a browser.
+#[derive(Debug, Clone, Default)]
+pub struct LocalSetup {
+    /// The tracks, each with the heights in pixels of its layers, smallest first: one to [`Layer::MAX`]
+    /// for video, ignored for sound.
+    pub publishes: Vec<(Source, Vec<u16>)>,
+    /// How many sounds it takes at once. With two or more the last one is for the sound of a screen.
+    pub audio_slots: usize,
+    /// How many pictures it takes at once. With two or more the last one is for a screen.
+    pub video_slots: usize,
+    /// What it can decode.
+    pub decodes: Vec<VideoCodec>,
+}

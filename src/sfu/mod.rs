@@ -1,8 +1,41 @@
 //! Who gets which packets: the selective forwarding of one meeting (RFC 7667, 3.7), pure.
+//!
+//! ```text
+//!  datagrams ─▶ RtcPeer ─┐                                             ┌─▶ RtcPeer ─▶ datagrams
+//!                        ├─▶ Track ─▶ layers ─▶ Slot (rewriting) ──────┤
+//!  Published ─▶ Local ───┘      ▲                 ▲                    └─▶ Local ─▶ Delivered
+//!                           Speakers      allocation (wishes, estimate)
+//! ```
 
+mod allocation;
+mod budget;
+mod demux;
+mod event;
+mod forward;
+mod forwarder;
+mod guard;
+mod inbound;
+mod keyframe;
 pub mod local;
+mod offer;
+mod outbox;
+mod peer;
+mod rewrite;
+mod rtc_peer;
+mod seating;
+mod settle;
+mod slot;
+mod speakers;
+mod track;
 
 use std::fmt;
+
+pub use demux::Demux;
+pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow, Wish};
+pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};
+pub use local::LocalSetup;
+pub use offer::OFFER_BYTES_MAX;
+pub use rtc_peer::DtlsIdentity;
 
 /// One transport end inside the SFU. Unique in the process, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,7 +47,8 @@ impl fmt::Display for PeerId {
     }
 }
 
-/// One send m-line of a subscriber, negotiated once: the `a=mid` value, counted from 0 for local peers.
+/// One send m-line of a subscriber, negotiated once: the `a=mid` value where all mids are numbers (browsers
+/// do so), else the index of the m-line; counted from 0 for local peers, the audio slots first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotId(pub u16);
 

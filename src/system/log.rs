@@ -1,13 +1,16 @@
 //! Where the log goes: to the journal with its fields when systemd runs us, else readable to stderr.
 
-use log::LevelFilter;
+use log::{LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
 /// The variable that sets the level: `off`, `error`, `warn`, `info`, `debug` or `trace`.
 pub const LEVEL_VARIABLE: &str = "ALCOVE_LOG";
 
-/// Libraries that tell more than anybody asked for are heard from this level on.
+/// Libraries that tell more than anybody asked for are heard from this level on, unless everything was asked for.
 const LIBRARIES_LEVEL: LevelFilter = LevelFilter::Warn;
+
+/// The crates whose level is the one that was asked for.
+const OURS: [&str; 2] = ["alcove", "alcove_hal"];
 
 /// A log that cannot be set up: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +32,36 @@ pub fn install() -> Result<(), Error> {
     // Where the journal cannot be reached, stderr is read by somebody, too.
     match JournalLog::new() {
         Ok(journal) if connected_to_journal() => {
+            log::set_boxed_logger(Box::new(Quieter { journal, level }))?;
             log::set_max_level(level);
-            journal.install()?;
         }
         _ => readable(level).try_init()?,
     }
     Ok(())
+}
+
+/// The journal, without the small talk of libraries.
+struct Quieter {
+    journal: JournalLog,
+    level: LevelFilter,
+}
+
+impl Log for Quieter {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let target = metadata.target();
+        let is_ours = OURS.iter().any(|ours| target.split("::").next() == Some(ours));
+        metadata.level() <= if is_ours { self.level } else { libraries_level(self.level) }
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.journal.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.journal.flush();
+    }
 }
 
 fn parse_level(text: Option<&str>) -> Result<LevelFilter, Error> {
@@ -44,11 +71,16 @@ fn parse_level(text: Option<&str>) -> Result<LevelFilter, Error> {
     }
 }
 
-/// Ours at the level, libraries from warnings on unless everything was asked for.
+fn libraries_level(level: LevelFilter) -> LevelFilter {
+    if level == LevelFilter::Trace { level } else { level.min(LIBRARIES_LEVEL) }
+}
+
 fn readable(level: LevelFilter) -> env_logger::Builder {
     let mut builder = env_logger::Builder::new();
-    let libraries = if level == LevelFilter::Trace { level } else { level.min(LIBRARIES_LEVEL) };
-    builder.filter_level(libraries).filter_module("alcove", level).filter_module("alcove_hal", level);
+    builder.filter_level(libraries_level(level));
+    for ours in OURS {
+        builder.filter_module(ours, level);
+    }
     builder
 }
 
@@ -68,10 +100,7 @@ mod tests {
     #[test]
     fn libraries_are_quieter_than_we_are() {
         let log = readable(LevelFilter::Debug).build();
-        let heard = |target, level| {
-            use log::Log as _;
-            log.enabled(&log::Metadata::builder().target(target).level(level).build())
-        };
+        let heard = |target, level| log.enabled(&Metadata::builder().target(target).level(level).build());
         assert!(heard("alcove::sfu", log::Level::Debug));
         assert!(!heard("rustls::conn", log::Level::Info));
         assert!(heard("rustls::conn", log::Level::Warn));

@@ -1,5 +1,6 @@
 //! The appliance among other programs: certificates, tokens, the log, systemd, and files that are secret.
 
+pub mod certificates;
 pub mod files;
 pub mod log;
 pub mod notify;

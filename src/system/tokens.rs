@@ -263,7 +263,7 @@ mod tests {
     fn what_was_not_signed_here_is_refused() {
         let tokens = tokens();
         let good = tokens.issue("den", Role::Host, NOW + 9);
-        let foreign = super::tests::tokens().issue("den", Role::Host, NOW + 9);
+        let foreign = self::tokens().issue("den", Role::Host, NOW + 9);
         let parts: Vec<_> = good.split('.').collect();
         let claims = URL_SAFE_NO_PAD.encode(r#"{"meeting":"den","role":"host","exp":9999999999}"#);
         let altered = format!("{}.{claims}.{}", parts[0], parts[2]);

@@ -1,0 +1,250 @@
+//! Cameras of the kernel (V4L2): found in `/dev`, read through memory-mapped buffers.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use v4l::buffer::Type;
+use v4l::capability::Flags;
+use v4l::io::mmap::Stream;
+use v4l::io::traits::{CaptureStream, Stream as _};
+use v4l::video::Capture;
+use v4l::video::capture::Parameters;
+use v4l::{Device, FourCC};
+
+use super::camera_modes::{self, Coding};
+use super::jpeg::JpegDecoder;
+use super::pixels::{self, Layout};
+use crate::camera::{Camera, CameraDevice, VideoMode};
+use crate::clock::Clock;
+use crate::frame::Frame;
+use crate::{Error, Result};
+
+/// Buffers shared with the kernel; when all are full, the kernel drops what comes.
+const BUFFERS: u32 = 4;
+/// `poll(2)`: there is something to read.
+const POLLIN: i16 = 1;
+/// `errno(3)`: no such file, no such address, no such device.
+const GONE: [i32; 3] = [2, 6, 19];
+const EACCES: i32 = 13;
+const EBUSY: i32 = 16;
+
+/// A camera of the kernel's.
+pub struct V4lCamera {
+    name: String,
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    has_h264: bool,
+}
+
+/// What was found in `/dev`.
+pub struct FoundCameras {
+    /// The cameras, in the order of their numbers.
+    pub cameras: Vec<V4lCamera>,
+    /// Devices that may be cameras and cannot be used, with the reason.
+    pub problems: Vec<String>,
+}
+
+impl V4lCamera {
+    /// Looks for cameras whose pictures can be read.
+    #[must_use]
+    pub fn find_all(clock: &Arc<dyn Clock>) -> FoundCameras {
+        let mut found = FoundCameras { cameras: Vec::new(), problems: Vec::new() };
+        for (number, path) in video_nodes() {
+            let name = node_name(number, &path);
+            match look_at(&path) {
+                Ok(Some(has_h264)) => {
+                    found.cameras.push(Self { name, path, clock: Arc::clone(clock), has_h264 });
+                }
+                Ok(None) => log::debug!("{name} is no camera that can be read"),
+                Err(error) => found.problems.push(explain(&name, &error).to_string()),
+            }
+        }
+        found
+    }
+
+    /// Whether it offers H.264 of its own making.
+    #[must_use]
+    pub fn has_h264(&self) -> bool {
+        self.has_h264
+    }
+}
+
+/// Numbers and paths of `/dev/video0` and so on, in order.
+fn video_nodes() -> Vec<(u32, PathBuf)> {
+    let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+    let number = |path: &Path| path.file_name()?.to_str()?.strip_prefix("video")?.parse::<u32>().ok();
+    let mut nodes: Vec<_> =
+        entries.filter_map(|entry| number(&entry.path()).map(|number| (number, entry.path()))).collect();
+    nodes.sort();
+    nodes
+}
+
+fn node_name(number: u32, path: &Path) -> String {
+    let told = std::fs::read_to_string(format!("/sys/class/video4linux/video{number}/name"));
+    let told = told.unwrap_or_default();
+    let told = if told.trim().is_empty() { "camera" } else { told.trim() };
+    format!("{told} ({})", path.display())
+}
+
+/// Whether there is a camera with a format that is understood, and whether it has H.264 as well.
+fn look_at(path: &Path) -> io::Result<Option<bool>> {
+    let device = Device::with_path(path)?;
+    // The crate panics at names that are not UTF-8, and kernels cut names anywhere.
+    let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| device.query_caps()));
+    let flags =
+        asked.map_or(Ok(Flags::VIDEO_CAPTURE | Flags::STREAMING), |caps| caps.map(|it| it.capabilities))?;
+    if !flags.contains(Flags::VIDEO_CAPTURE | Flags::STREAMING) {
+        return Ok(None);
+    }
+    let formats = device.enum_formats()?;
+    let has = |wanted: &dyn Fn([u8; 4]) -> bool| formats.iter().any(|format| wanted(format.fourcc.repr));
+    let readable = has(&|fourcc| camera_modes::coding(fourcc).is_some());
+    Ok(readable.then(|| has(&|fourcc| fourcc == *b"H264")))
+}
+
+/// The error of a device, told by what the kernel said.
+fn explain(device: &str, error: &io::Error) -> Error {
+    let (device, said) = (device.to_owned(), error.to_string());
+    match error.raw_os_error() {
+        Some(code) if GONE.contains(&code) => Error::Gone { device, cause: said },
+        Some(EACCES) => Error::Failed { device, cause: format!("{said}; add the user to the group video") },
+        Some(EBUSY) => Error::Failed { device, cause: format!("{said}; another program has it open") },
+        _ => Error::Failed { device, cause: said },
+    }
+}
+
+impl CameraDevice for V4lCamera {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open(&self, wanted: VideoMode) -> Result<Box<dyn Camera>> {
+        let told = |error: io::Error| explain(&self.name, &error);
+        let device = Device::with_path(&self.path).map_err(told)?;
+        let Some(offer) = camera_modes::best(&camera_modes::offers(&device, wanted), wanted) else {
+            let cause = "it has no pictures as I420, NV12, YUYV or JPEG".to_owned();
+            return Err(Error::Unsupported { device: self.name.clone(), cause });
+        };
+        let mut format = device.format().map_err(told)?;
+        (format.width, format.height) = (offer.mode.width, offer.mode.height);
+        format.fourcc = FourCC::new(&offer.fourcc);
+        let format = device.set_format(&format).map_err(told)?;
+        // Cameras with one rate may refuse to be told; then their rate is what they say.
+        let fps = device.set_params(&Parameters::with_fps(offer.mode.fps)).map_or(offer.mode.fps, |agreed| {
+            agreed.interval.denominator.div_ceil(agreed.interval.numerator.max(1)).max(1)
+        });
+        let reader = Reader::new(&self.name, format, offer.coding)?;
+        let stream = start(&device).map_err(told)?;
+        let mode = VideoMode { width: format.width, height: format.height, fps };
+        let (name, clock) = (self.name.clone(), Arc::clone(&self.clock));
+        Ok(Box::new(OpenCamera { name, mode, reader, device, stream, clock }))
+    }
+}
+
+/// Starts capture, with all buffers but the first queued: the crate's `next` queues that one before it waits.
+fn start(device: &Device) -> io::Result<Stream<'static>> {
+    let mut stream = Stream::with_buffers(device, Type::VideoCapture, BUFFERS)?;
+    let mut queued = 0;
+    while queued < BUFFERS as usize && stream.queue(queued + 1).is_ok() {
+        queued += 1;
+    }
+    if queued == 0 {
+        return Err(io::Error::other("the kernel gave a single buffer, two are needed"));
+    }
+    stream.start()?;
+    Ok(stream)
+}
+
+/// Makes I420 of what the camera delivers.
+enum Reader {
+    Raw(Layout),
+    Jpeg(JpegDecoder),
+}
+
+impl Reader {
+    fn new(device: &str, format: v4l::Format, coding: Coding) -> Result<Self> {
+        let (width, height) = (format.width as usize, format.height as usize);
+        match coding {
+            Coding::Jpeg => Ok(Self::Jpeg(JpegDecoder::start(device)?)),
+            Coding::Raw(format_of_pixels) => {
+                let narrowest = if format_of_pixels == pixels::RawFormat::Yuyv { 2 * width } else { width };
+                let stride = narrowest.max(format.stride as usize);
+                Ok(Self::Raw(Layout { format: format_of_pixels, width, height, stride }))
+            }
+        }
+    }
+
+    /// The picture; nothing when it is damaged.
+    fn read(&self, bytes: &[u8]) -> Result<Option<(u32, u32, Vec<u8>)>> {
+        match self {
+            Self::Raw(layout) => {
+                let extent = |pixels: usize| u32::try_from(pixels).unwrap_or_default();
+                let picture = pixels::to_i420(bytes, *layout);
+                Ok(picture.map(|picture| (extent(layout.width), extent(layout.height), picture)))
+            }
+            Self::Jpeg(decoder) => decoder.decode(bytes),
+        }
+    }
+}
+
+struct OpenCamera {
+    name: String,
+    mode: VideoMode,
+    reader: Reader,
+    device: Device,
+    stream: Stream<'static>,
+    clock: Arc<dyn Clock>,
+}
+
+impl OpenCamera {
+    /// Waits until there is something to read.
+    fn wait(&self, patience: Duration, deadline: Instant) -> Result<()> {
+        let left = deadline.saturating_duration_since(self.clock.now());
+        let left_ms = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
+        match self.device.handle().poll(POLLIN, left_ms) {
+            Ok(0) => {
+                let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+                Err(Error::Silent { device: self.name.clone(), waited_ms })
+            }
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.wait(patience, deadline),
+            Err(error) => Err(explain(&self.name, &error)),
+        }
+    }
+
+    /// The latest picture that has come; nothing when it is damaged.
+    fn read_latest(&mut self) -> Result<Option<Frame>> {
+        loop {
+            let (bytes, meta) = self.stream.next().map_err(|error| explain(&self.name, &error))?;
+            if matches!(self.device.handle().poll(POLLIN, 0), Ok(1..)) {
+                continue;
+            }
+            let captured_at = self.clock.now();
+            if meta.flags.contains(v4l::buffer::Flags::ERROR) {
+                return Ok(None);
+            }
+            let used = bytes.len().min(meta.bytesused as usize);
+            let picture = self.reader.read(&bytes[..used])?;
+            return Ok(picture.map(|(width, height, data)| Frame::new(width, height, data, captured_at)));
+        }
+    }
+}
+
+impl Camera for OpenCamera {
+    fn mode(&self) -> VideoMode {
+        self.mode
+    }
+
+    fn next_frame(&mut self, patience: Duration) -> Result<Frame> {
+        let deadline = self.clock.now() + patience;
+        loop {
+            self.wait(patience, deadline)?;
+            if let Some(frame) = self.read_latest()? {
+                return Ok(frame);
+            }
+            log::debug!("{} delivered a damaged picture", self.name);
+        }
+    }
+}

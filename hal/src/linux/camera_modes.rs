@@ -1,0 +1,159 @@
+//! Which of a camera's modes is taken: the nearest size, fast enough, in the cheapest format.
+
+use v4l::frameinterval::FrameIntervalEnum;
+use v4l::framesize::{FrameSizeEnum, Stepwise};
+use v4l::video::Capture;
+use v4l::{Device, FourCC};
+
+use super::pixels::RawFormat;
+use crate::camera::VideoMode;
+
+/// How a camera hands over its pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Pixels.
+    Raw(RawFormat),
+    /// JPEG, a picture at a time.
+    Jpeg,
+}
+
+/// What is understood, the cheapest first.
+const CODINGS: [(&[u8; 4], Coding); 6] = [
+    (b"YU12", Coding::Raw(RawFormat::I420)),
+    (b"NV12", Coding::Raw(RawFormat::Nv12)),
+    (b"YUYV", Coding::Raw(RawFormat::Yuyv)),
+    (b"YUY2", Coding::Raw(RawFormat::Yuyv)),
+    (b"MJPG", Coding::Jpeg),
+    (b"JPEG", Coding::Jpeg),
+];
+
+/// A mode that a camera offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Offer {
+    /// The format, as the kernel names it.
+    pub(super) fourcc: [u8; 4],
+    /// The same, as it is to be read.
+    pub(super) coding: Coding,
+    /// Its place in the list of formats, the cheapest first.
+    rank: usize,
+    /// Size and rate.
+    pub(super) mode: VideoMode,
+}
+
+/// How a format is to be read; nothing when it is not understood.
+pub(super) fn coding(fourcc: [u8; 4]) -> Option<Coding> {
+    CODINGS.iter().find(|(known, _)| **known == fourcc).map(|(_, coding)| *coding)
+}
+
+/// What `device` offers near `wanted`.
+pub(super) fn offers(device: &Device, wanted: VideoMode) -> Vec<Offer> {
+    let formats = device.enum_formats().unwrap_or_default();
+    let known = CODINGS
+        .iter()
+        .enumerate()
+        .filter(|(_, (fourcc, _))| formats.iter().any(|format| format.fourcc.repr == **fourcc));
+    known.flat_map(|(rank, (fourcc, coding))| offers_in(device, rank, **fourcc, *coding, wanted)).collect()
+}
+
+fn offers_in(device: &Device, rank: usize, fourcc: [u8; 4], coding: Coding, wanted: VideoMode) -> Vec<Offer> {
+    let code = FourCC::new(&fourcc);
+    let sizes = device.enum_framesizes(code).unwrap_or_default();
+    let sizes = sizes.into_iter().map(|size| match size.size {
+        FrameSizeEnum::Discrete(size) => (size.width, size.height),
+        FrameSizeEnum::Stepwise(range) => nearest_step(&range, wanted),
+    });
+    let even = sizes.filter(|(width, height)| width % 2 == 0 && height % 2 == 0 && *width > 0 && *height > 0);
+    even.map(|(width, height)| {
+        let mode = VideoMode { width, height, fps: rate(device, code, (width, height), wanted.fps) };
+        Offer { fourcc, coding, rank, mode }
+    })
+    .collect()
+}
+
+fn nearest_step(range: &Stepwise, wanted: VideoMode) -> (u32, u32) {
+    let nearest = |wanted: u32, min: u32, max: u32, step: u32| {
+        let step = step.max(1);
+        min + (wanted.clamp(min, max.max(min)) - min) / step * step
+    };
+    (
+        nearest(wanted.width, range.min_width, range.max_width, range.step_width),
+        nearest(wanted.height, range.min_height, range.max_height, range.step_height),
+    )
+}
+
+/// The rate nearest to `wanted_fps`; that itself when the camera does not tell.
+fn rate(device: &Device, fourcc: FourCC, (width, height): (u32, u32), wanted_fps: u32) -> u32 {
+    let per_second = |fraction: &v4l::Fraction| fraction.denominator.div_ceil(fraction.numerator.max(1));
+    let intervals = device.enum_frameintervals(fourcc, width, height).unwrap_or_default();
+    let rates = intervals.iter().map(|interval| match &interval.interval {
+        FrameIntervalEnum::Discrete(interval) => per_second(interval),
+        FrameIntervalEnum::Stepwise(range) => {
+            let (slowest, fastest) = (per_second(&range.max), per_second(&range.min));
+            wanted_fps.clamp(slowest, fastest.max(slowest))
+        }
+    });
+    rates.min_by_key(|rate| rate.abs_diff(wanted_fps)).unwrap_or(wanted_fps).max(1)
+}
+
+/// The offer to take: not slower than half of what is wanted if possible, then the nearest size, then the
+/// nearest rate, then the cheapest format.
+pub(super) fn best(offers: &[Offer], wanted: VideoMode) -> Option<Offer> {
+    let key = |offer: &Offer| {
+        let mode = offer.mode;
+        let too_slow = mode.fps * 2 < wanted.fps;
+        let distance = mode.width.abs_diff(wanted.width) + mode.height.abs_diff(wanted.height);
+        (too_slow, distance, mode.fps.abs_diff(wanted.fps), offer.rank)
+    };
+    offers.iter().min_by_key(|offer| key(offer)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: VideoMode = VideoMode { width: 1280, height: 720, fps: 30 };
+
+    fn offer(rank: usize, width: u32, height: u32, fps: u32) -> Offer {
+        let (fourcc, coding) = CODINGS[rank];
+        Offer { fourcc: *fourcc, coding, rank, mode: VideoMode { width, height, fps } }
+    }
+
+    #[test]
+    fn jpeg_is_taken_when_raw_pictures_of_that_size_are_too_slow() {
+        let webcam = [offer(2, 640, 480, 30), offer(2, 1280, 720, 10), offer(4, 1280, 720, 30)];
+        assert_eq!(best(&webcam, WANTED), Some(webcam[2]));
+    }
+
+    #[test]
+    fn the_cheaper_format_is_taken_when_both_can() {
+        let both = [offer(4, 1280, 720, 30), offer(0, 1280, 720, 30)];
+        assert_eq!(best(&both, WANTED), Some(both[1]));
+    }
+
+    #[test]
+    fn a_little_too_slow_is_better_than_far_too_small() {
+        let pal = [offer(2, 320, 180, 50), offer(2, 1280, 720, 25)];
+        assert_eq!(best(&pal, WANTED), Some(pal[1]));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_taken() {
+        assert_eq!(coding(*b"H264"), None);
+        assert_eq!(best(&[], WANTED), None);
+    }
+
+    #[test]
+    fn a_range_of_sizes_is_met_at_the_nearest_step() {
+        let range = Stepwise {
+            min_width: 32,
+            max_width: 1920,
+            step_width: 16,
+            min_height: 32,
+            max_height: 480,
+            step_height: 8,
+        };
+        assert_eq!(nearest_step(&range, WANTED), (1280, 480));
+        let odd = Stepwise { step_width: 0, step_height: 0, ..range };
+        assert_eq!(nearest_step(&odd, VideoMode { width: 1, height: 1, fps: 1 }), (32, 32));
+    }
+}

@@ -1,0 +1,170 @@
+//! Which codecs of GStreamer work on this machine: each encoder is tried by encoding frames with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use super::decoder::GstDecoder;
+use super::encoder::GstEncoder;
+use super::encoder_profiles::{PROFILES, Profile};
+use super::pipeline;
+use crate::camera::VideoMode;
+use crate::clock::Clock;
+use crate::codec::{Codec, Codecs, EncoderSettings, Payload, PayloadSink, Probe, VideoDecoder, VideoEncoder};
+use crate::frame::Frame;
+use crate::simulated::PatchColour;
+use crate::simulated::test_card::TestCard;
+use crate::{Error, Result};
+
+/// Frames that an encoder has to encode to be taken.
+const PROBE_FRAMES: u32 = 5;
+/// How long the next frame waits for the one before; some hardware gives out a frame only with the next.
+const PROBE_PATIENCE: Duration = Duration::from_millis(60);
+/// How long the whole of an encoder's frames is waited for in the end.
+const PROBE_LAST_PATIENCE: Duration = Duration::from_millis(400);
+/// Payloads that wait for the probe to look at them; more are dropped, none are needed.
+const PROBE_PAYLOADS: usize = 64;
+
+/// Decoders for H.264, best first.
+const H264_DECODERS: [&str; 3] = ["avdec_h264", "openh264dec", "v4l2h264dec"];
+/// Decoders for VP8, best first.
+const VP8_DECODERS: [&str; 2] = ["vp8dec", "avdec_vp8"];
+
+/// An encoder that worked when it was tried.
+struct Candidate {
+    profile: &'static Profile,
+    /// Set when it failed later on; then others are preferred.
+    broken: Arc<AtomicBool>,
+}
+
+/// The encoders and decoders of GStreamer.
+pub struct GstCodecs {
+    probes: Vec<Probe>,
+    candidates: Vec<Candidate>,
+    epoch: Instant,
+    clock: Arc<dyn Clock>,
+}
+
+impl GstCodecs {
+    /// Tries all known encoders, best first. `pass_through` names cameras that have H.264 of their own.
+    ///
+    /// Without GStreamer there are no encoders, and their probes say so.
+    #[must_use]
+    pub fn probe(clock: Arc<dyn Clock>, pass_through: &[String]) -> Self {
+        let epoch = clock.now();
+        let mut codecs = Self { probes: Vec::new(), candidates: Vec::new(), epoch, clock };
+        codecs.probes.extend(pass_through.iter().map(|camera| camera_probe(camera)));
+        for profile in &PROFILES {
+            let outcome = codecs.try_out(profile);
+            if outcome.is_ok() {
+                codecs.candidates.push(Candidate { profile, broken: Arc::default() });
+            }
+            let (name, codec, hardware) = (profile.factory.to_owned(), profile.codec, profile.hardware);
+            codecs.probes.push(Probe { name, codec, hardware, outcome });
+        }
+        codecs
+    }
+
+    /// Milliseconds per frame, or why it cannot be used.
+    fn try_out(&self, profile: &Profile) -> std::result::Result<f64, String> {
+        pipeline::init().map_err(|error| error.to_string())?;
+        if !pipeline::has_element(profile.factory) {
+            return Err("not installed".to_owned());
+        }
+        // Hardware has smallest sizes of its own.
+        let (width, height) = if profile.hardware { (640, 360) } else { (320, 180) };
+        let mode = VideoMode { width, height, fps: 30 };
+        let settings = EncoderSettings { codec: profile.codec, mode, bitrate_bps: 300_000 };
+        let (sender, payloads) = sync_channel(PROBE_PAYLOADS);
+        let sink: PayloadSink = Box::new(move |payload| _ = sender.try_send(payload));
+        let mut encoder = GstEncoder::start(profile, &settings, self.epoch, Arc::default(), sink)
+            .map_err(|error| error.to_string())?;
+        self.encode_some(&mut encoder, mode, &payloads).map_err(|error| error.to_string())
+    }
+
+    fn encode_some(
+        &self,
+        encoder: &mut GstEncoder,
+        mode: VideoMode,
+        payloads: &Receiver<Payload>,
+    ) -> Result<f64> {
+        let card = TestCard::new(mode.width as usize, mode.height as usize, "", PatchColour::Red);
+        let mut came = 0;
+        let mut first_came_at = self.clock.now();
+        for number in 0..PROBE_FRAMES {
+            let at = Duration::from_millis(33 * u64::from(number));
+            let picture = card.paint(at);
+            encoder.encode(&Frame::new(mode.width, mode.height, picture, self.epoch + at))?;
+            came += u32::from(frame_came(payloads, PROBE_PATIENCE));
+            if number == 0 {
+                first_came_at = self.clock.now();
+            }
+        }
+        while came < PROBE_FRAMES - 1 && frame_came(payloads, PROBE_LAST_PATIENCE) {
+            came += 1;
+        }
+        if came < PROBE_FRAMES - 1 {
+            let cause = format!("{came} of {PROBE_FRAMES} frames came out");
+            return Err(Error::Failed { device: "the encoder".to_owned(), cause });
+        }
+        let spent = self.clock.now().saturating_duration_since(first_came_at);
+        Ok(spent.as_secs_f64() * 1_000.0 / f64::from(PROBE_FRAMES - 1))
+    }
+}
+
+impl Codecs for GstCodecs {
+    fn probes(&self) -> &[Probe] {
+        &self.probes
+    }
+
+    fn encoder(&self, settings: EncoderSettings, sink: PayloadSink) -> Result<Box<dyn VideoEncoder>> {
+        let able = || self.candidates.iter().filter(|it| it.profile.codec == settings.codec);
+        let healthy = able().find(|it| !it.broken.load(Ordering::Relaxed));
+        // When all have failed once, the last one (software) is tried again.
+        let Some(chosen) = healthy.or_else(|| able().last()) else {
+            return Err(nothing_for(settings.codec, "encoder"));
+        };
+        let broken = Arc::clone(&chosen.broken);
+        let encoder = GstEncoder::start(chosen.profile, &settings, self.epoch, broken, sink);
+        if encoder.is_err() {
+            chosen.broken.store(true, Ordering::Relaxed);
+        }
+        Ok(Box::new(encoder?))
+    }
+
+    fn decoder(&self, codec: Codec) -> Result<Box<dyn VideoDecoder>> {
+        let known = match codec {
+            Codec::H264 => H264_DECODERS.as_slice(),
+            Codec::Vp8 => VP8_DECODERS.as_slice(),
+        };
+        let Some(factory) = known.iter().find(|factory| pipeline::has_element(factory)) else {
+            return Err(nothing_for(codec, "decoder"));
+        };
+        Ok(Box::new(GstDecoder::start(codec, factory, Arc::clone(&self.clock))?))
+    }
+}
+
+/// Whether the end of a frame came out in time.
+fn frame_came(payloads: &Receiver<Payload>, patience: Duration) -> bool {
+    while let Ok(payload) = payloads.recv_timeout(patience) {
+        if payload.marker {
+            return true;
+        }
+    }
+    false
+}
+
+fn camera_probe(camera: &str) -> Probe {
+    let outcome =
+        Err("its frames are needed in other sizes and for the screen too: it is decoded".to_owned());
+    Probe { name: format!("H.264 of {camera}"), codec: Codec::H264, hardware: true, outcome }
+}
+
+fn nothing_for(codec: Codec, what: &str) -> Error {
+    let cause = match codec {
+        Codec::H264 => "no H.264 worked; install gstreamer1.0-plugins-ugly and gstreamer1.0-libav",
+        Codec::Vp8 => "no VP8 worked; install gstreamer1.0-plugins-good",
+    };
+    Error::Unsupported { device: format!("video {what}"), cause: cause.to_owned() }
+}

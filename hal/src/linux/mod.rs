@@ -1,0 +1,26 @@
+//! The real back end: V4L2 cameras, ALSA sound, GStreamer codecs and displays.
+
+pub mod camera;
+mod camera_modes;
+pub mod codecs;
+mod decoder;
+pub mod display;
+mod encoder;
+mod encoder_profiles;
+mod jpeg;
+mod pipeline;
+mod pixels;
+pub mod sound;
+
+pub use camera::V4lCamera;
+pub use codecs::GstCodecs;
+pub use display::GstDisplay;
+pub use sound::AlsaDevice;
+
+/// Starts GStreamer, which takes milliseconds, or seconds when its list of plug-ins has to be made anew. A
+/// failure is logged, and shows again wherever media is needed.
+pub fn start_media() {
+    if let Err(error) = pipeline::init() {
+        log::warn!("{error}");
+    }
+}

@@ -1,0 +1,394 @@
+//! The scene's texts: name plates, cards, the join panel with its QR code, drawn by resvg when they change.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use qrcode::{Color, QrCode};
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree, fontdb};
+
+use crate::room::layout::Size;
+use crate::room::overlay::Overlay;
+use crate::room::scene::{Language, TEXT_CHARS_MAX};
+
+/// Fonts for scripts that DejaVu Sans lacks, where Debian packages put them. The first that exist are used.
+const MORE_FONTS: [&str; 5] = [
+    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf",
+    "/usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf",
+];
+
+/// The mean width of a character, in font sizes; what wraps and shortens texts.
+const CHAR_WIDTH: f32 = 0.58;
+
+/// Something that the painter draws: equal pieces look equal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Piece {
+    /// A name on a translucent plate, at most `size` large.
+    Plate {
+        /// The name.
+        name: String,
+        /// Whether the crossed-out microphone is shown.
+        muted: bool,
+        /// The room there is.
+        size: Size,
+    },
+    /// What a tile shows without a picture: the name's first letters on a disc.
+    Card {
+        /// The name.
+        name: String,
+        /// Chooses the disc's colour.
+        id: u64,
+        /// The tile's size.
+        size: Size,
+    },
+    /// How to join, and how many are there.
+    Panel {
+        /// The meeting.
+        meeting: String,
+        /// What the QR code says.
+        join_url: String,
+        /// The join address.
+        join_text: String,
+        /// How many participants have no tile.
+        hidden: usize,
+        /// The language.
+        language: Language,
+        /// The panel's size.
+        size: Size,
+    },
+    /// The room introduces itself.
+    Welcome {
+        /// The room's name.
+        room: String,
+        /// The meeting, where the room is in one.
+        meeting: Option<String>,
+        /// What the QR code says.
+        join_url: String,
+        /// The join address.
+        join_text: String,
+        /// The language.
+        language: Language,
+        /// The size of the whole.
+        size: Size,
+    },
+    /// One sentence in the middle, in place of a picture that cannot be had.
+    Notice {
+        /// The sentence.
+        text: String,
+        /// The size of the picture.
+        size: Size,
+    },
+}
+
+/// Draws pieces. It holds the fonts, so make one and share it.
+pub struct Painter {
+    options: Options<'static>,
+}
+
+impl Default for Painter {
+    fn default() -> Self {
+        let mut fonts = fontdb::Database::new();
+        fonts.load_font_source(fontdb::Source::Binary(Arc::new(dejavu::sans::regular())));
+        fonts.load_font_source(fontdb::Source::Binary(Arc::new(dejavu::sans::bold())));
+        for path in MORE_FONTS {
+            if std::path::Path::new(path).exists()
+                && let Err(cause) = fonts.load_font_file(path)
+            {
+                log::warn!("the font {path} cannot be read and is not used: {cause}");
+            }
+        }
+        let options =
+            Options { font_family: "DejaVu Sans".into(), fontdb: Arc::new(fonts), ..Options::default() };
+        Self { options }
+    }
+}
+
+impl Painter {
+    /// Draws a piece; `None` when it has no extent.
+    #[must_use]
+    pub fn paint(&self, piece: &Piece) -> Option<Overlay> {
+        match piece {
+            Piece::Plate { name, muted, size } => self.plate(name, *muted, *size),
+            Piece::Card { name, id, size } => self.draw(&card(name, *id, *size), *size),
+            Piece::Panel { size, .. } => self.draw(&panel(piece), *size),
+            Piece::Welcome { size, .. } => self.draw(&welcome(piece), *size),
+            Piece::Notice { text, size } => self.draw(&notice(text, *size), *size),
+        }
+    }
+
+    /// The plate is as wide as its text, which has to be measured first.
+    fn plate(&self, name: &str, muted: bool, size: Size) -> Option<Overlay> {
+        let height = side(size.height);
+        let font = height * 0.55;
+        let icon = if muted { height * 0.8 } else { 0.0 };
+        let room = side(size.width) - height * 0.6 - icon;
+        let text = shortened(name, chars_in(room, font));
+        let x = height * 0.3 + icon;
+        let words = format!(
+            r##"<text x="{x}" y="{}" font-size="{font}" fill="#fff">{}</text>"##,
+            height * 0.7,
+            escaped(&text)
+        );
+        let measured = self.tree(&words, size)?.root().abs_bounding_box().width();
+        let width = (x + measured + height * 0.3).ceil().min(side(size.width));
+        let mut svg = format!(
+            r##"<rect width="{width}" height="{height}" rx="{}" fill="#000" fill-opacity="0.6"/>{words}"##,
+            height * 0.2
+        );
+        if muted {
+            svg += &muted_icon(height);
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to the width of the tile"
+        )]
+        let width = ((width as u32) + 1) & !1;
+        self.draw(&svg, Size { width: width.min(size.width), ..size })
+    }
+
+    fn tree(&self, svg: &str, size: Size) -> Option<Tree> {
+        let document = format!(
+            r##"<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}" font-family="DejaVu Sans">{svg}</svg>"##,
+            size.width, size.height
+        );
+        match Tree::from_str(&document, &self.options) {
+            Ok(tree) => Some(tree),
+            Err(cause) => {
+                log::error!("a drawing of the scene is no SVG and is left out: {cause}");
+                None
+            }
+        }
+    }
+
+    fn draw(&self, svg: &str, size: Size) -> Option<Overlay> {
+        let tree = self.tree(svg, size)?;
+        let mut pixmap = Pixmap::new(size.width, size.height)?;
+        resvg::render(&tree, Transform::identity(), &mut pixmap.as_mut());
+        Some(Overlay::new(&pixmap))
+    }
+}
+
+/// A microphone with a stroke through it, in a square of `side` pixels.
+fn muted_icon(side: f32) -> String {
+    format!(
+        r##"<g transform="translate({0},{0}) scale({1})" stroke="#ff6b6b" fill="none" stroke-width="2" stroke-linecap="round"><rect x="9" y="3" width="6" height="11" rx="3"/><path d="M5 11a7 7 0 0 0 14 0M12 18v3M3 3l18 18"/></g>"##,
+        side * 0.15,
+        side * 0.7 / 24.0
+    )
+}
+
+fn card(name: &str, id: u64, size: Size) -> String {
+    const COLOURS: [&str; 6] = ["#3a5a8c", "#5b4a8a", "#2f6f6a", "#7a4b5e", "#5f6b36", "#8a5a34"];
+    let (width, height) = (side(size.width), side(size.height));
+    let colour = COLOURS[usize::try_from(id % 6).unwrap_or(0)];
+    let initials: String = name
+        .split_whitespace()
+        .filter_map(|word| word.chars().next())
+        .take(2)
+        .collect::<String>()
+        .to_uppercase();
+    let (x, y) = (width / 2.0, height / 2.0);
+    format!(
+        r##"<rect width="{width}" height="{height}" fill="#23272e"/><circle cx="{x}" cy="{y}" r="{}" fill="{colour}"/>{}"##,
+        height * 0.28,
+        line(&initials, [x, y + height * 0.085], height * 0.24, "#fff", "middle")
+    )
+}
+
+fn panel(piece: &Piece) -> String {
+    let Piece::Panel { meeting, join_url, join_text, hidden, language, size } = piece else {
+        return String::new();
+    };
+    let (width, height) = (side(size.width), side(size.height));
+    let font = width / 15.0;
+    let qr = (width * 0.8).min(height * 0.5);
+    let mut y = font * 1.8;
+    let mut svg =
+        line(&shortened(meeting, chars_in(width, font * 1.3)), [0.0, y], font * 1.3, "#fff", "start");
+    y += font;
+    svg += &qr_code(join_url, [0.0, y], qr);
+    y += qr + font * 1.6;
+    svg += &line(words(*language).join_at, [0.0, y], font * 0.9, "#9aa4b2", "start");
+    for part in wrapped(join_text, chars_in(width, font), 4) {
+        y += font * 1.3;
+        svg += &line(&part, [0.0, y], font, "#fff", "start");
+    }
+    if *hidden > 0 {
+        let text = words(*language).more.replace("{}", &hidden.to_string());
+        svg += &line(&text, [0.0, y + font * 2.0], font, "#9aa4b2", "start");
+    }
+    svg
+}
+
+fn welcome(piece: &Piece) -> String {
+    let Piece::Welcome { room, meeting, join_url, join_text, language, size } = piece else {
+        return String::new();
+    };
+    let (width, height) = (side(size.width), side(size.height));
+    let (x, font) = (width * 0.07, height / 24.0);
+    let qr = (width * 0.32).min(height * 0.5);
+    let left = width * 0.53;
+    let mut svg = line(
+        &shortened(room, chars_in(width * 0.86, font * 2.4)),
+        [x, height * 0.2],
+        font * 2.4,
+        "#fff",
+        "start",
+    );
+    let told = words(*language);
+    let state =
+        meeting.as_ref().map_or_else(|| told.ready.to_owned(), |name| told.waiting.replace("{}", name));
+    for (index, part) in (0_u8..).zip(wrapped(&state, chars_in(width * 0.86, font), 2)) {
+        svg +=
+            &line(&part, [x, height * 0.2 + font * (1.8 + 1.3 * f32::from(index))], font, "#9aa4b2", "start");
+    }
+    let mut y = height * 0.5;
+    svg += &line(told.join_at, [x, y], font, "#9aa4b2", "start");
+    for part in wrapped(join_text, chars_in(left - x * 1.3, font * 1.15), 5) {
+        y += font * 1.6;
+        svg += &line(&part, [x, y], font * 1.15, "#fff", "start");
+    }
+    svg + &qr_code(join_url, [left, height * 0.4], qr)
+}
+
+fn notice(text: &str, size: Size) -> String {
+    let (width, height) = (side(size.width), side(size.height));
+    let font = height / 14.0;
+    let mut svg = format!(r##"<rect width="{width}" height="{height}" fill="#23272e"/>"##);
+    for (index, part) in (0_u8..).zip(wrapped(text, chars_in(width * 0.85, font), 4)) {
+        let y = height * 0.45 + font * 1.4 * f32::from(index);
+        svg += &line(&part, [width / 2.0, y], font, "#e6e9ee", "middle");
+    }
+    svg
+}
+
+/// A QR code with its quiet zone, as one path; nothing when the text is empty or too long for one.
+fn qr_code(text: &str, [x, y]: [f32; 2], size: f32) -> String {
+    let code = match QrCode::new(text) {
+        Ok(code) if !text.is_empty() => code,
+        _ => return String::new(),
+    };
+    let (modules, quiet) = (code.width(), 2);
+    let mut path = String::new();
+    for (index, colour) in code.to_colors().into_iter().enumerate() {
+        if colour == Color::Dark {
+            let (column, row) = (index % modules + quiet, index / modules + quiet);
+            // Writing to a String cannot fail.
+            let _ = write!(path, "M{column} {row}h1v1h-1z");
+        }
+    }
+    let whole = modules + 2 * quiet;
+    #[expect(clippy::cast_precision_loss, reason = "at most 185 modules")]
+    let scale = size / whole as f32;
+    format!(
+        r##"<g transform="translate({x},{y}) scale({scale})" shape-rendering="crispEdges"><rect width="{whole}" height="{whole}" fill="#fff"/><path d="{path}"/></g>"##
+    )
+}
+
+/// One line of text; `anchor` is `start`, `middle` or `end`.
+fn line(text: &str, [x, y]: [f32; 2], font: f32, fill: &str, anchor: &str) -> String {
+    let text = escaped(text);
+    format!(
+        r##"<text x="{x}" y="{y}" font-size="{font}" fill="{fill}" text-anchor="{anchor}">{text}</text>"##
+    )
+}
+
+/// The scene's own words.
+struct Words {
+    join_at: &'static str,
+    ready: &'static str,
+    waiting: &'static str,
+    more: &'static str,
+}
+
+const fn words(language: Language) -> Words {
+    match language {
+        Language::English => Words {
+            join_at: "Join from your browser:",
+            ready: "The room is ready.",
+            waiting: "In the meeting {}. Waiting for others.",
+            more: "and {} more",
+        },
+        Language::Chinese => Words {
+            join_at: "用浏览器加入：",
+            ready: "会议室已就绪。",
+            waiting: "已进入会议 {}，等待其他人加入。",
+            more: "另有 {} 人",
+        },
+    }
+}
+
+/// How many characters of a font size fit into a width, at least one.
+fn chars_in(width: f32, font: f32) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to a small positive number"
+    )]
+    let chars = (width / (font * CHAR_WIDTH)).clamp(1.0, 1000.0) as usize;
+    chars
+}
+
+/// At most `chars` characters and at most [`TEXT_CHARS_MAX`]; what is longer ends in an ellipsis.
+fn shortened(text: &str, chars: usize) -> String {
+    let chars = chars.min(TEXT_CHARS_MAX);
+    if text.chars().count() <= chars {
+        return text.to_owned();
+    }
+    text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The text in at most `lines` lines of `chars` characters, broken after spaces and slashes where possible.
+fn wrapped(text: &str, chars: usize, lines: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for word in text.split_inclusive([' ', '/', '.', '-', '?', '&', '，']) {
+        for (index, letter) in word.chars().enumerate() {
+            let row = rows.last().map_or(0, |row| row.chars().count());
+            let breaks_here = (index == 0 && row + word.trim_end().chars().count() > chars) || row >= chars;
+            if breaks_here && row > 0 {
+                rows.push(String::new());
+            }
+            if let Some(row) = rows.last_mut() {
+                row.push(letter);
+            }
+        }
+    }
+    if rows.len() > lines {
+        rows.truncate(lines);
+        if let Some(last) = rows.last_mut() {
+            last.pop();
+            last.push('…');
+        }
+    }
+    rows
+}
+
+/// Text for SVG: markup is escaped, control characters are left out.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in
+        text.chars().filter(|letter| !letter.is_control() && !matches!(*letter, '\u{fffe}' | '\u{ffff}'))
+    {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sides of pictures are small")]
+const fn side(length: u32) -> f32 {
+    length as f32
+}
+
+#[cfg(test)]
+#[path = "painter_tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+//! Who is in the meeting, as the scene shows it: plain values that the appliance hands to the room.
+
+use crate::sfu::SlotId;
+use crate::track::Source;
+
+/// The most participants that a scene knows; later ones are counted but not shown.
+pub const PARTICIPANTS_MAX: usize = 256;
+
+/// The most characters of a text that the scene draws; longer ones end in an ellipsis.
+pub const TEXT_CHARS_MAX: usize = 80;
+
+/// The language of the scene's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Simplified Chinese.
+    Chinese,
+}
+
+/// What the screen shall tell: the meeting, how to join it, and who is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SceneModel {
+    /// The meeting that the room is in; absent while it is in none.
+    pub meeting: Option<String>,
+    /// What the QR code says.
+    pub join_url: String,
+    /// The join address for people to read and type.
+    pub join_text: String,
+    /// Everybody, the room itself too, in the order of joining.
+    pub participants: Vec<SceneParticipant>,
+    /// The active speaker.
+    pub active: Option<u64>,
+    /// Everybody who is heard now, the loudest first.
+    pub heard: Vec<u64>,
+    /// The language of the scene's own words.
+    pub language: Language,
+}
+
+impl SceneModel {
+    /// Everybody but the room itself, at most [`PARTICIPANTS_MAX`].
+    pub fn others(&self) -> impl Iterator<Item = &SceneParticipant> {
+        self.participants.iter().filter(|participant| !participant.is_room).take(PARTICIPANTS_MAX)
+    }
+
+    /// The room itself, where it is in the meeting.
+    #[must_use]
+    pub fn own(&self) -> Option<&SceneParticipant> {
+        self.participants.iter().find(|participant| participant.is_room)
+    }
+
+    /// The participant of that id.
+    #[must_use]
+    pub fn participant(&self, id: u64) -> Option<&SceneParticipant> {
+        self.participants.iter().find(|participant| participant.id == id)
+    }
+}
+
+/// A participant as the scene shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SceneParticipant {
+    /// Its id in the meeting.
+    pub id: u64,
+    /// The name on its plate. It comes from strangers.
+    pub name: String,
+    /// Whether it is this room itself.
+    pub is_room: bool,
+    /// Whether its camera can be seen: published and not muted.
+    pub camera: bool,
+    /// Whether its microphone is muted or absent.
+    pub microphone_muted: bool,
+    /// Whether it shares a screen.
+    pub screen: bool,
+}
+
+/// One of the room's slots is filled with another track, from the frame with that timestamp on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotWord {
+    /// The slot.
+    pub slot: SlotId,
+    /// Whose track; `None` when the slot is empty from now on.
+    pub track: Option<(u64, Source)>,
+    /// The RTP timestamp of the first packet of it; compared modulo 2^32.
+    pub rtp_timestamp: u32,
+}

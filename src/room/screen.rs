@@ -1,0 +1,53 @@
+//! The room's screen: shows the latest picture of the scene, and is opened again after it was unplugged.
+
+use std::sync::Arc;
+
+use alcove_hal::display::{Display, DisplayDevice};
+
+use crate::room::layout::Size;
+use crate::room::shared::{Patience, Shared, locked};
+use crate::room::{DeviceClass, DeviceState};
+use alcove_hal::camera::VideoMode;
+
+/// Shows pictures until the room stops. A picture that the screen cannot take in time is left out here, so
+/// the scene's clock never waits.
+pub(super) fn run(shared: &Shared, device: &Arc<dyn DisplayDevice>, wanted: VideoMode) {
+    let mut patience = Patience::default();
+    while !shared.is_stopping() {
+        let cause = match device.open(wanted) {
+            Ok(mut display) => {
+                patience.reset();
+                shared.report(DeviceClass::Display, device.name(), DeviceState::InUse);
+                match show_all(shared, &mut *display) {
+                    Ok(()) => return,
+                    Err(cause) => cause,
+                }
+            }
+            Err(cause) => cause,
+        };
+        shared.report_loss(DeviceClass::Display, device.name(), &cause);
+        shared.rest_until(patience.after_failure(shared.clock.now()), |_| true);
+    }
+}
+
+fn show_all(shared: &Shared, display: &mut dyn Display) -> alcove_hal::Result<()> {
+    let mode = display.mode();
+    let size = Size { width: mode.width & !1, height: mode.height & !1 };
+    shared.resize(size);
+    let mut shown_at = None;
+    while !shared.is_stopping() {
+        let latest = locked(&shared.composed).clone();
+        let fresh = latest.filter(|frame| {
+            shown_at != Some(frame.captured_at)
+                && (frame.width(), frame.height()) == (size.width, size.height)
+        });
+        match fresh {
+            Some(frame) => {
+                display.show(&frame)?;
+                shown_at = Some(frame.captured_at);
+            }
+            None => std::thread::park(),
+        }
+    }
+    Ok(())
+}

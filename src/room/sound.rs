@@ -1,0 +1,207 @@
+//! The room's microphone and loudspeaker: a thread each, paced by the device, alive only in a meeting.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alcove_hal::audio::{
+    BLOCK_SAMPLES, Block, Microphone, MicrophoneDevice, SAMPLE_RATE_HZ, Speaker, SpeakerDevice,
+};
+use rtrb::{Consumer, Producer};
+
+use crate::room::link::{Encoded, Mailbox};
+use crate::room::mixer::Mixer;
+use crate::room::shared::{Patience, Shared, Wanted, locked, rtp_time};
+use crate::room::voice::{PACKET_SAMPLES, VoiceEncoder};
+use crate::room::{DeviceClass, DeviceState};
+use crate::sfu::local::Delivered;
+use crate::track::{Layer, Source};
+
+/// The time that a block lasts.
+const BLOCK: Duration = Duration::from_millis(10);
+
+/// How long a microphone may be silent before it is opened again.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// What the microphone's thread works with.
+pub(super) struct VoiceTask {
+    pub(super) device: Arc<dyn MicrophoneDevice>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) courier: std::thread::Thread,
+}
+
+const fn is_wanted(wanted: &Wanted) -> bool {
+    wanted.joined.is_some() && wanted.microphone
+}
+
+impl VoiceTask {
+    /// Captures and encodes until the room stops; sleeps while the microphone is not wanted.
+    pub(super) fn run(&self, shared: &Shared) {
+        while !shared.is_stopping() {
+            if is_wanted(&shared.wanted()) {
+                self.be_heard(shared);
+            } else {
+                std::thread::park();
+            }
+        }
+    }
+
+    /// One stretch of being wanted. The device is dropped at its end: then nothing captures.
+    fn be_heard(&self, shared: &Shared) {
+        let mut ring = self.mailbox.open(Source::Microphone, Layer(0), None);
+        let mut patience = Patience::default();
+        while is_wanted(&shared.wanted()) && !shared.is_stopping() {
+            let cause = match self.device.open() {
+                Ok(mut microphone) => {
+                    patience.reset();
+                    shared.report(DeviceClass::Microphone, self.device.name(), DeviceState::InUse);
+                    match self.capture(shared, &mut *microphone, &mut ring) {
+                        Ok(()) => break,
+                        Err(cause) => cause,
+                    }
+                }
+                Err(cause) => cause,
+            };
+            shared.report_loss(DeviceClass::Microphone, self.device.name(), &cause);
+            shared.rest_until(patience.after_failure(shared.clock.now()), is_wanted);
+        }
+        shared.report(DeviceClass::Microphone, self.device.name(), DeviceState::Off);
+    }
+
+    fn capture(
+        &self,
+        shared: &Shared,
+        microphone: &mut dyn Microphone,
+        ring: &mut Producer<Encoded>,
+    ) -> alcove_hal::Result<()> {
+        let mut encoder = VoiceEncoder::new().map_err(|cause| alcove_hal::Error::Failed {
+            device: self.device.name().to_owned(),
+            cause: format!("no Opus encoder could be made: {cause}"),
+        })?;
+        let mut began: Option<u32> = None;
+        let mut packets = 0_u32;
+        loop {
+            let block = microphone.read(SILENCE_MAX)?;
+            if !is_wanted(&shared.wanted()) || shared.is_stopping() {
+                return Ok(());
+            }
+            let Some(packet) = encoder.push(&block) else { continue };
+            let captured_at = first_sample_at(shared);
+            let began = *began.get_or_insert_with(|| rtp_time(shared.epoch, captured_at, SAMPLE_RATE_HZ));
+            let encoded = Encoded {
+                timestamp: began.wrapping_add(packets.wrapping_mul(samples(PACKET_SAMPLES))),
+                marker: packets == 0,
+                audio_level: Some(packet.level_dbov),
+                captured_at,
+                payload: packet.payload,
+            };
+            packets = packets.wrapping_add(1);
+            // The link's thread sleeps only when there is nothing to carry: a full ring is a stopped room.
+            drop(ring.push(encoded));
+            self.courier.unpark();
+        }
+    }
+}
+
+/// When the first sample of a packet was caught that has just become complete.
+fn first_sample_at(shared: &Shared) -> Instant {
+    let now = shared.clock.now();
+    now.checked_sub(2 * BLOCK).unwrap_or(now)
+}
+
+fn samples(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(0)
+}
+
+/// What the loudspeaker's thread works with.
+pub(super) struct SoundTask {
+    pub(super) device: Option<Arc<dyn SpeakerDevice>>,
+    /// Each with the number of the join that it belongs to.
+    pub(super) packets: Consumer<(u64, Delivered)>,
+    pub(super) mixer: Mixer,
+}
+
+impl SoundTask {
+    /// Plays what the others say until the room stops; sleeps while the room is in no meeting.
+    pub(super) fn run(&mut self, shared: &Shared) {
+        while !shared.is_stopping() {
+            match shared.wanted().joined {
+                Some(join) => self.play(shared, join),
+                None => std::thread::park(),
+            }
+        }
+    }
+
+    /// One stay in a meeting.
+    fn play(&mut self, shared: &Shared, join: u64) {
+        self.mixer.clear();
+        let mut output = Output {
+            device: self.device.clone(),
+            speaker: None,
+            retry_at: None,
+            due: shared.clock.now(),
+            patience: Patience::default(),
+        };
+        let mut block: Block = [0.0; BLOCK_SAMPLES];
+        while shared.wanted().joined == Some(join) && !shared.is_stopping() {
+            while let Ok((of_join, packet)) = self.packets.pop() {
+                if of_join == join {
+                    self.mixer.push(packet);
+                }
+            }
+            self.mixer.mix(&mut block);
+            *locked(&shared.mixer) = self.mixer.counters();
+            output.write(shared, &block);
+        }
+        if let Some(device) = output.device {
+            shared.report(DeviceClass::Speaker, device.name(), DeviceState::Off);
+        }
+    }
+}
+
+/// The loudspeaker, or the clock while there is none: either sets the pace.
+struct Output {
+    device: Option<Arc<dyn SpeakerDevice>>,
+    speaker: Option<Box<dyn Speaker>>,
+    retry_at: Option<Instant>,
+    due: Instant,
+    patience: Patience,
+}
+
+impl Output {
+    fn write(&mut self, shared: &Shared, block: &Block) {
+        self.open(shared);
+        if let Some(speaker) = &mut self.speaker {
+            match speaker.write(block) {
+                Ok(()) => {
+                    self.due = shared.clock.now();
+                    return;
+                }
+                Err(cause) => self.lose(shared, &cause),
+            }
+        }
+        // A clock that was behind does not catch up: the sound of that time is gone.
+        self.due = shared.clock.now().max(self.due + BLOCK);
+        shared.clock.wait_until(self.due);
+    }
+
+    fn open(&mut self, shared: &Shared) {
+        let is_due = self.retry_at.is_none_or(|at| shared.clock.now() >= at);
+        let Some(device) = self.device.clone().filter(|_| self.speaker.is_none() && is_due) else { return };
+        match device.open() {
+            Ok(speaker) => {
+                self.speaker = Some(speaker);
+                self.patience.reset();
+                shared.report(DeviceClass::Speaker, device.name(), DeviceState::InUse);
+            }
+            Err(cause) => self.lose(shared, &cause),
+        }
+    }
+
+    fn lose(&mut self, shared: &Shared, cause: &alcove_hal::Error) {
+        self.speaker = None;
+        self.retry_at = Some(self.patience.after_failure(shared.clock.now()));
+        if let Some(device) = &self.device {
+            shared.report_loss(DeviceClass::Speaker, device.name(), cause);
+        }
+    }
+}

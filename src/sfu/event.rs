@@ -1,0 +1,195 @@
+//! What the forwarder is told and what it tells: the values at its edge.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::sfu::{PeerId, SlotId};
+use crate::track::{Layer, Source, VideoCodec};
+
+/// What a peer's role lets it do with media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permit {
+    /// Its tracks are forwarded.
+    pub send: bool,
+    /// Its slots are filled.
+    pub receive: bool,
+}
+
+/// Whether a track is forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TrackFlow {
+    /// It is.
+    On,
+    /// Published, and silent or dark: nothing is forwarded, whatever arrives.
+    Muted,
+    /// Not published: nothing is forwarded, whatever arrives.
+    #[default]
+    Off,
+}
+
+/// A track that a subscriber wants to see, and how large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// Whose.
+    pub publisher: PeerId,
+    /// `Camera` or `Screen`.
+    pub source: Source,
+    /// The largest useful height in pixels.
+    pub max_height: u16,
+}
+
+/// What happened inside the forwarder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The peer's transport is up.
+    Connected {
+        /// Whose.
+        peer: PeerId,
+    },
+    /// The peer is no longer there: its slots, tracks and routes are already removed.
+    Gone {
+        /// Who.
+        peer: PeerId,
+        /// Why.
+        why: GoneWhy,
+    },
+    /// Nothing arrived from the peer for a while: it should offer an ICE restart. Said once per silence.
+    Silent {
+        /// Who.
+        peer: PeerId,
+    },
+    /// A slot shows another track from a certain packet on.
+    SlotFilled {
+        /// Whose slot.
+        peer: PeerId,
+        /// Which.
+        slot: SlotId,
+        /// The publisher and the track; `None` when the slot is empty from now on.
+        track: Option<(PeerId, Source)>,
+        /// The RTP timestamp of the first packet of it, as the subscriber receives it.
+        rtp_timestamp: u32,
+    },
+    /// Who speaks; on change only.
+    Speakers {
+        /// The active speaker, for the stage. Stays after the last word until somebody else speaks.
+        active: Option<PeerId>,
+        /// Who is heard speaking now, the loudest first, at most three.
+        heard: Vec<PeerId>,
+    },
+    /// From now on publishers shall send this codec.
+    Codec(VideoCodec),
+    /// A local publisher shall encode a key frame of a layer.
+    KeyframeWanted {
+        /// Whose track.
+        peer: PeerId,
+        /// Which.
+        source: Source,
+        /// Which layer of it.
+        layer: Layer,
+    },
+    /// The highest layer of a video track that anybody watches has changed. A publisher may stop those above
+    /// it. At first every layer counts as wanted.
+    LayersWanted {
+        /// Whose track.
+        peer: PeerId,
+        /// Which.
+        source: Source,
+        /// `None` while nobody watches it.
+        highest: Option<Layer>,
+    },
+}
+
+/// Why a peer is no longer there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GoneWhy {
+    /// No way through the network was found, or it was lost for too long.
+    IceFailed,
+    /// The other end said goodbye.
+    ClosedByPeer,
+    /// The peer's own code panicked; it alone was dropped.
+    Panicked,
+    /// The transport gave up; the sentence is for the log.
+    Error(String),
+}
+
+impl fmt::Display for GoneWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IceFailed => f.write_str("no way through the network"),
+            Self::ClosedByPeer => f.write_str("closed by the other end"),
+            Self::Panicked => f.write_str("its transport panicked"),
+            Self::Error(cause) => write!(f, "its transport failed: {cause}"),
+        }
+    }
+}
+
+/// Why an offer or a candidate is not taken; each sentence is fit to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OfferRefused {
+    /// More text than any browser sends.
+    #[error("the offer has {bytes} bytes, and at most {max} are taken; offer fewer codecs or media lines")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Not SDP, or SDP that contradicts itself.
+    #[error("the offer cannot be read as SDP ({0}); send what createOffer returned, unchanged")]
+    Malformed(String),
+    /// Nothing in it that this meeting could use.
+    #[error("the offer has nothing usable: {0}")]
+    NothingUsable(&'static str),
+    /// A second offer with other media lines.
+    #[error(
+        "the offer changes the media lines; only an ICE restart may follow the first offer, so join anew"
+    )]
+    LinesChanged,
+    /// The meeting holds as many peers as it may.
+    #[error("the meeting has {0} peers and takes no more; wait until somebody leaves")]
+    TooManyPeers(usize),
+    /// A candidate for a peer that has not offered.
+    #[error("this peer has not offered yet; send the offer before its candidates")]
+    UnknownPeer,
+    /// Not a candidate line.
+    #[error("the candidate cannot be read ({0}); send the candidate attribute unchanged")]
+    BadCandidate(String),
+    /// The transport library failed; a bug, and only this peer is concerned.
+    #[error("the offer could not be answered because of a fault of the appliance; try again")]
+    Internal,
+}
+
+/// A run of datagrams for one destination: equal segments, the last one may be shorter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// For whom.
+    pub peer: PeerId,
+    /// The address of ours that it leaves from.
+    pub source: SocketAddr,
+    /// Where it goes.
+    pub destination: SocketAddr,
+    /// The bytes of each segment.
+    pub segment_size: usize,
+}
+
+/// Counters of a peer since it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PeerStats {
+    /// Media packets that arrived from it.
+    pub packets_in: u64,
+    /// Their payload bytes.
+    pub bytes_in: u64,
+    /// Media packets that were sent to it.
+    pub packets_out: u64,
+    /// Their payload bytes.
+    pub bytes_out: u64,
+    /// The bandwidth estimate towards it, where there is one.
+    pub estimate_bps: Option<u64>,
+    /// The round trip, where its reports told.
+    pub rtt: Option<Duration>,
+    /// Key frames that were asked of it.
+    pub keyframes_asked: u64,
+    /// Key frames that it asked for.
+    pub keyframes_wanted: u64,
+}

@@ -1,0 +1,212 @@
+//! A packet's way through the meeting, and what else a peer brings up.
+
+use std::time::{Duration, Instant};
+
+use str0m::rtp::Vp8Descriptor;
+
+use crate::sfu::forwarder::Forwarder;
+use crate::sfu::inbound::Packet;
+use crate::sfu::keyframe::{Sight, look};
+use crate::sfu::peer::Link;
+use crate::sfu::rewrite::{Numbers, Vp8Ids};
+use crate::sfu::slot::{Feed, Passage};
+use crate::sfu::track::{Subscriber, Urgency};
+use crate::sfu::{Event, GoneWhy};
+use crate::track::{Kind, Layer, Source, VideoCodec};
+
+/// A packet with everything that its subscribers need, found out once.
+struct Passing {
+    feed: Feed,
+    packet: Packet,
+    numbers: Numbers,
+    vp8: Option<Vp8Descriptor>,
+    /// A slot can be cut to this feed here.
+    begins: bool,
+}
+
+impl Forwarder {
+    /// A packet of a track arrived.
+    pub(super) fn forward(
+        &mut self,
+        place: usize,
+        source: Source,
+        layer: Layer,
+        fresh: bool,
+        packet: Packet,
+        now: Instant,
+    ) {
+        let Some(publisher) = self.peers[place].as_mut() else { return };
+        publisher.stats.packets_in += 1;
+        publisher.stats.bytes_in += packet.payload.len() as u64;
+        let of_source = |at: &usize| self.tracks[*at].as_ref().is_some_and(|track| track.source == source);
+        let Some(index) = publisher.tracks.iter().copied().find(of_source) else { return };
+        let Some(track) = self.tracks[index].as_mut().filter(|track| track.is_on()) else { return };
+        let sight = match packet.codec {
+            Some(codec) => look(codec, &packet.payload),
+            None => Sight { starts_keyframe: true, height: None },
+        };
+        let Some(noted) = track.note(layer, fresh, &packet, sight, now) else { return };
+        if source == Source::Microphone {
+            self.speakers.hear(index, packet.audio_level, now);
+        }
+        if noted.news && source.kind() == Kind::Video {
+            // Before the packet goes on: the very first one is a key frame, and slots may wait for it.
+            self.seat_everybody();
+            self.settle(now);
+        }
+        let feed = Feed { track: index, layer, epoch: noted.feed_epoch };
+        self.fan_out(&Passing::new(feed, packet, sight), now);
+    }
+
+    fn fan_out(&mut self, passing: &Passing, now: Instant) {
+        let index = passing.feed.track;
+        let Some(track) = self.tracks[index].as_mut() else { return };
+        let subscribers = std::mem::take(&mut track.subscribers);
+        let mut stalled = false;
+        for subscriber in &subscribers {
+            stalled |= self.pass(*subscriber, passing, now);
+        }
+        if let Some(track) = self.tracks[index].as_mut() {
+            track.subscribers = subscribers;
+        }
+        if stalled {
+            self.ask_keyframe(passing.feed, Urgency::Switch, now);
+        }
+    }
+
+    /// Passes a packet to one slot; returns whether the slot needs a key frame to go on.
+    fn pass(&mut self, subscriber: Subscriber, passing: &Passing, now: Instant) -> bool {
+        let Some(peer) = self.peers[subscriber.peer].as_mut() else { return false };
+        let slot = &mut peer.slots[subscriber.slot];
+        let Passing { feed, packet, begins, .. } = passing;
+        let numbers = match slot.take(*feed, packet, passing.numbers, *begins, now) {
+            Passage::Dropped => return false,
+            Passage::Stalled => return true,
+            Passage::Passed(numbers) => numbers,
+            Passage::Cut { numbers, before } => {
+                if let Some(before) = before.filter(|before| *before != feed.track)
+                    && let Some(track) = self.tracks[before].as_mut()
+                {
+                    track.unsubscribe(subscriber);
+                }
+                self.tell_filled(subscriber, feed.track, numbers.timestamp);
+                numbers
+            }
+        };
+        let Some(peer) = self.peers[subscriber.peer].as_mut() else { return false };
+        if peer.send(subscriber.slot, packet, numbers, passing.vp8.as_ref(), now, &mut self.outbox) {
+            self.dirty.push(subscriber.peer);
+        }
+        false
+    }
+
+    fn tell_filled(&mut self, subscriber: Subscriber, index: usize, rtp_timestamp: u32) {
+        let (Some(peer), Some(track)) = (self.peers[subscriber.peer].as_mut(), self.tracks[index].as_ref())
+        else {
+            return;
+        };
+        let slot = &mut peer.slots[subscriber.slot];
+        if slot.told.replace(index) == Some(index) {
+            return;
+        }
+        let track = Some((track.publisher_id, track.source));
+        self.outbox.tell(Event::SlotFilled { peer: peer.id, slot: slot.id, track, rtp_timestamp });
+    }
+
+    /// A subscriber lost something. Empty slots ask too, a while after they were emptied: in vain.
+    pub(super) fn on_keyframe_wanted(&mut self, place: usize, slot: usize, now: Instant) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        peer.stats.keyframes_wanted += 1;
+        if let Some(feed) =
+            peer.slots.get(slot).filter(|slot| slot.kind == Kind::Video).and_then(|slot| slot.needs())
+        {
+            self.ask_keyframe(feed, Urgency::Repair, now);
+        }
+    }
+
+    /// Wants a key frame of a layer, and asks for it unless that was done a moment ago.
+    pub(super) fn ask_keyframe(&mut self, feed: Feed, urgency: Urgency, now: Instant) {
+        let Some(track) = self.tracks[feed.track].as_mut().filter(|track| track.source.kind() == Kind::Video)
+        else {
+            return;
+        };
+        let Some(layer) = track.layers.get_mut(usize::from(feed.layer.0)) else { return };
+        layer.ask.want(urgency);
+        self.poll_ask(feed.track, feed.layer, now);
+    }
+
+    /// Asks for the key frame that a layer owes, if it is time.
+    pub(super) fn poll_ask(&mut self, index: usize, layer: Layer, now: Instant) {
+        let Some(track) = self.tracks[index].as_mut() else { return };
+        let due = track.layers.get_mut(usize::from(layer.0)).is_some_and(|layer| layer.ask.poll(now));
+        let place = track.publisher;
+        let source = track.source;
+        let Some(publisher) = self.peers[place].as_mut().filter(|_| due) else { return };
+        publisher.stats.keyframes_asked += 1;
+        match &mut publisher.link {
+            Link::Rtc(rtc) => {
+                if rtc.ask_keyframe(source, layer) {
+                    self.dirty.push(place);
+                }
+            }
+            Link::Local => self.outbox.tell(Event::KeyframeWanted { peer: publisher.id, source, layer }),
+        }
+    }
+
+    pub(super) fn on_connected(&mut self, place: usize, now: Instant) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        peer.needs_seating = true;
+        self.outbox.tell(Event::Connected { peer: peer.id });
+        self.settle(now);
+    }
+
+    pub(super) fn on_estimate(&mut self, place: usize, bps: u64, now: Instant) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        peer.stats.estimate_bps = Some(bps);
+        if peer.budget.as_mut().is_some_and(|budget| budget.observe(bps, now)) {
+            peer.needs_seating = true;
+            self.settle(now);
+        }
+    }
+
+    pub(super) fn on_round_trip(&mut self, place: usize, rtt: Duration) {
+        if let Some(peer) = self.peers[place].as_mut() {
+            peer.stats.rtt = Some(rtt);
+        }
+    }
+
+    pub(super) fn on_gone(&mut self, place: usize, why: GoneWhy, now: Instant) {
+        let Some(peer) = self.peers[place].as_ref() else { return };
+        self.outbox.tell(Event::Gone { peer: peer.id, why });
+        self.leave(place, now);
+        self.settle(now);
+    }
+
+    /// After a new path: whatever was on the old one is lost, both to the peer and from it.
+    pub(super) fn refresh_pictures(&mut self, place: usize, now: Instant) {
+        let Some(peer) = self.peers[place].as_ref() else { return };
+        let mut feeds: Vec<Feed> = peer.slots.iter().filter_map(|slot| slot.needs()).collect();
+        for index in peer.tracks.clone() {
+            let Some(track) = self.tracks[index].as_ref() else { continue };
+            feeds.extend(track.subscribers.iter().filter_map(|subscriber| {
+                let slot = &self.peers[subscriber.peer].as_ref()?.slots[subscriber.slot];
+                slot.needs().filter(|feed| feed.track == index)
+            }));
+        }
+        for feed in feeds {
+            self.ask_keyframe(feed, Urgency::Repair, now);
+        }
+    }
+}
+
+impl Passing {
+    fn new(feed: Feed, packet: Packet, sight: Sight) -> Self {
+        let vp8 = (packet.codec == Some(VideoCodec::Vp8))
+            .then(|| Vp8Descriptor::parse(&packet.payload).ok())
+            .flatten();
+        let ids =
+            vp8.map(|descriptor| Vp8Ids { picture: descriptor.picture_id(), tl0: descriptor.tl0_pic_idx() });
+        let numbers = Numbers { sequence: packet.sequence, timestamp: packet.timestamp, vp8: ids };
+        Self { feed, packet, numbers, vp8, begins: sight.starts_keyframe }
+    }
+}

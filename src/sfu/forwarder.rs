@@ -1,0 +1,541 @@
+//! The forwarder of one meeting: what it is asked, and when it acts.
+//!
+//! ```text
+//!   offer, watch, set_track …  ─┐                             ┌─▶ poll_transmit  (datagrams)
+//!   handle_datagram, _local    ─┼─▶ act ─▶ forward ─▶ settle ─┼─▶ poll_delivery  (local packets)
+//!   handle_timeout             ─┘    (forward.rs) (settle.rs) └─▶ poll_event
+//!                                         flush: one step per subscriber that was written to
+//! ```
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::sfu::inbound::{FromPeer, Packet};
+use crate::sfu::local::{Delivered, LocalSetup, Published};
+use crate::sfu::offer::Plan;
+use crate::sfu::outbox::Outbox;
+use crate::sfu::peer::{Link, Peer};
+use crate::sfu::rtc_peer::{DtlsIdentity, RtcPeer, RtcSetup};
+use crate::sfu::speakers::Speakers;
+use crate::sfu::track::Track;
+use crate::sfu::{Event, OfferRefused, PeerId, PeerStats, Permit, Run, SlotId, TrackFlow, Wish};
+use crate::track::{Kind, Source, VideoCodec};
+
+/// The most peers of a meeting; the next one is refused.
+pub const PEERS_MAX: usize = 256;
+/// The most wishes of a subscriber; later ones are not looked at.
+const WISHES_MAX: usize = 64;
+/// The most words about peers that have not offered yet; the oldest is forgotten.
+const EARLY_MAX: usize = 256;
+/// How often levels, silences and retries are judged.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a meeting's forwarder is made with.
+#[derive(Debug, Clone)]
+pub struct ForwarderConfig {
+    /// Where media arrives: the host candidates of every answer, UDP. Real addresses, never unspecified ones.
+    pub ice_addresses: Vec<SocketAddr>,
+    /// The certificate that every peer presents.
+    pub certificate: DtlsIdentity,
+    /// The codec of the meeting while everybody who watches can decode it.
+    pub preferred_codec: VideoCodec,
+    /// Whether the meeting has pictures; without, offered video lines are answered and never filled.
+    pub video: bool,
+    /// What a subscriber is sent before its bandwidth is known, in bits per second.
+    pub start_bitrate_bps: u64,
+}
+
+/// The selective forwarding of one meeting.
+///
+/// After each batch of inputs call [`flush`](Self::flush), then take what
+/// [`poll_transmit`](Self::poll_transmit), [`poll_delivery`](Self::poll_delivery) and
+/// [`poll_event`](Self::poll_event) have until they return `None`, then wait until
+/// [`poll_timeout`](Self::poll_timeout). Time must not run back.
+pub struct Forwarder {
+    pub(super) config: ForwarderConfig,
+    /// A place keeps its index while its peer lives.
+    pub(super) peers: Vec<Option<Peer>>,
+    pub(super) places: HashMap<PeerId, usize>,
+    pub(super) tracks: Vec<Option<Track>>,
+    pub(super) speakers: Speakers<usize>,
+    pub(super) told_speakers: (Option<PeerId>, Vec<PeerId>),
+    pub(super) chosen: Vec<usize>,
+    pub(super) codec: VideoCodec,
+    pub(super) outbox: Outbox,
+    /// The places of peers that were written to.
+    pub(super) dirty: Vec<usize>,
+    /// Reused by every step.
+    inbox: Vec<FromPeer>,
+    next_tick: Option<Instant>,
+    latest: Option<Instant>,
+    early_flows: VecDeque<(PeerId, Source, TrackFlow)>,
+    early_wishes: VecDeque<(PeerId, Vec<Wish>)>,
+}
+
+impl Forwarder {
+    /// A meeting without peers.
+    #[must_use]
+    pub fn new(config: ForwarderConfig) -> Self {
+        Self {
+            codec: config.preferred_codec,
+            config,
+            peers: Vec::new(),
+            places: HashMap::new(),
+            tracks: Vec::new(),
+            speakers: Speakers::new(),
+            told_speakers: (None, Vec::new()),
+            chosen: Vec::new(),
+            outbox: Outbox::default(),
+            dirty: Vec::new(),
+            inbox: Vec::new(),
+            next_tick: None,
+            latest: None,
+            early_flows: VecDeque::new(),
+            early_wishes: VecDeque::new(),
+        }
+    }
+
+    /// Answers a peer's offer with SDP. A second offer of the same peer with the same media lines is an ICE
+    /// restart; one with another certificate replaces the peer's transport, its wishes and flows are kept.
+    ///
+    /// # Errors
+    /// An offer that is too long, unreadable, without anything usable, or one peer too many.
+    pub fn offer(
+        &mut self,
+        peer: PeerId,
+        permit: Permit,
+        sdp: &str,
+        now: Instant,
+    ) -> Result<String, OfferRefused> {
+        self.latest = Some(now);
+        let plan = Plan::read(sdp)?;
+        let Some(place) = self.places.get(&peer).copied() else {
+            return self.join(peer, permit, plan, sdp, now);
+        };
+        let Some(known) = self.peers[place].as_mut() else { return Err(OfferRefused::Internal) };
+        let Link::Rtc(rtc) = &mut known.link else { return Err(OfferRefused::LinesChanged) };
+        if rtc.plan().fingerprint != plan.fingerprint {
+            return self.replace(place, permit, plan, sdp, now);
+        }
+        let mut up = std::mem::take(&mut self.inbox);
+        let answer = rtc.restart(sdp, &plan, now, &mut self.outbox, &mut up);
+        self.act(place, up, now);
+        if answer.is_ok() {
+            self.refresh_pictures(place, now);
+        }
+        self.set_permit(peer, permit, now);
+        answer
+    }
+
+    fn join(
+        &mut self,
+        id: PeerId,
+        permit: Permit,
+        plan: Plan,
+        sdp: &str,
+        now: Instant,
+    ) -> Result<String, OfferRefused> {
+        if self.places.len() >= PEERS_MAX {
+            return Err(OfferRefused::TooManyPeers(PEERS_MAX));
+        }
+        let (peer, answer) = self.make_peer(id, permit, plan, sdp, now)?;
+        let publishes: Vec<_> =
+            peer.1.into_iter().map(|line| (line.source, line.rids.len(), Vec::new())).collect();
+        self.admit(peer.0, publishes, now);
+        Ok(answer)
+    }
+
+    /// The page was loaded anew under the same id: the old transport goes, what was asked for stays.
+    fn replace(
+        &mut self,
+        place: usize,
+        permit: Permit,
+        plan: Plan,
+        sdp: &str,
+        now: Instant,
+    ) -> Result<String, OfferRefused> {
+        let Some(old) = self.peers[place].as_ref() else { return Err(OfferRefused::Internal) };
+        let (id, wishes) = (old.id, old.wishes.clone());
+        let flow_of = |track: &usize| self.tracks[*track].as_ref().map(|track| (track.source, track.flow));
+        let flows: Vec<(Source, TrackFlow)> = old.tracks.iter().filter_map(flow_of).collect();
+        let (peer, answer) = self.make_peer(id, permit, plan, sdp, now)?;
+        self.leave(place, now);
+        let publishes = peer.1.into_iter().map(|line| (line.source, line.rids.len(), Vec::new())).collect();
+        self.admit(peer.0, publishes, now);
+        for (source, flow) in flows {
+            self.set_track(id, source, flow, now);
+        }
+        if let Some(wishes) = wishes {
+            self.watch(id, wishes, now);
+        }
+        Ok(answer)
+    }
+
+    /// Answers the offer, once more if its receiver changes the codec of the meeting: the first codec of the
+    /// answer is the one that a browser starts with.
+    fn make_peer(
+        &self,
+        id: PeerId,
+        permit: Permit,
+        plan: Plan,
+        sdp: &str,
+        now: Instant,
+    ) -> Result<((Peer, Vec<crate::sfu::offer::Sending>), String), OfferRefused> {
+        let sending = plan.sending();
+        let make = |codec, plan| {
+            let setup = RtcSetup {
+                ice_addresses: &self.config.ice_addresses,
+                certificate: &self.config.certificate,
+                codec,
+                start_bitrate_bps: self.config.start_bitrate_bps,
+            };
+            let (rtc, answer) = RtcPeer::answer(id, setup, plan, sdp, now)?;
+            Ok((Peer::over_network(rtc, id, permit, self.config.start_bitrate_bps), answer))
+        };
+        let (mut peer, mut answer) = make(self.codec, plan.clone())?;
+        let codec = self.codec_with(Some(&peer));
+        if codec != self.codec {
+            (peer, answer) = make(codec, plan)?;
+        }
+        Ok(((peer, sending), answer))
+    }
+
+    /// Takes a candidate of a peer: `candidate:…`, with or without `a=`. Empty ones and host names of the
+    /// browser's own network are passed over.
+    ///
+    /// # Errors
+    /// A candidate that cannot be read, or a peer that has not offered.
+    pub fn trickle(&mut self, peer: PeerId, candidate: &str, now: Instant) -> Result<(), OfferRefused> {
+        let Some((place, Link::Rtc(rtc))) =
+            find(&self.places, &mut self.peers, peer).map(|(at, p)| (at, &mut p.link))
+        else {
+            return Err(OfferRefused::UnknownPeer);
+        };
+        let mut up = std::mem::take(&mut self.inbox);
+        let outcome = rtc.add_candidate(candidate, now, &mut self.outbox, &mut up);
+        self.act(place, up, now);
+        outcome
+    }
+
+    /// Adds a peer of this process. Its tracks are off until [`set_track`](Self::set_track), as anybody's.
+    /// A peer of that id that is already there is replaced.
+    pub fn add_local(&mut self, peer: PeerId, local: LocalSetup, now: Instant) {
+        self.remove(peer, now);
+        let layers = |(source, heights): (Source, Vec<u16>)| (source, heights.len(), heights);
+        let publishes = local.publishes.clone().into_iter().map(layers).collect();
+        self.admit(Peer::in_process(peer, &local), publishes, now);
+    }
+
+    fn admit(&mut self, peer: Peer, publishes: Vec<(Source, usize, Vec<u16>)>, now: Instant) {
+        let id = peer.id;
+        let place = first_free(&mut self.peers);
+        self.places.insert(id, place);
+        self.peers[place] = Some(peer);
+        for (source, layers, heights) in publishes {
+            if source.kind() == Kind::Video && !self.config.video {
+                continue;
+            }
+            let index = first_free(&mut self.tracks);
+            self.tracks[index] = Some(Track::new(place, id, source, layers, &heights));
+            if let Some(peer) = self.peers[place].as_mut() {
+                peer.tracks.push(index);
+            }
+        }
+        self.latest = Some(now);
+        self.next_tick.get_or_insert(now + TICK);
+        self.dirty.push(place);
+        self.recall_early_words(id, now);
+        self.judge_codec();
+        self.settle(now);
+    }
+
+    fn recall_early_words(&mut self, id: PeerId, now: Instant) {
+        let early = std::mem::take(&mut self.early_flows);
+        for (peer, source, flow) in early {
+            if peer == id {
+                self.set_track(peer, source, flow, now);
+            } else {
+                self.early_flows.push_back((peer, source, flow));
+            }
+        }
+        if let Some(at) = self.early_wishes.iter().position(|(peer, _)| *peer == id)
+            && let Some((_, wishes)) = self.early_wishes.remove(at)
+        {
+            self.watch(id, wishes, now);
+        }
+    }
+
+    /// Removes a peer; it is told goodbye. No event follows.
+    pub fn remove(&mut self, peer: PeerId, now: Instant) {
+        self.early_flows.retain(|(of, _, _)| *of != peer);
+        self.early_wishes.retain(|(of, _)| *of != peer);
+        if let Some(place) = self.places.get(&peer).copied() {
+            self.leave(place, now);
+            self.settle(now);
+        }
+    }
+
+    /// What a subscriber wants to see, the most wanted first; replaces what it wanted before. Without any
+    /// call a subscriber is shown screens, then the active speaker, then the others.
+    pub fn watch(&mut self, peer: PeerId, mut wishes: Vec<Wish>, now: Instant) {
+        wishes.truncate(WISHES_MAX);
+        let Some((_, known)) = find(&self.places, &mut self.peers, peer) else {
+            self.early_wishes.retain(|(of, _)| *of != peer);
+            self.early_wishes.push_back((peer, wishes));
+            if self.early_wishes.len() > EARLY_MAX {
+                self.early_wishes.pop_front();
+            }
+            return;
+        };
+        known.wishes = Some(wishes);
+        known.needs_seating = true;
+        self.settle(now);
+    }
+
+    /// What a peer may do from now on; see [`Permit`].
+    pub fn set_permit(&mut self, peer: PeerId, permit: Permit, now: Instant) {
+        let Some((place, known)) = find(&self.places, &mut self.peers, peer) else { return };
+        if known.permit == permit {
+            return;
+        }
+        known.permit = permit;
+        let (tracks, slots) = (known.tracks.clone(), known.slots.len());
+        for track in tracks {
+            self.judge_flow(track, now);
+        }
+        if !permit.receive {
+            for slot in 0..slots {
+                self.empty_slot(place, slot, now);
+            }
+        }
+        self.judge_codec();
+        self.seat_everybody();
+        self.settle(now);
+    }
+
+    /// Whether a track is forwarded. Every track is [off](TrackFlow::Off) until it is set on.
+    pub fn set_track(&mut self, peer: PeerId, source: Source, state: TrackFlow, now: Instant) {
+        let Some((_, known)) = find(&self.places, &mut self.peers, peer) else {
+            self.early_flows.retain(|(of, what, _)| *of != peer || *what != source);
+            self.early_flows.push_back((peer, source, state));
+            if self.early_flows.len() > EARLY_MAX {
+                self.early_flows.pop_front();
+            }
+            return;
+        };
+        let mut tracks = known.tracks.iter().copied();
+        let of_source = |at: &usize| self.tracks[*at].as_ref().is_some_and(|track| track.source == source);
+        let Some(at) = tracks.find(of_source) else { return };
+        let Some(track) = self.tracks[at].as_mut() else { return };
+        if track.flow == state {
+            return;
+        }
+        track.set_flow(state);
+        self.judge_flow(at, now);
+        self.seat_everybody();
+        self.settle(now);
+    }
+
+    /// A datagram arrived for a peer. Returns whether the peer accepted it: only then is its address to be
+    /// [confirmed](crate::sfu::Demux::confirm).
+    pub fn handle_datagram(
+        &mut self,
+        peer: PeerId,
+        source: SocketAddr,
+        destination: SocketAddr,
+        contents: &[u8],
+        now: Instant,
+    ) -> bool {
+        self.latest = Some(now);
+        let Some((place, Link::Rtc(rtc))) =
+            find(&self.places, &mut self.peers, peer).map(|(at, p)| (at, &mut p.link))
+        else {
+            return false;
+        };
+        let mut up = std::mem::take(&mut self.inbox);
+        let accepted = rtc.receive(source, destination, contents, now, &mut self.outbox, &mut up);
+        self.act(place, up, now);
+        accepted
+    }
+
+    /// A local participant published a packet.
+    pub fn handle_local(&mut self, peer: PeerId, packet: Published, now: Instant) {
+        self.latest = Some(now);
+        let Some(place) = self.places.get(&peer).copied() else { return };
+        let (source, layer) = (packet.source, packet.layer);
+        let packet = Packet {
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            marker: packet.marker,
+            codec: packet.codec,
+            audio_level: packet.audio_level,
+            voice: None,
+            captured: None,
+            payload: packet.payload,
+        };
+        if packet.codec.is_some() == (source.kind() == Kind::Video) && !packet.payload.is_empty() {
+            self.forward(place, source, layer, false, packet, now);
+        }
+    }
+
+    /// A subscriber of this process cannot decode what it is delivered: it needs a key frame.
+    pub fn want_keyframe(&mut self, peer: PeerId, slot: SlotId, now: Instant) {
+        let Some((place, known)) = find(&self.places, &mut self.peers, peer) else { return };
+        if let Some(slot) = known.slots.iter().position(|one| one.id == slot) {
+            self.on_keyframe_wanted(place, slot, now);
+        }
+    }
+
+    /// Time has come: see [`poll_timeout`](Self::poll_timeout).
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.latest = Some(now);
+        for place in 0..self.peers.len() {
+            let due = |peer: &Peer| match &peer.link {
+                Link::Rtc(rtc) => rtc.deadline().is_some_and(|at| at <= now),
+                Link::Local => false,
+            };
+            if self.peers[place].as_ref().is_some_and(due) {
+                self.step(place, now);
+            }
+        }
+        if self.next_tick.is_some_and(|at| at <= now) {
+            self.tick(now);
+            self.next_tick = (!self.places.is_empty()).then_some(now + TICK);
+        }
+        self.flush(now);
+    }
+
+    /// Sends what the inputs of a batch brought: one step for each subscriber that was written to, so that
+    /// the packets of a frame leave together.
+    pub fn flush(&mut self, now: Instant) {
+        self.latest = Some(now);
+        // A step can bring up a goodbye, and that writes to others: a few rounds at most.
+        for _ in 0..4 {
+            let dirty = std::mem::take(&mut self.dirty);
+            if dirty.is_empty() {
+                return;
+            }
+            for place in dirty {
+                let is_dirty = |peer: &Peer| matches!(&peer.link, Link::Rtc(rtc) if rtc.is_dirty());
+                if self.peers[place].as_ref().is_some_and(is_dirty) {
+                    self.step(place, now);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, place: usize, now: Instant) {
+        let Some(Link::Rtc(rtc)) = self.peers[place].as_mut().map(|peer| &mut peer.link) else { return };
+        let mut up = std::mem::take(&mut self.inbox);
+        rtc.flush(now, &mut self.outbox, &mut up);
+        self.act(place, up, now);
+    }
+
+    /// Acts upon what a step of a peer brought up.
+    fn act(&mut self, place: usize, mut up: Vec<FromPeer>, now: Instant) {
+        for one in up.drain(..) {
+            match one {
+                FromPeer::Media { source, layer, fresh, packet } => {
+                    self.forward(place, source, layer, fresh, packet, now);
+                }
+                FromPeer::KeyframeWanted { slot } => self.on_keyframe_wanted(place, slot, now),
+                FromPeer::Estimate { bps } => self.on_estimate(place, bps, now),
+                FromPeer::RoundTrip(rtt) => self.on_round_trip(place, rtt),
+                FromPeer::Connected => self.on_connected(place, now),
+                FromPeer::Moved => self.refresh_pictures(place, now),
+                FromPeer::Gone(why) => self.on_gone(place, why, now),
+            }
+        }
+        self.inbox = up;
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest; `None` without peers.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadline = |peer: &Peer| match &peer.link {
+            Link::Rtc(rtc) => rtc.deadline(),
+            Link::Local => None,
+        };
+        let deadlines = self.peers.iter().flatten().filter_map(deadline);
+        let unflushed = self.latest.filter(|_| !self.dirty.is_empty());
+        deadlines.chain(self.next_tick).chain(unflushed).min()
+    }
+
+    /// The next run of datagrams to be sent: `buffer` is cleared and filled with its segments.
+    pub fn poll_transmit(&mut self, buffer: &mut Vec<u8>) -> Option<Run> {
+        self.outbox.poll_transmit(buffer)
+    }
+
+    /// The next packet for a local participant.
+    pub fn poll_delivery(&mut self) -> Option<(PeerId, Delivered)> {
+        self.outbox.poll_delivery()
+    }
+
+    /// What has happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.outbox.poll_event()
+    }
+
+    /// The counters of a peer.
+    #[must_use]
+    pub fn stats(&self, peer: PeerId) -> Option<PeerStats> {
+        self.peer(peer).map(|peer| peer.stats)
+    }
+
+    /// The codec that publishers shall send now.
+    #[must_use]
+    pub fn codec(&self) -> VideoCodec {
+        self.codec
+    }
+
+    /// The local ICE ufrag of a network peer, for [`Demux::insert_ufrag`](crate::sfu::Demux::insert_ufrag);
+    /// another one after an ICE restart.
+    #[must_use]
+    pub fn ufrag(&self, peer: PeerId) -> Option<String> {
+        match &self.peer(peer)?.link {
+            Link::Rtc(rtc) => Some(rtc.ufrag().to_owned()),
+            Link::Local => None,
+        }
+    }
+
+    /// The `a=mid` of a slot, as it stands in the peer's offer.
+    #[must_use]
+    pub fn mid(&self, peer: PeerId, slot: SlotId) -> Option<String> {
+        match &self.peer(peer)?.link {
+            Link::Rtc(rtc) => {
+                rtc.plan().receiving().into_iter().find(|line| line.slot == slot).map(|line| line.mid)
+            }
+            Link::Local => None,
+        }
+    }
+
+    /// The slots of a peer, in the order of its media lines.
+    #[must_use]
+    pub fn slots(&self, peer: PeerId) -> Vec<(SlotId, Kind)> {
+        let slots = self.peer(peer).map_or(&[][..], |peer| &peer.slots);
+        slots.iter().map(|slot| (slot.id, slot.kind)).collect()
+    }
+
+    fn peer(&self, peer: PeerId) -> Option<&Peer> {
+        self.peers[*self.places.get(&peer)?].as_ref()
+    }
+}
+
+/// A peer and its place.
+fn find<'a>(
+    places: &HashMap<PeerId, usize>,
+    peers: &'a mut [Option<Peer>],
+    peer: PeerId,
+) -> Option<(usize, &'a mut Peer)> {
+    let place = *places.get(&peer)?;
+    Some((place, peers[place].as_mut()?))
+}
+
+/// The first empty place, made if there is none.
+fn first_free<T>(places: &mut Vec<Option<T>>) -> usize {
+    places.iter().position(Option::is_none).unwrap_or_else(|| {
+        places.push(None);
+        places.len() - 1
+    })
+}

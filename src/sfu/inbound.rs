@@ -1,0 +1,49 @@
+//! A media packet on its way through the forwarder, and what a peer's step brings up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use str0m::rtp::AbsCaptureTime;
+
+use crate::sfu::GoneWhy;
+use crate::track::{Layer, Source, VideoCodec};
+
+/// A media packet, whichever kind of peer it came from.
+#[derive(Debug, Clone)]
+pub(super) struct Packet {
+    /// Extended, so that it never wraps.
+    pub(super) sequence: u64,
+    pub(super) timestamp: u32,
+    pub(super) marker: bool,
+    /// `None` for Opus.
+    pub(super) codec: Option<VideoCodec>,
+    /// In dBov, -127 to 0 (RFC 6464).
+    pub(super) audio_level: Option<i8>,
+    pub(super) voice: Option<bool>,
+    pub(super) captured: Option<AbsCaptureTime>,
+    pub(super) payload: Arc<[u8]>,
+}
+
+/// What a step of a network peer brought up, acted upon after its drain.
+#[derive(Debug)]
+pub(super) enum FromPeer {
+    Connected,
+    Media {
+        source: Source,
+        layer: Layer,
+        /// The first packet of an SSRC: its sequence numbers continue nothing.
+        fresh: bool,
+        packet: Packet,
+    },
+    /// The subscriber cannot decode what is in the slot with this index.
+    KeyframeWanted {
+        slot: usize,
+    },
+    Estimate {
+        bps: u64,
+    },
+    RoundTrip(Duration),
+    /// Media goes to another address from now on.
+    Moved,
+    Gone(GoneWhy),
+}

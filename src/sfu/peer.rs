@@ -1,0 +1,126 @@
+//! A peer as the forwarder keeps it: its link, its slots, its tracks and its wishes.
+
+use crate::sfu::budget::Budget;
+use crate::sfu::inbound::Packet;
+use crate::sfu::local::{Delivered, LocalSetup};
+use crate::sfu::outbox::Outbox;
+use crate::sfu::rewrite::Numbers;
+use crate::sfu::rtc_peer::RtcPeer;
+use crate::sfu::slot::Slot;
+use crate::sfu::{PeerId, PeerStats, Permit, SlotId, Wish};
+use crate::track::{Kind, VideoCodec};
+
+use std::time::Instant;
+
+use str0m::rtp::Vp8Descriptor;
+
+/// How a peer is reached.
+pub(super) enum Link {
+    /// Over the network.
+    Rtc(Box<RtcPeer>),
+    /// In this process.
+    Local,
+}
+
+/// A peer of the meeting.
+pub(super) struct Peer {
+    pub(super) id: PeerId,
+    pub(super) link: Link,
+    pub(super) permit: Permit,
+    pub(super) slots: Vec<Slot>,
+    /// The indices of its tracks in the forwarder.
+    pub(super) tracks: Vec<usize>,
+    /// `None` until it says what it wants to see.
+    pub(super) wishes: Option<Vec<Wish>>,
+    /// `None` for a local peer, which has all the bandwidth there is.
+    pub(super) budget: Option<Budget>,
+    pub(super) needs_seating: bool,
+    pub(super) stats: PeerStats,
+}
+
+impl Peer {
+    pub(super) fn over_network(link: RtcPeer, id: PeerId, permit: Permit, start_bps: u64) -> Self {
+        let receiving = link.plan().receiving();
+        let slot = |(at, line): (usize, &crate::sfu::offer::Receiving)| {
+            Slot::new(line.slot, line.kind, link.decodes(at))
+        };
+        let slots = receiving.iter().enumerate().map(slot).collect();
+        Self::new(id, permit, slots, Some(Budget::new(start_bps)), Link::Rtc(Box::new(link)))
+    }
+
+    pub(super) fn in_process(id: PeerId, setup: &LocalSetup) -> Self {
+        let audio = (0..setup.audio_slots).map(|_| (Kind::Audio, Vec::new()));
+        let video = (0..setup.video_slots).map(|_| (Kind::Video, setup.decodes.clone()));
+        let slots = (0_u16..).zip(audio.chain(video));
+        let slots = slots.map(|(at, (kind, decodes))| Slot::new(SlotId(at), kind, decodes)).collect();
+        Self::new(id, Permit { send: true, receive: true }, slots, None, Link::Local)
+    }
+
+    fn new(id: PeerId, permit: Permit, mut slots: Vec<Slot>, budget: Option<Budget>, link: Link) -> Self {
+        for kind in [Kind::Audio, Kind::Video] {
+            let mut of_kind: Vec<&mut Slot> = slots.iter_mut().filter(|slot| slot.kind == kind).collect();
+            if let [_, .., last] = of_kind.as_mut_slice() {
+                last.for_screen = true;
+            }
+        }
+        Self {
+            id,
+            link,
+            permit,
+            slots,
+            tracks: Vec::new(),
+            wishes: None,
+            budget,
+            needs_seating: true,
+            stats: PeerStats::default(),
+        }
+    }
+
+    /// Its slots may be filled.
+    pub(super) fn takes_media(&self) -> bool {
+        self.permit.receive
+            && match &self.link {
+                Link::Rtc(rtc) => rtc.is_connected(),
+                Link::Local => true,
+            }
+    }
+
+    /// The codecs that it decodes in every video slot; `None` if it watches nothing.
+    pub(super) fn decodes(&self, codec: VideoCodec) -> Option<bool> {
+        let mut video = self.slots.iter().filter(|slot| slot.kind == Kind::Video).peekable();
+        video.peek()?;
+        self.permit.receive.then(|| video.all(|slot| slot.can_decode(Some(codec))))
+    }
+
+    /// Sends a packet to one of its slots. Returns whether it is to be flushed and was not before.
+    pub(super) fn send(
+        &mut self,
+        slot: usize,
+        packet: &Packet,
+        numbers: Numbers,
+        vp8: Option<&Vp8Descriptor>,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> bool {
+        self.stats.packets_out += 1;
+        self.stats.bytes_out += packet.payload.len() as u64;
+        match &mut self.link {
+            Link::Rtc(rtc) => rtc.write(slot, packet, numbers, vp8, now),
+            Link::Local => {
+                // Picture ids stay as they are: decoders in this process do not look at them.
+                out.deliver(
+                    self.id,
+                    Delivered {
+                        slot: self.slots[slot].id,
+                        codec: packet.codec,
+                        sequence: numbers.sequence,
+                        timestamp: numbers.timestamp,
+                        marker: packet.marker,
+                        payload: packet.payload.clone(),
+                    },
+                );
+                false
+            }
+        }
+    }
+}

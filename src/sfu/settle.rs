@@ -1,0 +1,399 @@
+//! Bringing the meeting to rest after a change: who is seated where, in which layer, in which codec.
+
+use std::time::Instant;
+
+use crate::sfu::allocation::{Demand, allocate};
+use crate::sfu::forwarder::Forwarder;
+use crate::sfu::peer::{Link, Peer};
+use crate::sfu::seating::{Chair, Guest, admit, seat};
+use crate::sfu::slot::Feed;
+use crate::sfu::track::{Subscriber, Urgency};
+use crate::sfu::{Event, PeerId};
+use crate::track::{Kind, Layer, Source, VideoCodec};
+
+/// What each sound is reckoned to take, with its headers.
+const SOUND_BPS: u64 = 50_000;
+/// How much more than is sent now shall be tried, so that the next layer can be paid for.
+const PROBE_STEP_BPS: u64 = 400_000;
+/// Without wishes: the first is shown whole, the others small.
+const AUTOMATIC_HEIGHT: u16 = 360;
+
+impl Forwarder {
+    /// Everybody's slots are to be looked at anew.
+    pub(super) fn seat_everybody(&mut self) {
+        for peer in self.peers.iter_mut().flatten() {
+            peer.needs_seating = true;
+        }
+    }
+
+    /// Seats whoever needs it.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let chosen: Vec<usize> = self.speakers.chosen().collect();
+        if chosen != self.chosen {
+            self.chosen = chosen;
+            self.seat_everybody();
+        }
+        let mut seated = false;
+        for place in 0..self.peers.len() {
+            let Some(peer) = self.peers[place].as_mut() else { continue };
+            if std::mem::take(&mut peer.needs_seating) && peer.takes_media() {
+                self.seat_sounds(place, now);
+                self.seat_pictures(place, now);
+                seated = true;
+            }
+        }
+        if seated {
+            self.judge_layers(now);
+        }
+    }
+
+    /// Levels, silences, retries.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.speakers.tick(now);
+        self.tell_speakers();
+        let mut died = false;
+        for track in self.tracks.iter_mut().flatten() {
+            died |= track.tick(now);
+        }
+        if died {
+            self.seat_everybody();
+        }
+        for place in 0..self.peers.len() {
+            self.tick_peer(place, now);
+        }
+        self.settle(now);
+        self.judge_layers(now);
+        self.poll_asks(now);
+    }
+
+    fn tick_peer(&mut self, place: usize, now: Instant) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        if peer.budget.as_mut().is_some_and(|budget| budget.tick(now)) {
+            peer.needs_seating = true;
+        }
+        let mut up = Vec::new();
+        if let Link::Rtc(rtc) = &mut peer.link
+            && rtc.tick(now, &mut up)
+        {
+            self.outbox.tell(Event::Silent { peer: peer.id });
+        }
+        for one in up {
+            if let crate::sfu::inbound::FromPeer::Gone(why) = one {
+                self.on_gone(place, why, now);
+            }
+        }
+    }
+
+    /// Key frames that are still owed; slots that wait keep them wanted.
+    fn poll_asks(&mut self, now: Instant) {
+        let waiting = |peer: &Peer| -> Vec<Feed> {
+            let slots = peer.slots.iter().filter(|slot| slot.kind == Kind::Video);
+            let decodable = slots.filter(|slot| {
+                let track = slot.pending().and_then(|feed| self.tracks[feed.track].as_ref());
+                track.is_some_and(|track| track.codec.is_none() || slot.can_decode(track.codec))
+            });
+            decodable.filter_map(|slot| slot.pending()).collect()
+        };
+        let feeds: Vec<Feed> = self.peers.iter().flatten().flat_map(waiting).collect();
+        for feed in feeds {
+            self.ask_keyframe(feed, Urgency::Switch, now);
+        }
+        for index in 0..self.tracks.len() {
+            let layers = self.tracks[index].as_ref().map_or(0, |track| track.layers.len());
+            for layer in 0..layers {
+                self.poll_ask(index, Layer(layer as u8), now);
+            }
+        }
+    }
+
+    fn tell_speakers(&mut self) {
+        let id = |index: usize| self.tracks[index].as_ref().map(|track| track.publisher_id);
+        let active = self.speakers.active().and_then(id);
+        let heard: Vec<PeerId> = self.speakers.heard().filter_map(id).collect();
+        if self.told_speakers.0 != active {
+            // Whoever sees automatically sees the active speaker.
+            for peer in self.peers.iter_mut().flatten().filter(|peer| peer.wishes.is_none()) {
+                peer.needs_seating = true;
+            }
+        }
+        let speakers = (active, heard);
+        if speakers != self.told_speakers {
+            self.outbox.tell(Event::Speakers { active: speakers.0, heard: speakers.1.clone() });
+            self.told_speakers = speakers;
+        }
+    }
+
+    /// The loudest others, and the sound of a screen.
+    fn seat_sounds(&mut self, place: usize, now: Instant) {
+        let is_others =
+            |index: &usize| self.tracks[*index].as_ref().is_some_and(|track| track.publisher != place);
+        let microphones = self.chosen.iter().copied().filter(is_others);
+        let mut guests: Vec<Guest<usize>> = microphones.map(|key| Guest { key, is_screen: false }).collect();
+        let screens = self.tracks.iter().enumerate().filter_map(|(index, track)| {
+            let track = track.as_ref()?;
+            let sounds = track.source == Source::ScreenAudio && track.is_on() && track.publisher != place;
+            sounds.then_some(Guest { key: index, is_screen: true })
+        });
+        guests.extend(screens);
+        let (slots, chairs) = self.chairs(place, Kind::Audio);
+        let seats = seat(&chairs, &admit(&chairs, &guests));
+        for (slot, guest) in slots.into_iter().zip(seats) {
+            match guest {
+                Some(index) => self.assign(place, slot, index, Layer(0), now),
+                None => self.empty_slot(place, slot, now),
+            }
+        }
+    }
+
+    /// Whom the subscriber wants to see, as large as its bandwidth allows.
+    fn seat_pictures(&mut self, place: usize, now: Instant) {
+        let wishes = self.wished_tracks(place);
+        let (slots, chairs) = self.chairs(place, Kind::Video);
+        let is_screen =
+            |index: usize| self.tracks[index].as_ref().is_some_and(|one| one.source == Source::Screen);
+        let guest = |(key, _): &(usize, u16)| Guest { key: *key, is_screen: is_screen(*key) };
+        let mut guests = admit(&chairs, &wishes.iter().map(guest).collect::<Vec<_>>());
+        let demand = |guest: &Guest<usize>| Demand {
+            rungs: self.tracks[guest.key].as_ref().map(|track| track.rungs()).unwrap_or_default(),
+            max_height: wishes.iter().find(|(key, _)| *key == guest.key).map_or(0, |(_, height)| *height),
+        };
+        let demands: Vec<Demand> = guests.iter().map(demand).collect();
+        let layers = allocate(&demands, self.picture_budget(place));
+        self.want_bandwidth(place, &demands, &layers);
+        let mut layers = layers.into_iter();
+        let mut chosen = Vec::with_capacity(guests.len());
+        guests.retain(|guest| {
+            let layer = layers.next().flatten();
+            chosen.extend(layer.map(|layer| (guest.key, layer)));
+            layer.is_some()
+        });
+        for (slot, guest) in slots.into_iter().zip(seat(&chairs, &guests)) {
+            match guest.and_then(|key| chosen.iter().find(|(one, _)| *one == key)) {
+                Some((index, layer)) => self.assign(place, slot, *index, *layer, now),
+                None => self.empty_slot(place, slot, now),
+            }
+        }
+    }
+
+    fn picture_budget(&self, place: usize) -> u64 {
+        let Some(peer) = self.peers[place].as_ref() else { return 0 };
+        let sounds =
+            peer.slots.iter().filter(|slot| slot.kind == Kind::Audio && slot.holds().is_some()).count();
+        let Some(budget) = &peer.budget else { return u64::MAX };
+        budget.media_bps().saturating_sub(sounds as u64 * SOUND_BPS)
+    }
+
+    /// The estimator probes for what would be shown with all the bandwidth in the world.
+    fn want_bandwidth(&mut self, place: usize, demands: &[Demand], layers: &[Option<Layer>]) {
+        let Some(Link::Rtc(rtc)) = self.peers[place].as_mut().map(|peer| &mut peer.link) else { return };
+        let desired: u64 = demands.iter().map(Demand::ideal_bps).sum();
+        let bps_of = |(demand, layer): (&Demand, &Option<Layer>)| {
+            demand.rungs.iter().find(|rung| Some(rung.layer) == *layer).map_or(0, |rung| rung.bps)
+        };
+        let sent: u64 = demands.iter().zip(layers).map(bps_of).sum();
+        let minimum = if sent < desired { (sent + PROBE_STEP_BPS).min(desired) } else { 0 };
+        if rtc.want_bandwidth(minimum, desired) {
+            self.dirty.push(place);
+        }
+    }
+
+    /// The slots of one kind: their indices, and what they hold.
+    fn chairs(&self, place: usize, kind: Kind) -> (Vec<usize>, Vec<Chair<usize>>) {
+        let slots = self.peers[place].as_ref().map_or(&[][..], |peer| &peer.slots);
+        slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.kind == kind)
+            .map(|(at, slot)| (at, Chair { holds: slot.holds(), for_screen: slot.for_screen }))
+            .unzip()
+    }
+
+    /// The tracks that a subscriber wishes and that there are, each once.
+    fn wished_tracks(&self, place: usize) -> Vec<(usize, u16)> {
+        let Some(peer) = self.peers[place].as_ref() else { return Vec::new() };
+        let Some(wishes) = &peer.wishes else { return self.automatic_wishes(place) };
+        let mut wished: Vec<(usize, u16)> = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            let Some(publisher) = self.places.get(&wish.publisher).filter(|at| **at != place) else {
+                continue;
+            };
+            let Some(publisher) = self.peers[*publisher].as_ref() else { continue };
+            let found = publisher.tracks.iter().copied().find(|index| {
+                let track = self.tracks[*index].as_ref();
+                track.is_some_and(|track| track.source == wish.source && track.is_on())
+            });
+            let video = wish.source.kind() == Kind::Video;
+            if let Some(index) = found.filter(|index| video && wished.iter().all(|(one, _)| one != index)) {
+                wished.push((index, wish.max_height));
+            }
+        }
+        wished
+    }
+
+    /// For whoever cannot wish (WHEP): screens, the active speaker, then the others as they joined.
+    fn automatic_wishes(&self, place: usize) -> Vec<(usize, u16)> {
+        let active = self.told_speakers.0;
+        let mut shown: Vec<(u8, PeerId, usize)> = self
+            .tracks
+            .iter()
+            .enumerate()
+            .filter_map(|(index, track)| {
+                let track = track.as_ref().filter(|one| one.is_on() && one.publisher != place)?;
+                match track.source {
+                    Source::Screen => Some((0, track.publisher_id, index)),
+                    Source::Camera if active == Some(track.publisher_id) => {
+                        Some((1, track.publisher_id, index))
+                    }
+                    Source::Camera => Some((2, track.publisher_id, index)),
+                    Source::Microphone | Source::ScreenAudio => None,
+                }
+            })
+            .collect();
+        shown.sort_unstable();
+        let height = |at| if at == 0 { u16::MAX } else { AUTOMATIC_HEIGHT };
+        shown.into_iter().enumerate().map(|(at, (_, _, index))| (index, height(at))).collect()
+    }
+
+    /// Puts a track into a slot, in the layer that comes closest to the one it should have.
+    fn assign(&mut self, place: usize, at: usize, index: usize, ideal: Layer, now: Instant) {
+        let Some(track) = self.tracks[index].as_mut() else { return };
+        let feed = track.nearest(index, ideal);
+        let Some(slot) = self.peers[place].as_mut().and_then(|peer| peer.slots.get_mut(at)) else { return };
+        let subscriber = Subscriber { peer: place, slot: at };
+        track.subscribe(subscriber);
+        let before = [slot.current(), slot.pending()];
+        slot.ideal = Some(ideal);
+        let awaits = slot.assign(feed);
+        for old in before.into_iter().flatten() {
+            if !slot.is_fed_by(old.track)
+                && let Some(track) = self.tracks[old.track].as_mut()
+            {
+                track.unsubscribe(subscriber);
+            }
+        }
+        if awaits {
+            self.ask_keyframe(feed, Urgency::Switch, now);
+        }
+    }
+
+    /// Empties a slot.
+    pub(super) fn empty_slot(&mut self, place: usize, at: usize, now: Instant) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        let Some(slot) = peer.slots.get_mut(at) else { return };
+        let subscriber = Subscriber { peer: place, slot: at };
+        for feed in [slot.current(), slot.pending()].into_iter().flatten() {
+            if let Some(track) = self.tracks[feed.track].as_mut() {
+                track.unsubscribe(subscriber);
+            }
+        }
+        slot.clear();
+        self.tell_empty(place, at, now);
+    }
+
+    fn tell_empty(&mut self, place: usize, at: usize, now: Instant) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        let slot = &mut peer.slots[at];
+        if slot.told.take().is_some() {
+            let rtp_timestamp = slot.timestamp_at(now);
+            self.outbox.tell(Event::SlotFilled { peer: peer.id, slot: slot.id, track: None, rtp_timestamp });
+        }
+    }
+
+    /// A track's flow or its publisher's permit changed: silence is enforced here.
+    pub(super) fn judge_flow(&mut self, index: usize, now: Instant) {
+        let Some(track) = self.tracks[index].as_mut() else { return };
+        track.permitted = self.peers[track.publisher].as_ref().is_some_and(|peer| peer.permit.send);
+        let microphone = track.source == Source::Microphone;
+        if track.is_on() {
+            if microphone {
+                self.speakers.insert(index);
+            }
+            return;
+        }
+        if microphone {
+            self.speakers.remove(index);
+        }
+        self.silence(index, now);
+    }
+
+    /// Takes a track out of every slot.
+    fn silence(&mut self, index: usize, now: Instant) {
+        let Some(track) = self.tracks[index].as_mut() else { return };
+        for subscriber in std::mem::take(&mut track.subscribers) {
+            let Some(peer) = self.peers[subscriber.peer].as_mut() else { continue };
+            let slot = &mut peer.slots[subscriber.slot];
+            slot.release(index);
+            if slot.told == Some(index) {
+                self.tell_empty(subscriber.peer, subscriber.slot, now);
+            }
+        }
+    }
+
+    /// Removes a peer with everything that hangs on it.
+    pub(super) fn leave(&mut self, place: usize, now: Instant) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        if let Link::Rtc(rtc) = &mut peer.link {
+            rtc.close(now, &mut self.outbox);
+        }
+        let (id, tracks, slots) = (peer.id, std::mem::take(&mut peer.tracks), peer.slots.len());
+        for slot in &mut peer.slots {
+            slot.told = None;
+        }
+        for slot in 0..slots {
+            self.empty_slot(place, slot, now);
+        }
+        for index in tracks {
+            self.speakers.remove(index);
+            self.silence(index, now);
+            self.tracks[index] = None;
+        }
+        self.places.remove(&id);
+        self.peers[place] = None;
+        self.tell_speakers();
+        self.judge_codec();
+        self.seat_everybody();
+    }
+
+    /// The highest layer of each track that anybody is to be shown.
+    fn judge_layers(&mut self, now: Instant) {
+        for index in 0..self.tracks.len() {
+            let Some(track) = self.tracks[index].as_ref() else { continue };
+            if track.source.kind() == Kind::Audio || !track.is_on() {
+                continue;
+            }
+            let ideal = |subscriber: &Subscriber| {
+                let slot = &self.peers[subscriber.peer].as_ref()?.slots[subscriber.slot];
+                slot.ideal.filter(|_| slot.holds() == Some(index))
+            };
+            let highest = track.subscribers.iter().filter_map(ideal).max();
+            let Some(track) = self.tracks[index].as_mut() else { continue };
+            if let Some(highest) = track.judge_wanted(highest, now) {
+                let (peer, source) = (track.publisher_id, track.source);
+                self.outbox.tell(Event::LayersWanted { peer, source, highest });
+            }
+        }
+    }
+
+    /// The preferred codec while everybody who watches decodes it, else the other one.
+    pub(super) fn codec_with(&self, newcomer: Option<&Peer>) -> VideoCodec {
+        let preferred = self.config.preferred_codec;
+        let other = match preferred {
+            VideoCodec::H264 => VideoCodec::Vp8,
+            VideoCodec::Vp8 => VideoCodec::H264,
+        };
+        let everybody = || {
+            let replaced = newcomer.map(|peer| peer.id);
+            self.peers.iter().flatten().filter(move |peer| Some(peer.id) != replaced).chain(newcomer)
+        };
+        let all_decode = |codec| everybody().filter_map(|peer| peer.decodes(codec)).all(|decodes| decodes);
+        if !self.config.video || all_decode(preferred) || !all_decode(other) { preferred } else { other }
+    }
+
+    pub(super) fn judge_codec(&mut self) {
+        let codec = self.codec_with(None);
+        if codec != self.codec {
+            self.codec = codec;
+            self.outbox.tell(Event::Codec(codec));
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! One slot of a subscriber: which track fills it, which is on its way, and where the cut is.
+//!
+//! ```text
+//!            assign                    key frame of B
+//!   Empty ───────────▶ waiting for A ───────────────▶ shows A
+//!     ▲                                                 │ assign B
+//!     │ clear                                           ▼         key frame of B
+//!     └──────────────────────────────────── shows A, waiting for B ─────────────▶ shows B
+//! ```
+//!
+//! A sound needs no key frame: its first packet is the cut. Another layer of the same track is assigned and
+//! cut in the same way.
+
+use std::time::Instant;
+
+use crate::sfu::SlotId;
+use crate::sfu::inbound::Packet;
+use crate::sfu::rewrite::{Numbers, Rewriter};
+use crate::track::{Kind, Layer, VideoCodec};
+
+/// Clock rates: RFC 7587, 4.1; RFC 6184, 8.2.1; RFC 7741, 6.1.
+const AUDIO_CLOCK_HZ: u32 = 48_000;
+const VIDEO_CLOCK_HZ: u32 = 90_000;
+
+/// A layer of a track whose sequence numbers are continuous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Feed {
+    /// The index of the track in the forwarder.
+    pub(super) track: usize,
+    pub(super) layer: Layer,
+    /// Another epoch counts anew, so that it needs a cut.
+    pub(super) epoch: u32,
+}
+
+impl Feed {
+    fn is_layer_of(self, other: Self) -> bool {
+        self.track == other.track && self.layer == other.layer
+    }
+}
+
+/// What becomes of a packet in a slot.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Passage {
+    /// Not for this slot, or not now.
+    Dropped,
+    /// The source is not followed any more and a key frame is needed.
+    Stalled,
+    /// To be sent with these numbers.
+    Passed(Numbers),
+    /// To be sent, as the first packet of a feed.
+    Cut {
+        numbers: Numbers,
+        /// The track that the slot showed before.
+        before: Option<usize>,
+    },
+}
+
+/// One slot.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: SlotId,
+    pub(super) kind: Kind,
+    /// Set apart for screens or their sound.
+    pub(super) for_screen: bool,
+    /// The codecs that the subscriber decodes here.
+    decodes: Vec<VideoCodec>,
+    rewriter: Rewriter,
+    current: Option<Feed>,
+    pending: Option<Feed>,
+    /// What the subscriber was told.
+    pub(super) told: Option<usize>,
+    /// The layer that would fill it if it were sent; `None` in an empty slot.
+    pub(super) ideal: Option<Layer>,
+}
+
+impl Slot {
+    pub(super) fn new(id: SlotId, kind: Kind, decodes: Vec<VideoCodec>) -> Self {
+        let clock_hz = match kind {
+            Kind::Audio => AUDIO_CLOCK_HZ,
+            Kind::Video => VIDEO_CLOCK_HZ,
+        };
+        Self {
+            id,
+            kind,
+            for_screen: false,
+            decodes,
+            rewriter: Rewriter::new(clock_hz),
+            current: None,
+            pending: None,
+            told: None,
+            ideal: None,
+        }
+    }
+
+    pub(super) fn can_decode(&self, codec: Option<VideoCodec>) -> bool {
+        codec.is_none_or(|codec| self.decodes.contains(&codec))
+    }
+
+    /// The track that is in it or on its way.
+    pub(super) fn holds(&self) -> Option<usize> {
+        self.pending.or(self.current).map(|feed| feed.track)
+    }
+
+    pub(super) fn is_fed_by(&self, track: usize) -> bool {
+        [self.current, self.pending].into_iter().flatten().any(|feed| feed.track == track)
+    }
+
+    pub(super) fn current(&self) -> Option<Feed> {
+        self.current
+    }
+
+    pub(super) fn pending(&self) -> Option<Feed> {
+        self.pending
+    }
+
+    /// What a key frame would help: the feed that is awaited, else the one that is shown.
+    pub(super) fn needs(&self) -> Option<Feed> {
+        self.pending.or(self.current)
+    }
+
+    /// From the next cut on this feed is shown. Returns whether a cut is needed.
+    pub(super) fn assign(&mut self, feed: Feed) -> bool {
+        self.pending = (self.current != Some(feed)).then_some(feed);
+        self.pending.is_some()
+    }
+
+    /// Nothing more of this track, neither now nor awaited.
+    pub(super) fn release(&mut self, track: usize) {
+        self.current = self.current.filter(|feed| feed.track != track);
+        self.pending = self.pending.filter(|feed| feed.track != track);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.current = None;
+        self.pending = None;
+        self.ideal = None;
+    }
+
+    /// The timestamp from which on the slot is empty.
+    pub(super) fn timestamp_at(&self, now: Instant) -> u32 {
+        self.rewriter.timestamp_at(now)
+    }
+
+    /// A packet of one of its feeds.
+    pub(super) fn take(
+        &mut self,
+        feed: Feed,
+        packet: &Packet,
+        numbers: Numbers,
+        begins: bool,
+        now: Instant,
+    ) -> Passage {
+        if self.pending.is_some_and(|pending| pending.is_layer_of(feed))
+            && begins
+            && self.can_decode(packet.codec)
+        {
+            let before = self.current.map(|current| current.track);
+            self.current = Some(feed);
+            self.pending = None;
+            return Passage::Cut { numbers: self.rewriter.cut(numbers, now), before };
+        }
+        if !self.current.is_some_and(|current| current.is_layer_of(feed)) {
+            return Passage::Dropped;
+        }
+        if self.current != Some(feed) || !self.can_decode(packet.codec) {
+            self.current = None;
+            self.pending.get_or_insert(feed);
+            return Passage::Stalled;
+        }
+        self.rewriter.follow(numbers, now).map_or(Passage::Dropped, Passage::Passed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; it is only added to")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    fn feed(track: usize) -> Feed {
+        Feed { track, layer: Layer(0), epoch: 0 }
+    }
+
+    struct Viewer {
+        slot: Slot,
+        now: Instant,
+    }
+
+    impl Viewer {
+        fn of(kind: Kind, decodes: &[VideoCodec]) -> Self {
+            Self { slot: Slot::new(SlotId(0), kind, decodes.to_vec()), now: origin() }
+        }
+
+        fn take(
+            &mut self,
+            feed: Feed,
+            sequence: u64,
+            codec: Option<VideoCodec>,
+            begins: bool,
+        ) -> Option<u64> {
+            self.now += Duration::from_millis(33);
+            let packet = Packet {
+                sequence,
+                timestamp: 0,
+                marker: true,
+                codec,
+                audio_level: None,
+                voice: None,
+                captured: None,
+                payload: Arc::from([0_u8; 4]),
+            };
+            let numbers = Numbers { sequence, timestamp: sequence as u32 * 3000, vp8: None };
+            match self.slot.take(feed, &packet, numbers, begins, self.now) {
+                Passage::Passed(numbers) | Passage::Cut { numbers, .. } => Some(numbers.sequence),
+                Passage::Dropped | Passage::Stalled => None,
+            }
+        }
+    }
+
+    const H264: Option<VideoCodec> = Some(VideoCodec::H264);
+
+    #[test]
+    fn a_picture_begins_with_a_key_frame() {
+        let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::H264]);
+        viewer.slot.assign(feed(1));
+        assert_eq!(viewer.take(feed(1), 10, H264, false), None);
+        assert_eq!(viewer.take(feed(1), 11, H264, true), Some(1));
+        assert_eq!(viewer.take(feed(1), 12, H264, false), Some(2));
+    }
+
+    #[test]
+    fn the_old_picture_goes_on_until_the_new_one_can_be_shown() {
+        let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::H264]);
+        viewer.slot.assign(feed(1));
+        viewer.take(feed(1), 10, H264, true);
+        viewer.slot.assign(feed(2));
+        assert_eq!(viewer.take(feed(2), 90, H264, false), None);
+        assert_eq!(viewer.take(feed(1), 11, H264, false), Some(2));
+        assert_eq!(viewer.take(feed(2), 91, H264, true), Some(3));
+        assert_eq!(viewer.take(feed(1), 12, H264, false), None);
+        assert!(!viewer.slot.is_fed_by(1));
+    }
+
+    #[test]
+    fn a_feed_that_counts_anew_is_cut_at_its_next_key_frame() {
+        let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::H264]);
+        viewer.slot.assign(feed(1));
+        viewer.take(feed(1), 10, H264, true);
+        let anew = Feed { epoch: 1, ..feed(1) };
+        assert_eq!(viewer.take(anew, 0, H264, false), None);
+        assert_eq!(viewer.take(anew, 1, H264, true), Some(2));
+        assert_eq!(viewer.take(anew, 2, H264, false), Some(3));
+    }
+
+    #[test]
+    fn a_codec_that_the_subscriber_lacks_is_waited_out() {
+        let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::Vp8]);
+        viewer.slot.assign(feed(1));
+        assert_eq!(viewer.take(feed(1), 10, H264, true), None);
+        assert_eq!(viewer.take(feed(1), 11, Some(VideoCodec::Vp8), true), Some(1));
+        assert_eq!(viewer.take(feed(1), 12, H264, true), None);
+        assert_eq!(viewer.take(feed(1), 13, Some(VideoCodec::Vp8), true), Some(2));
+    }
+
+    #[test]
+    fn an_emptied_slot_sends_nothing_and_counts_on_when_it_is_filled_again() {
+        let mut viewer = Viewer::of(Kind::Audio, &[]);
+        viewer.slot.assign(feed(1));
+        assert_eq!(viewer.take(feed(1), 10, None, true), Some(1));
+        viewer.slot.clear();
+        assert_eq!(viewer.take(feed(1), 11, None, true), None);
+        viewer.slot.assign(feed(2));
+        assert_eq!(viewer.take(feed(2), 500, None, true), Some(2));
+    }
+}

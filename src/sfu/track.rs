@@ -1,0 +1,456 @@
+//! A published track: its layers as they arrive, who is fed from it, and the key frames asked of it.
+
+use std::time::{Duration, Instant};
+
+use crate::sfu::allocation::Rung;
+use crate::sfu::inbound::Packet;
+use crate::sfu::keyframe::Sight;
+use crate::sfu::slot::Feed;
+use crate::sfu::{PeerId, TrackFlow};
+use crate::track::{Kind, Layer, Source, VideoCodec};
+
+/// A simulcast layer without packets for this long is not sent any more; others are shown instead.
+const LAYER_DEAD_AFTER: Duration = Duration::from_secs(1);
+/// Over how long a layer's bitrate is measured.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+/// A sequence number this far below the highest one means that the sender counts anew.
+const RESTART_GAP: u64 = 5000;
+/// The height of the top layer until a key frame tells it.
+const TOP_HEIGHT: u16 = 720;
+/// How long nobody must watch a layer before its publisher may stop it.
+const UNWANTED_AFTER: Duration = Duration::from_secs(3);
+
+/// A slot that is fed, by its indices in the forwarder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Subscriber {
+    pub(super) peer: usize,
+    pub(super) slot: usize,
+}
+
+/// A published track.
+#[derive(Debug)]
+pub(super) struct Track {
+    /// The index of its publisher in the forwarder.
+    pub(super) publisher: usize,
+    pub(super) publisher_id: PeerId,
+    pub(super) source: Source,
+    pub(super) flow: TrackFlow,
+    /// Its publisher's role lets it send.
+    pub(super) permitted: bool,
+    pub(super) codec: Option<VideoCodec>,
+    pub(super) layers: Vec<LayerIn>,
+    pub(super) subscribers: Vec<Subscriber>,
+    wanted: WantedLayers,
+}
+
+/// What a packet changed about its track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Noted {
+    pub(super) feed_epoch: u32,
+    /// The layer was not sent before, or its height is another one: allocations may change.
+    pub(super) news: bool,
+}
+
+impl Track {
+    /// `heights` of the layers, smallest first; empty where only the number is known.
+    pub(super) fn new(
+        publisher: usize,
+        publisher_id: PeerId,
+        source: Source,
+        layers: usize,
+        heights: &[u16],
+    ) -> Self {
+        let layers = layers.clamp(1, Layer::MAX);
+        let layer_in = |at: usize| LayerIn::new(heights.get(at).copied(), at, layers);
+        Self {
+            publisher,
+            publisher_id,
+            source,
+            flow: TrackFlow::Off,
+            permitted: true,
+            codec: None,
+            layers: (0..layers).map(layer_in).collect(),
+            subscribers: Vec::new(),
+            wanted: WantedLayers::all(layers),
+        }
+    }
+
+    /// Takes note of a packet that arrived.
+    pub(super) fn note(
+        &mut self,
+        layer: Layer,
+        fresh: bool,
+        packet: &Packet,
+        sight: Sight,
+        now: Instant,
+    ) -> Option<Noted> {
+        let simulcast = self.layers.len() > 1;
+        let codec_changed = packet.codec.is_some() && self.codec != packet.codec;
+        self.codec = packet.codec.or(self.codec);
+        let state = self.layers.get_mut(usize::from(layer.0))?;
+        let news = state.note(fresh, packet, sight, now);
+        let feed_epoch = state.epoch;
+        if simulcast && sight.height.is_some() {
+            self.guess_heights();
+        }
+        Some(Noted { feed_epoch, news: news || codec_changed })
+    }
+
+    /// Layers of unknown height are halves and doubles of their neighbours.
+    fn guess_heights(&mut self) {
+        let Some(known) = self.layers.iter().position(|layer| layer.height_told) else { return };
+        let height = u32::from(self.layers[known].height);
+        for (at, layer) in self.layers.iter_mut().enumerate().filter(|(_, layer)| !layer.height_told) {
+            let guess = if at > known { height << (at - known) } else { height >> (known - at) };
+            layer.height = u16::try_from(guess.max(1)).unwrap_or(u16::MAX);
+        }
+    }
+
+    /// Its layers for the allocation, in the order of their heights.
+    pub(super) fn rungs(&self) -> Vec<Rung> {
+        let rung = |(at, layer): (usize, &LayerIn)| Rung {
+            layer: Layer(at as u8),
+            height: layer.height,
+            bps: layer.bps(),
+        };
+        let mut rungs: Vec<Rung> = self.layers.iter().enumerate().map(rung).collect();
+        rungs.sort_by_key(|rung| rung.height);
+        rungs
+    }
+
+    /// The feed that comes closest to a layer among those that are sent: the next smaller one, else the
+    /// next larger one; itself if none is sent.
+    pub(super) fn nearest(&self, index: usize, ideal: Layer) -> Feed {
+        let sent = |at: &usize| self.layers[*at].live;
+        let at = usize::from(ideal.0).min(self.layers.len() - 1);
+        let at = (0..=at).rev().find(sent).or_else(|| (at..self.layers.len()).find(sent)).unwrap_or(at);
+        Feed { track: index, layer: Layer(at as u8), epoch: self.layers[at].epoch }
+    }
+
+    /// Time has passed; returns whether a layer died.
+    pub(super) fn tick(&mut self, now: Instant) -> bool {
+        if self.layers.len() < 2 || self.source.kind() == Kind::Audio {
+            return false;
+        }
+        let mut died = false;
+        for layer in &mut self.layers {
+            let silent =
+                layer.last_packet.is_none_or(|at| now.saturating_duration_since(at) > LAYER_DEAD_AFTER);
+            if layer.live && silent {
+                layer.live = false;
+                died = true;
+            }
+        }
+        died
+    }
+
+    /// The track begins or stops to be forwarded.
+    pub(super) fn set_flow(&mut self, flow: TrackFlow) {
+        self.flow = flow;
+        self.wanted = WantedLayers::all(self.layers.len());
+        for layer in &mut self.layers {
+            layer.live = false;
+            layer.ask = KeyframeAsk::default();
+        }
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.flow == TrackFlow::On && self.permitted
+    }
+
+    pub(super) fn subscribe(&mut self, subscriber: Subscriber) {
+        if !self.subscribers.contains(&subscriber) {
+            self.subscribers.push(subscriber);
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, subscriber: Subscriber) {
+        self.subscribers.retain(|one| *one != subscriber);
+    }
+
+    /// Compares with the highest layer that anybody watches; returns it when its publisher is to be told.
+    pub(super) fn judge_wanted(&mut self, highest: Option<Layer>, now: Instant) -> Option<Option<Layer>> {
+        self.wanted.judge(highest, now)
+    }
+}
+
+/// A layer as it arrives.
+#[derive(Debug)]
+pub(super) struct LayerIn {
+    height: u16,
+    height_told: bool,
+    /// Packets arrive.
+    pub(super) live: bool,
+    epoch: u32,
+    highest_sequence: Option<u64>,
+    last_packet: Option<Instant>,
+    window_since: Option<Instant>,
+    window_bytes: u64,
+    measured_bps: Option<u64>,
+    pub(super) ask: KeyframeAsk,
+}
+
+impl LayerIn {
+    fn new(told: Option<u16>, at: usize, layers: usize) -> Self {
+        Self {
+            height: told.unwrap_or(TOP_HEIGHT >> (layers - 1 - at)),
+            height_told: told.is_some(),
+            live: false,
+            epoch: 0,
+            highest_sequence: None,
+            last_packet: None,
+            window_since: None,
+            window_bytes: 0,
+            measured_bps: None,
+            ask: KeyframeAsk::default(),
+        }
+    }
+
+    fn note(&mut self, fresh: bool, packet: &Packet, sight: Sight, now: Instant) -> bool {
+        let restarted =
+            self.highest_sequence.is_some_and(|highest| fresh || packet.sequence + RESTART_GAP < highest);
+        if restarted {
+            self.epoch += 1;
+            self.highest_sequence = None;
+        }
+        self.highest_sequence = self.highest_sequence.max(Some(packet.sequence));
+        self.last_packet = Some(now);
+        self.measure(packet.payload.len(), now);
+        if sight.starts_keyframe {
+            self.ask.answered();
+        }
+        let mut news = !self.live;
+        self.live = true;
+        if let Some(height) = sight.height {
+            news |= !self.height_told || self.height != height;
+            self.height = height;
+            self.height_told = true;
+        }
+        news
+    }
+
+    fn measure(&mut self, bytes: usize, now: Instant) {
+        let since = *self.window_since.get_or_insert(now);
+        self.window_bytes += bytes as u64;
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed < RATE_WINDOW {
+            return;
+        }
+        let bps = self.window_bytes * 8_000 / (elapsed.as_millis().max(1) as u64);
+        // A pause says nothing about what the layer costs when it is sent.
+        if elapsed < RATE_WINDOW * 2 {
+            self.measured_bps = Some(self.measured_bps.map_or(bps, |before| (before * 3 + bps) / 4));
+        }
+        self.window_since = Some(now);
+        self.window_bytes = 0;
+    }
+
+    /// What it costs; by its size until it was measured.
+    fn bps(&self) -> u64 {
+        self.measured_bps.unwrap_or(match self.height {
+            0..=200 => 150_000,
+            201..=400 => 500_000,
+            401..=800 => 1_500_000,
+            801..=1200 => 3_000_000,
+            _ => 6_000_000,
+        })
+    }
+}
+
+/// Key frames asked of a layer: however many want one, it is asked for once and again only after a while.
+#[derive(Debug, Default)]
+pub(super) struct KeyframeAsk {
+    wanted: Option<Urgency>,
+    asked_at: Option<Instant>,
+    unanswered: u32,
+}
+
+/// Why a key frame is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// A subscriber has lost something.
+    Repair,
+    /// A slot waits for its cut.
+    Switch,
+}
+
+impl KeyframeAsk {
+    /// The least time between two requests.
+    const REPAIR_EVERY: Duration = Duration::from_millis(500);
+    const SWITCH_EVERY: Duration = Duration::from_millis(300);
+    /// A publisher that does not answer is asked less often.
+    const PATIENT_AFTER: u32 = 10;
+    const PATIENT_EVERY: Duration = Duration::from_secs(2);
+
+    pub(super) fn want(&mut self, urgency: Urgency) {
+        self.wanted = self.wanted.max(Some(urgency));
+    }
+
+    /// A key frame has come.
+    fn answered(&mut self) {
+        self.wanted = None;
+        self.unanswered = 0;
+    }
+
+    /// Whether to ask now.
+    pub(super) fn poll(&mut self, now: Instant) -> bool {
+        let every = match self.wanted {
+            None => return false,
+            Some(_) if self.unanswered >= Self::PATIENT_AFTER => Self::PATIENT_EVERY,
+            Some(Urgency::Switch) => Self::SWITCH_EVERY,
+            Some(Urgency::Repair) => Self::REPAIR_EVERY,
+        };
+        if self.asked_at.is_some_and(|at| now.saturating_duration_since(at) < every) {
+            return false;
+        }
+        self.asked_at = Some(now);
+        self.unanswered += 1;
+        true
+    }
+}
+
+/// The highest layer that anybody watches: more is told at once, less only after a while.
+#[derive(Debug)]
+struct WantedLayers {
+    told: Option<Layer>,
+    less_since: Option<Instant>,
+}
+
+impl WantedLayers {
+    fn all(layers: usize) -> Self {
+        Self { told: Some(Layer((layers - 1) as u8)), less_since: None }
+    }
+
+    fn judge(&mut self, highest: Option<Layer>, now: Instant) -> Option<Option<Layer>> {
+        if highest == self.told {
+            self.less_since = None;
+            return None;
+        }
+        if highest < self.told {
+            let since = *self.less_since.get_or_insert(now);
+            if now.saturating_duration_since(since) < UNWANTED_AFTER {
+                return None;
+            }
+        }
+        self.less_since = None;
+        self.told = highest;
+        Some(highest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; it is only added to")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    fn packet(sequence: u64) -> Packet {
+        Packet {
+            sequence,
+            timestamp: 0,
+            marker: true,
+            codec: Some(VideoCodec::Vp8),
+            audio_level: None,
+            voice: None,
+            captured: None,
+            payload: Arc::from([0_u8; 1000]),
+        }
+    }
+
+    fn camera() -> Track {
+        Track::new(0, PeerId(1), Source::Camera, 3, &[])
+    }
+
+    fn heights(track: &Track) -> Vec<u16> {
+        track.rungs().iter().map(|rung| rung.height).collect()
+    }
+
+    #[test]
+    fn a_told_height_scales_the_guesses_for_the_other_layers() {
+        let mut track = camera();
+        assert_eq!(heights(&track), [180, 360, 720]);
+        let sight = Sight { starts_keyframe: true, height: Some(270) };
+        track.note(Layer(0), true, &packet(1), sight, origin());
+        assert_eq!(heights(&track), [270, 540, 1080]);
+    }
+
+    #[test]
+    fn the_nearest_layer_that_is_sent_stands_in_for_one_that_is_not() {
+        let t0 = origin();
+        let mut track = camera();
+        assert_eq!(track.nearest(0, Layer(2)).layer, Layer(2));
+        track.note(Layer(1), true, &packet(1), Sight::default(), t0);
+        assert_eq!(track.nearest(0, Layer(2)).layer, Layer(1));
+        assert_eq!(track.nearest(0, Layer(0)).layer, Layer(1));
+        assert!(track.tick(t0 + Duration::from_secs(2)));
+        assert_eq!(track.nearest(0, Layer(0)).layer, Layer(0));
+    }
+
+    #[test]
+    fn a_sender_that_counts_anew_begins_another_epoch_and_a_late_packet_does_not() {
+        let t0 = origin();
+        let mut track = camera();
+        let mut epoch = |sequence, fresh| {
+            track.note(Layer(0), fresh, &packet(sequence), Sight::default(), t0).map(|noted| noted.feed_epoch)
+        };
+        assert_eq!(epoch(9000, true), Some(0));
+        assert_eq!(epoch(8990, false), Some(0));
+        assert_eq!(epoch(0, false), Some(1));
+        assert_eq!(epoch(70, true), Some(2));
+    }
+
+    #[test]
+    fn key_frames_are_asked_for_at_most_every_500_ms_and_300_for_a_switch() {
+        let t0 = origin();
+        let at = |ms| t0 + Duration::from_millis(ms);
+        let mut ask = KeyframeAsk::default();
+        assert!(!ask.poll(t0));
+        ask.want(Urgency::Repair);
+        assert!(ask.poll(at(0)));
+        assert!(!ask.poll(at(499)));
+        ask.want(Urgency::Switch);
+        assert!(ask.poll(at(499)));
+        ask.answered();
+        ask.want(Urgency::Switch);
+        assert!(!ask.poll(at(600)));
+        assert!(ask.poll(at(800)));
+    }
+
+    #[test]
+    fn a_publisher_that_never_answers_is_left_in_peace() {
+        let t0 = origin();
+        let mut ask = KeyframeAsk::default();
+        ask.want(Urgency::Switch);
+        let asked = (0..600).filter(|tenth| ask.poll(t0 + Duration::from_millis(tenth * 100))).count();
+        assert!((35..=45).contains(&asked), "{asked} requests in a minute");
+    }
+
+    #[test]
+    fn a_publisher_may_stop_layers_that_nobody_watched_for_three_seconds() {
+        let t0 = origin();
+        let at = |ms| t0 + Duration::from_millis(ms);
+        let mut track = camera();
+        assert_eq!(track.judge_wanted(None, at(0)), None);
+        assert_eq!(track.judge_wanted(Some(Layer(0)), at(2900)), None);
+        assert_eq!(track.judge_wanted(Some(Layer(0)), at(3000)), Some(Some(Layer(0))));
+        assert_eq!(track.judge_wanted(Some(Layer(2)), at(3001)), Some(Some(Layer(2))));
+        assert_eq!(track.judge_wanted(Some(Layer(2)), at(3002)), None);
+    }
+
+    #[test]
+    fn a_layer_costs_what_was_measured() {
+        let t0 = origin();
+        let mut track = camera();
+        assert_eq!(track.rungs()[0].bps, 150_000);
+        for step in 0..101 {
+            let at = t0 + Duration::from_millis(step * 10);
+            track.note(Layer(0), step == 0, &packet(step), Sight::default(), at);
+        }
+        assert_eq!(track.rungs()[0].bps, 808_000);
+    }
+}

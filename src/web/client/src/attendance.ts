@@ -1,0 +1,282 @@
+/** My taking part in a meeting: brings words, peer, slots and devices together; the user interface only looks and asks. */
+import { Cell } from "./cell";
+import { Devices } from "./media/devices";
+import { MediaPath } from "./media/path";
+import { OwnTracks } from "./own";
+import { apply, begin, hear, maySend, me, type Meeting } from "./words/meeting";
+import { asRefusal, browserWorld, Refusal, Words, type Ear } from "./words/socket";
+import type { Ask, LeaveReason, Role, Tell, Welcome, Wish } from "./words/wire";
+
+/** Why a meeting is over for me. */
+export type End = { readonly reason: LeaveReason } | { readonly refusal: Refusal };
+
+/** What the user interface shows of it all. */
+export interface View {
+  readonly phase: "lobby" | "joining" | "meeting" | "over";
+  readonly meeting: Meeting | null;
+  /** The words are cut, and come back by themselves. */
+  readonly away: boolean;
+  /** Why the last attempt to join failed. */
+  readonly refusal: Refusal | null;
+  readonly end: End | null;
+  /** What I want to be heard and seen of me. */
+  readonly microphoneOn: boolean;
+  readonly cameraOn: boolean;
+  /** The screen that I share. */
+  readonly screen: MediaStreamTrack | null;
+}
+
+/** Where the page stands: the meeting's name, and the token that lets in. */
+export interface Place {
+  readonly meeting: string;
+  readonly token: string;
+}
+
+const LOBBY: View = {
+  phase: "lobby", meeting: null, away: false, refusal: null, end: null,
+  microphoneOn: true, cameraOn: true, screen: null,
+};
+
+/**
+ * ```text
+ *  lobby ──enter()──▶ joining ──welcome──▶ meeting ──left, ended, lost──▶ over
+ *    ▲                   │ refused                                          │
+ *    └───────────────────┴──────────────────────── again() ────────────────┘
+ * ```
+ */
+export class Attendance implements Ear {
+  readonly view = new Cell<View>(LOBBY);
+  readonly path: MediaPath;
+  #words: Words;
+  readonly #own = new OwnTracks((ask) => this.#ask(ask));
+  #screenAudio: MediaStreamTrack | null = null;
+  #wishes: Wish[] = [];
+
+  constructor(
+    readonly place: Place,
+    readonly devices: Devices,
+  ) {
+    this.#words = this.#newWords();
+    this.path = new MediaPath(() => this.#words);
+    devices.view.watch(() => this.#devicesChanged());
+    addEventListener("online", () => this.#words.hurry());
+    addEventListener("pagehide", () => this.leave());
+  }
+
+  /** Makes the join fast: opens the wire, and has the offer made before anybody asks for it. */
+  prepare(): void {
+    if (this.view.value.phase !== "lobby") return;
+    this.#words.warm();
+    void this.path.offer();
+  }
+
+  /** Joins. What is refused comes to stand in the view. */
+  async enter(name: string, password: string): Promise<void> {
+    if (this.view.value.phase !== "lobby") return;
+    this.view.patch({ phase: "joining", refusal: null });
+    try {
+      const sdp = await this.path.offer();
+      const { token } = this.place;
+      const hello = this.#words.hello({ token, name, ...(password ? { password } : {}) });
+      const answered = this.#words.ask({ offer: { sdp } });
+      answered.catch(() => undefined); // A refused hello takes the offer along; its own reason is the one to show.
+      await hello;
+      await this.path.accept(await answered);
+    } catch (error) {
+      this.#refused(asRefusal(error));
+    }
+  }
+
+  toggleMicrophone(): void {
+    const { microphone, asked } = this.devices.view.value;
+    if (asked && !microphone) {
+      // Whoever wants to be heard and is not wants another attempt, not a switch.
+      this.view.patch({ microphoneOn: true });
+      return void this.devices.retry("microphone");
+    }
+    this.view.patch({ microphoneOn: !this.view.value.microphoneOn });
+    this.#publish();
+  }
+
+  toggleCamera(): void {
+    if (this.view.value.cameraOn && this.devices.view.value.problems.camera) return void this.devices.retry("camera");
+    this.view.patch({ cameraOn: !this.view.value.cameraOn });
+    void this.devices.wantCamera(this.view.value.cameraOn);
+    this.#publish();
+  }
+
+  /** Shares a screen with its sound, or stops sharing. */
+  async toggleShare(): Promise<void> {
+    if (this.view.value.screen) return this.#stopShare();
+    let shared: MediaStream;
+    try {
+      shared = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 30 } }, audio: true });
+    } catch {
+      return; // The person changed their mind; the browser has said whatever else there is to say.
+    }
+    const screen = shared.getVideoTracks()[0] ?? null;
+    if (!screen || this.view.value.phase !== "meeting") return shared.getTracks().forEach((track) => track.stop());
+    screen.contentHint = "detail";
+    screen.onended = () => this.#stopShare();
+    this.#screenAudio = shared.getAudioTracks()[0] ?? null;
+    this.view.patch({ screen });
+    this.#publish();
+  }
+
+  /** Says whom I want to see, the most wanted first. */
+  watch(wishes: Wish[]): void {
+    if (JSON.stringify(wishes) === JSON.stringify(this.#wishes)) return;
+    this.#wishes = wishes;
+    this.#ask({ watch: { wishes } });
+  }
+
+  /** Leaves, at once: the word is on its way, nothing waits for it. */
+  leave(): void {
+    if (this.view.value.phase !== "meeting") return;
+    this.#ask({ leave: {} });
+    this.#finish({ reason: "left" });
+  }
+
+  /** Ends the meeting for everybody; for hosts. */
+  endForAll(): void {
+    this.#ask({ end: {} });
+  }
+
+  /** Back to the lobby, for another go. */
+  again(): void {
+    if (this.view.value.phase !== "over") return;
+    const { microphoneOn, cameraOn } = this.view.value;
+    this.#words = this.#newWords();
+    this.path.renew();
+    this.view.set({ ...LOBBY, microphoneOn, cameraOn });
+    void this.devices.reopen().then(() => this.devices.wantCamera(cameraOn));
+    this.prepare();
+  }
+
+  // What the words tell.
+
+  welcome(welcome: Welcome, again: boolean): void {
+    this.view.patch({ phase: "meeting", meeting: begin(welcome), away: false });
+    this.#own.forget();
+    if (again) void this.#newPath(welcome);
+    else this.path.expect(welcome.video_codec);
+    this.#fitDevices(null);
+    this.#publish();
+    this.path.play();
+  }
+
+  event(event: Parameters<Ear["event"]>[0]): void {
+    const { meeting } = this.view.value;
+    if (!meeting) return;
+    const next = apply(meeting, event);
+    this.view.patch({ meeting: next });
+    if (next.over) this.#finish({ reason: next.over });
+    else if ("role" in event && event.role.participant === next.you) {
+      this.#fitDevices(me(meeting)?.role ?? null);
+      this.#publish();
+    }
+  }
+
+  tell(tell: Tell): void {
+    const { meeting } = this.view.value;
+    if ("slot" in tell) this.path.slots.take(tell.slot);
+    else if ("speaking" in tell && meeting) this.view.patch({ meeting: hear(meeting, tell.speaking) });
+    else if ("video_codec" in tell) this.path.prefer(tell.video_codec.codec);
+    else if ("restart_ice" in tell) void this.path.restart();
+  }
+
+  away(): void {
+    this.view.patch({ away: true });
+  }
+
+  back(codec: Parameters<Ear["back"]>[0]): void {
+    this.view.patch({ away: false });
+    this.path.prefer(codec);
+    this.#own.repeat();
+    this.#repeatWishes();
+    if (this.path.state !== "connected") void this.path.restart();
+  }
+
+  lost(refusal: Refusal): void {
+    this.#finish({ refusal });
+  }
+
+  /** Not let in: back to the lobby. Let in, and no media path: out again. */
+  #refused(refusal: Refusal): void {
+    const { phase } = this.view.value;
+    if (phase === "joining") this.view.patch({ phase: "lobby", refusal });
+    else if (phase === "meeting") this.lost(refusal);
+  }
+
+  #newWords(): Words {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const name = encodeURIComponent(this.place.meeting);
+    return new Words(browserWorld(`${scheme}://${location.host}/api/v1/meetings/${name}/ws`), this);
+  }
+
+  /** Brings what is sent and told in line with what I want and have. */
+  #publish(): void {
+    const { phase, meeting, microphoneOn, cameraOn, screen } = this.view.value;
+    if (phase !== "meeting" || !meeting) return;
+    const { microphone, camera } = this.devices.view.value;
+    const screenAudio = this.#screenAudio;
+    this.#own.publish({ meeting, microphone, microphoneOn, camera, cameraOn, screen, screenAudio }, this.path);
+  }
+
+  /** Devices that may not be used are let go: their lights tell the truth. */
+  #fitDevices(roleBefore: Role | null): void {
+    const { meeting, cameraOn } = this.view.value;
+    if (!meeting) return;
+    if (!maySend(me(meeting)?.role)) this.devices.close();
+    else if (meeting.info.mode === "audio") void this.devices.wantCamera(false);
+    else if (roleBefore === "audience") void this.devices.reopen().then(() => this.devices.wantCamera(cameraOn));
+  }
+
+  #stopShare(): void {
+    const { screen } = this.view.value;
+    if (screen) screen.onended = null;
+    screen?.stop();
+    this.#screenAudio?.stop();
+    this.#screenAudio = null;
+    this.view.patch({ screen: null });
+    this.#publish();
+  }
+
+  #devicesChanged(): void {
+    this.path.useSpeaker(this.devices.view.value.inUse.speaker);
+    this.#publish();
+  }
+
+  /** A new participant for the appliance, though not for the person: a new peer with a new offer. */
+  async #newPath(welcome: Welcome): Promise<void> {
+    this.path.renew();
+    this.path.expect(welcome.video_codec);
+    const words = this.#words;
+    try {
+      await this.path.accept(await words.ask({ offer: { sdp: await this.path.offer() } }));
+      this.#repeatWishes();
+    } catch (error) {
+      if (words.live) this.lost(asRefusal(error));
+    }
+  }
+
+  #repeatWishes(): void {
+    if (this.#wishes.length > 0) this.#ask({ watch: { wishes: this.#wishes } });
+  }
+
+  #ask(ask: Ask): void {
+    // A refused wish changes nothing that is shown; a cut is told by `away`.
+    this.#words.ask(ask).catch(() => undefined);
+  }
+
+  #finish(end: End): void {
+    if (this.view.value.phase === "over") return;
+    this.view.patch({ phase: "over", end, away: false });
+    this.#stopShare();
+    this.#words.close();
+    this.path.close();
+    this.#own.forget();
+    this.#wishes = [];
+    this.devices.close();
+  }
+}

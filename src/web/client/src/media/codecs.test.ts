@@ -1,0 +1,28 @@
+/** Which codecs are offered and picked. */
+import { expect, it } from "vitest";
+import { pick, trimmed } from "./codecs";
+
+const codec = (mimeType: string, sdpFmtpLine?: string) => (sdpFmtpLine === undefined ? { mimeType } : { mimeType, sdpFmtpLine });
+const baseline = codec("video/H264", "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f");
+const high = codec("video/H264", "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f");
+const single = codec("video/H264", "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f");
+const vp8 = codec("video/VP8");
+const rtx = codec("video/rtx");
+
+it("an offer is trimmed to baseline H.264, VP8 and repair, in that order", () => {
+  const all = [vp8, rtx, codec("video/VP9"), high, single, baseline, codec("video/AV1"), codec("video/red")];
+  expect(trimmed(all, "video")).toEqual([baseline, vp8, rtx]);
+  expect(trimmed([codec("audio/red"), codec("audio/opus"), codec("audio/PCMU")], "audio")).toEqual([codec("audio/opus")]);
+});
+
+it("a browser without H.264 offers VP8; one with neither is left to its defaults", () => {
+  expect(trimmed([vp8, rtx], "video")).toEqual([vp8, rtx]);
+  expect(trimmed([codec("video/AV1"), rtx], "video")).toEqual([]);
+});
+
+it("the codec to send is picked by name and profile, never by place", () => {
+  expect(pick([vp8, rtx, high, baseline], "h264")).toBe(baseline);
+  expect(pick([high, vp8], "h264")).toBe(high);
+  expect(pick([baseline, vp8], "vp8")).toBe(vp8);
+  expect(pick([vp8], "h264")).toBeUndefined();
+});

@@ -1,0 +1,33 @@
+/** Which codecs are offered, and which of them is sent: H.264 constrained baseline, VP8, Opus. Pure. */
+import type { VideoCodec } from "../words/wire";
+
+/** What names a codec, in capabilities and in parameters alike. */
+export interface CodecName {
+  mimeType: string;
+  sdpFmtpLine?: string;
+}
+
+/** The few codecs of an offer, the preferred first: a trimmed offer is 2.5 times smaller. */
+export function trimmed<C extends CodecName>(codecs: readonly C[], kind: "audio" | "video"): C[] {
+  if (kind === "audio") return codecs.filter((codec) => is(codec, "audio/opus"));
+  const h264 = codecs.filter(isBaseline).slice(0, 1);
+  const vp8 = codecs.filter((codec) => is(codec, "video/vp8"));
+  const repair = codecs.filter((codec) => is(codec, "video/rtx"));
+  return h264.length + vp8.length > 0 ? [...h264, ...vp8, ...repair] : [];
+}
+
+/** The negotiated codec to send when the meeting asks for `wanted`; undefined where it was not negotiated. */
+export function pick<C extends CodecName>(codecs: readonly C[], wanted: VideoCodec): C | undefined {
+  if (wanted === "vp8") return codecs.find((codec) => is(codec, "video/vp8"));
+  return codecs.find(isBaseline) ?? codecs.find((codec) => is(codec, "video/h264"));
+}
+
+function is(codec: CodecName, mimeType: string): boolean {
+  return codec.mimeType.toLowerCase() === mimeType;
+}
+
+/** H.264 constrained baseline, level 3.1 as every browser offers it, in packetization mode 1. */
+function isBaseline(codec: CodecName): boolean {
+  const format = codec.sdpFmtpLine?.toLowerCase() ?? "";
+  return is(codec, "video/h264") && format.includes("packetization-mode=1") && format.includes("profile-level-id=42e01f");
+}

@@ -1,0 +1,158 @@
+/** The one peer connection: one offer with everything that will ever be needed, then only tracks change. */
+import { pick, trimmed } from "./codecs";
+import { tidied } from "./sdp";
+import type { Source, VideoCodec } from "../words/wire";
+
+/** How many participants are heard at once. */
+export const AUDIO_SLOTS = 3;
+/** How many pictures are seen at once; nine keep the join fast. */
+export const VIDEO_SLOTS = 9;
+
+/** The layers of the camera: a quarter, a half and the full height. */
+const CAMERA_LAYERS: RTCRtpEncodingParameters[] = [
+  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 160_000, maxFramerate: 20 },
+  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 600_000 },
+  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 2_200_000 },
+];
+/** A screen: sharp text matters more than motion. */
+const SCREEN_LAYERS: RTCRtpEncodingParameters[] = [{ maxBitrate: 3_000_000, maxFramerate: 30 }];
+
+type Kind = "audio" | "video";
+
+/** An encoding with the codec to send, which the types of the DOM do not know yet. */
+type Encoding = RTCRtpEncodingParameters & { codec?: RTCRtpCodec };
+
+/** A receiver that is negotiated once and filled with whoever is to be seen or heard. */
+export interface ReceiveSlot {
+  readonly mid: string;
+  readonly kind: Kind;
+  readonly track: MediaStreamTrack;
+}
+
+/** What the page hears from its peer. */
+export interface PeerEar {
+  state(state: RTCPeerConnectionState): void;
+}
+
+/** The page's end of the media path. */
+export class Peer {
+  readonly #pc: RTCPeerConnection;
+  readonly #senders: Record<Source, RTCRtpTransceiver>;
+  readonly #receivers: RTCRtpTransceiver[];
+  #offer: Promise<string> | null = null;
+  /** The codec that is sent; the answer's order has chosen it until another one is asked for. */
+  #codec: VideoCodec | null = null;
+  #codecWaits = false;
+
+  constructor(ear: PeerEar) {
+    this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+    this.#pc.onconnectionstatechange = () => ear.state(this.#pc.connectionState);
+    const send = (kind: Kind, sendEncodings?: RTCRtpEncodingParameters[]) =>
+      this.#add(kind, { direction: "sendonly", ...(sendEncodings ? { sendEncodings } : {}) });
+    this.#senders = {
+      microphone: send("audio"),
+      camera: send("video", CAMERA_LAYERS),
+      screen: send("video", SCREEN_LAYERS),
+      screen_audio: send("audio"),
+    };
+    // The last of each kind are for a screen and its sound.
+    const kinds: Kind[] = [...fill(AUDIO_SLOTS, "audio"), ...fill(VIDEO_SLOTS, "video"), "video", "audio"];
+    this.#receivers = kinds.map((kind) => this.#add(kind, { direction: "recvonly" }));
+  }
+
+  get state(): RTCPeerConnectionState {
+    return this.#pc.connectionState;
+  }
+
+  /** The receive slots; their `mid` is there once the offer is made. */
+  get slots(): ReceiveSlot[] {
+    return this.#receivers.map((one) => ({
+      mid: one.mid ?? "",
+      kind: one.receiver.track.kind as Kind,
+      track: one.receiver.track,
+    }));
+  }
+
+  /** The one offer, made once and ahead of time; it is sent when the person joins. */
+  offer(): Promise<string> {
+    this.#offer ??= this.#describe();
+    return this.#offer;
+  }
+
+  /** An offer with new credentials for a new path; the only one that may follow the first. */
+  restart(): Promise<string> {
+    this.#pc.restartIce();
+    return this.#describe();
+  }
+
+  /** Takes the appliance's answer. */
+  async accept(sdp: string): Promise<void> {
+    await this.#pc.setRemoteDescription({ type: "answer", sdp });
+    if (this.#codecWaits) await this.#applyCodec();
+  }
+
+  /** Sends `track` as the given source from now on; null sends nothing (muted means: nothing leaves). */
+  async send(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    const { sender } = this.#senders[source];
+    if (sender.track !== track) await sender.replaceTrack(track);
+  }
+
+  /** Notes the codec that the answer brings about by its order, so that nothing needs to be set at the join. */
+  expect(codec: VideoCodec): void {
+    this.#codec = codec;
+  }
+
+  /** Sends another codec from now on, without another offer where the browser knows how to. */
+  async prefer(codec: VideoCodec): Promise<void> {
+    if (codec === this.#codec) return;
+    this.#codec = codec;
+    if (this.#pc.remoteDescription) await this.#applyCodec();
+    else this.#codecWaits = true;
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.#pc.getStats();
+  }
+
+  close(): void {
+    this.#pc.close();
+  }
+
+  #add(kind: Kind, init: RTCRtpTransceiverInit): RTCRtpTransceiver {
+    const transceiver = this.#pc.addTransceiver(kind, init);
+    const side = init.direction === "sendonly" ? RTCRtpSender : RTCRtpReceiver;
+    try {
+      transceiver.setCodecPreferences(trimmed(side.getCapabilities(kind)?.codecs ?? [], kind));
+    } catch {
+      // An untrimmed offer is larger, and as good.
+    }
+    return transceiver;
+  }
+
+  async #describe(): Promise<string> {
+    await this.#pc.setLocalDescription();
+    return tidied(this.#pc.localDescription?.sdp ?? "");
+  }
+
+  async #applyCodec(): Promise<void> {
+    this.#codecWaits = false;
+    if (!this.#codec) return;
+    for (const source of ["camera", "screen"] as const) await this.#setCodec(this.#senders[source].sender, this.#codec);
+  }
+
+  async #setCodec(sender: RTCRtpSender, wanted: VideoCodec): Promise<void> {
+    const parameters = sender.getParameters();
+    const codec = pick(parameters.codecs, wanted);
+    if (!codec || parameters.encodings.length === 0) return;
+    for (const encoding of parameters.encodings as Encoding[]) encoding.codec = codec;
+    try {
+      await sender.setParameters(parameters);
+    } catch {
+      // A browser without this keeps to the codec of the answer, which the appliance has put first.
+    }
+  }
+}
+
+function fill(count: number, kind: Kind): Kind[] {
+  return Array.from({ length: count }, () => kind);
+}

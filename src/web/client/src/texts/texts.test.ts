@@ -1,0 +1,44 @@
+/** The languages say the same things. */
+import { expect, it } from "vitest";
+import en from "./en.json";
+import zh from "./zh.json";
+import { setLanguage, t, textOr } from "../ui/texts";
+import type { Code, LeaveReason } from "../words/wire";
+
+const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place).sort();
+const english: Record<string, string> = en;
+const chinese: Record<string, string> = zh;
+
+it("every language has every text, in the same order, and none is empty", () => {
+  expect(Object.keys(zh)).toEqual(Object.keys(en));
+  for (const text of [...Object.values(en), ...Object.values(zh)]) expect(text.trim()).not.toBe("");
+});
+
+it("every text has the same places to fill in", () => {
+  for (const key of Object.keys(english)) expect(places(chinese[key] ?? ""), key).toEqual(places(english[key] ?? ""));
+});
+
+it("there is a sentence for every refusal and every reason", () => {
+  const codes: Record<Code, true> = {
+    "meeting-exists": true, "meeting-not-found": true, "meeting-full": true, "meeting-locked": true,
+    "wrong-password": true, "not-permitted": true, "waiting-for-host": true, "invalid-parameter": true,
+    "unsupported-mode": true, "track-id-taken": true, "client-too-old": true, "server-too-old": true,
+    "too-many-requests": true, busy: true, "no-answer": true, declined: true, "peer-lost": true, internal: true,
+  };
+  const reasons: Record<LeaveReason, true> = {
+    left: true, timeout: true, kicked: true, banned: true, ended: true, replaced: true, "transport-failed": true, version: true,
+  };
+  for (const code of Object.keys(codes)) expect(english, code).toHaveProperty([`refusal.${code}`]);
+  for (const reason of Object.keys(reasons)) {
+    expect(english, reason).toHaveProperty([`over.${reason}`]);
+    expect(english, reason).toHaveProperty([`over.hint.${reason}`]);
+  }
+});
+
+it("texts are filled in, and an unknown code falls back to what the appliance said", () => {
+  globalThis.document = { documentElement: {} } as Document;
+  setLanguage("zh");
+  expect(t("say.joined", { name: "Ada" })).toBe("Ada 已加入");
+  expect(textOr("refusal.brand-new", "The roof is open.")).toBe("The roof is open.");
+  expect(document.documentElement.lang).toBe("zh-Hans");
+});

@@ -1,0 +1,38 @@
+/** Which page is shown: the lobby, the meeting, or what came after it. */
+import { useEffect } from "preact/hooks";
+import type { Attendance, End } from "../attendance";
+import { useCell } from "../cell";
+import { language, textOr, t } from "./texts";
+import { Mark } from "./icons";
+import { Lobby } from "./lobby";
+import { MeetingPage } from "./meeting";
+
+export function App({ attendance }: { attendance: Attendance }) {
+  const { phase, end } = useCell(attendance.view);
+  useCell(language);
+  useEffect(() => {
+    document.title = `${attendance.place.meeting} · Alcove`;
+  }, [attendance]);
+  if (phase === "meeting") return <MeetingPage attendance={attendance} />;
+  if (phase === "over" && end) return <Over end={end} onAgain={() => attendance.again()} />;
+  return <Lobby attendance={attendance} />;
+}
+
+function Over({ end, onAgain }: { end: End; onAgain(): void }) {
+  const [code, title, hint] =
+    "reason" in end
+      ? [end.reason, t(`over.${end.reason}`), t(`over.hint.${end.reason}`)]
+      : [end.refusal.code, t("over.lost"), textOr(`refusal.${end.refusal.code}`, end.refusal.detail)];
+  return (
+    <main class="sheet" data-testid="over" data-reason={code}>
+      <Mark />
+      <h1>{title}</h1>
+      <p>{hint}</p>
+      {code !== "banned" && (
+        <button type="button" class="primary" data-testid="again" ref={(button) => button?.focus()} onClick={onAgain}>
+          {t("over.again")}
+        </button>
+      )}
+    </main>
+  );
+}

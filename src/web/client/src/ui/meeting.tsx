@@ -1,0 +1,158 @@
+/** The meeting: stage and strip or grid, controls below, participants beside. */
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Attendance } from "../attendance";
+import { useCell } from "../cell";
+import { me, maySend, type Meeting } from "../words/meeting";
+import { Controls } from "./controls";
+import { Header } from "./header";
+import { bestGrid, isSame, onStage, showings, type Pin, type Showing } from "./layout";
+import { Notices } from "./notices";
+import { Parts } from "./parts";
+import { People } from "./people";
+import { Settings } from "./settings";
+import { Sight } from "./sight";
+import { icons } from "./icons";
+import { t } from "./texts";
+import { classes, OwnTile, Tile, type TileSize } from "./tile";
+import { useKeys } from "./keys";
+
+/** The space between tiles of the grid, in CSS pixels; the same as `--gap`. */
+const GAP_PX = 10;
+
+export type Layout = "stage" | "grid";
+
+/** What is open or chosen on the page, beside the meeting itself. */
+export interface Arrangement {
+  readonly layout: Layout;
+  readonly people: boolean;
+  readonly settings: boolean;
+  readonly pin: Pin;
+}
+
+export function MeetingPage({ attendance }: { attendance: Attendance }) {
+  const view = useCell(attendance.view);
+  const [arrangement, setArrangement] = useState<Arrangement>({ layout: "stage", people: false, settings: false, pin: null });
+  const change = (fields: Partial<Arrangement>) => setArrangement((now) => ({ ...now, ...fields }));
+  const sight = useMemo(() => new Sight((wishes) => attendance.watch(wishes)), [attendance]);
+  useEffect(() => () => sight.close(), [sight]);
+  useKeys(attendance, arrangement, change);
+  const { meeting } = view;
+  if (!meeting) return null;
+  return (
+    <Parts.Provider value={{ attendance, sight }}>
+      <div class="meeting" data-testid="meeting">
+        <Header attendance={attendance} meeting={meeting} />
+        <Banner attendance={attendance} meeting={meeting} />
+        <main class={classes("floor", arrangement.people && "with-people")} aria-label={t("meeting.label", { name: meeting.info.name })}>
+          <Pictures meeting={meeting} screen={view.screen} arrangement={arrangement} change={change} />
+          {arrangement.people && <People meeting={meeting} onClose={() => change({ people: false })} />}
+        </main>
+        <Controls attendance={attendance} arrangement={arrangement} change={change} />
+        <Notices attendance={attendance} meeting={meeting} />
+        {arrangement.settings && <Settings devices={attendance.devices} onClose={() => change({ settings: false })} />}
+      </div>
+    </Parts.Provider>
+  );
+}
+
+function Banner({ attendance, meeting }: { attendance: Attendance; meeting: Meeting }) {
+  const { away } = useCell(attendance.view);
+  const soundBlocked = useCell(attendance.path.soundBlocked);
+  if (away) {
+    return <p class="banner" role="alert" data-testid="away"><span class="spinner" />{t("meeting.away")}</p>;
+  }
+  if (soundBlocked) {
+    return (
+      <p class="banner" role="alert">
+        {t("meeting.sound")}
+        <button type="button" class="link" data-testid="sound" onClick={() => attendance.path.play()}>{t("meeting.sound.button")}</button>
+      </p>
+    );
+  }
+  if (!maySend(me(meeting)?.role)) return <p class="banner calm" role="status">{t("meeting.listen")}</p>;
+  return null;
+}
+
+interface PicturesProps {
+  meeting: Meeting;
+  /** The screen that I share. */
+  screen: MediaStreamTrack | null;
+  arrangement: Arrangement;
+  change(fields: Partial<Arrangement>): void;
+}
+
+function Pictures({ meeting, screen, arrangement, change }: PicturesProps) {
+  const before = useRef<string | null>(null);
+  const stage = onStage(meeting, arrangement.pin, before.current);
+  if (stage?.source === "camera") before.current = stage.participant.id;
+  const all = showings(meeting);
+  const togglePin = (showing: Showing) => {
+    const isPinned = arrangement.pin?.participant === showing.participant.id && arrangement.pin.source === showing.source;
+    change({ pin: isPinned ? null : { participant: showing.participant.id, source: showing.source }, layout: "stage" });
+  };
+  const tile = (showing: Showing, rank: number, style?: TileSize) => (
+    <Tile
+      key={`${showing.source}-${showing.participant.id}`}
+      showing={showing}
+      rank={rank}
+      speaking={showing.source === "camera" && meeting.heard.includes(showing.participant.id)}
+      pinned={arrangement.pin?.participant === showing.participant.id && arrangement.pin.source === showing.source}
+      onPin={() => togglePin(showing)}
+      {...(style ? { style } : {})}
+    />
+  );
+  const isDuo = all.length <= 1 && !screen;
+  if (arrangement.layout === "grid" && stage) return <GridOf all={all} tile={tile} />;
+  return (
+    <div class={classes("pictures", "staged", isDuo && "duo")} data-testid="layout-stage">
+      <div class="stage">{stage ? tile(stage, 0) : <Alone />}</div>
+      <div class="strip">
+        {screen && <OwnTile source="screen" />}
+        <OwnTile source="camera" />
+        {all.filter((one) => !isSame(one, stage)).map((one, at) => tile(one, at + 1))}
+      </div>
+    </div>
+  );
+}
+
+function GridOf({ all, tile }: { all: Showing[]; tile(showing: Showing, rank: number, style: TileSize): preact.JSX.Element }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [space, setSpace] = useState({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    if (!box.current) return undefined;
+    const element = box.current;
+    const measure = () => setSpace({ width: element.clientWidth, height: element.clientHeight });
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    measure();
+    return () => observer.disconnect();
+  }, []);
+  const { width, height } = bestGrid(all.length + 1, space.width, space.height, GAP_PX);
+  const style = { width: `${width}px`, height: `${height}px` };
+  return (
+    <div ref={box} class="pictures grid" data-testid="layout-grid">
+      <OwnTile source="camera" style={style} />
+      {all.map((one, at) => tile(one, at, style))}
+    </div>
+  );
+}
+
+/** Nobody else is here: the most useful thing is the link. */
+function Alone() {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(location.href).catch(() => undefined);
+    setCopied(true);
+  };
+  return (
+    <div class="alone">
+      <span class="avatar hue-0">{icons.people}</span>
+      <h2>{t("meeting.alone")}</h2>
+      <p>{t("meeting.alone.hint")}</p>
+      <button type="button" class="quiet" data-testid="copy-link" onClick={() => void copy()}>
+        {icons.link}
+        {t(copied ? "meeting.copied" : "meeting.copy")}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,99 @@
+/** What is known of the meeting: the snapshot of the welcome, and each delta applied to it. Pure. */
+import type { Event, LeaveReason, MeetingInfo, Participant, Role, Source, Tell, Track, TrackState, Welcome } from "./wire";
+
+/** The meeting as one participant sees it. */
+export interface Meeting {
+  readonly info: MeetingInfo;
+  /** My own id. */
+  readonly you: string;
+  /** Everybody, me too, in order of arrival. */
+  readonly participants: readonly Participant[];
+  /** Who is on the stage, where somebody speaks. */
+  readonly active: string | null;
+  /** Who is heard now, the loudest first. */
+  readonly heard: readonly string[];
+  /** Why it is over for me; null while it lasts. */
+  readonly over: LeaveReason | null;
+}
+
+/** The meeting as the welcome tells it. */
+export function begin(welcome: Welcome): Meeting {
+  const { meeting, you, participants } = welcome;
+  return { info: meeting, you, participants, active: null, heard: [], over: null };
+}
+
+/** The meeting after a delta. */
+export function apply(meeting: Meeting, event: Event): Meeting {
+  if ("joined" in event) return joined(meeting, event.joined.participant);
+  if ("left" in event) return left(meeting, event.left.participant, event.left.reason);
+  if ("presence" in event) {
+    const { participant, present } = event.presence;
+    return change(meeting, participant, (one) => ({ ...one, present }));
+  }
+  if ("track" in event) {
+    const { participant, source, state } = event.track;
+    return change(meeting, participant, (one) => ({ ...one, tracks: withTrack(one.tracks, source, state) }));
+  }
+  if ("role" in event) {
+    const { participant, role } = event.role;
+    return change(meeting, participant, (one) => ({ ...one, role }));
+  }
+  if ("ended" in event) return { ...meeting, over: meeting.over ?? "ended" };
+  return meeting;
+}
+
+/** The meeting after being told who speaks. */
+export function hear(meeting: Meeting, speaking: Extract<Tell, { speaking: unknown }>["speaking"]): Meeting {
+  return { ...meeting, active: speaking.active ?? null, heard: speaking.heard };
+}
+
+function joined(meeting: Meeting, participant: Participant): Meeting {
+  const others = meeting.participants.filter((one) => one.id !== participant.id);
+  return { ...meeting, participants: [...others, participant] };
+}
+
+function left(meeting: Meeting, id: string, reason: LeaveReason): Meeting {
+  return {
+    ...meeting,
+    participants: meeting.participants.filter((one) => one.id !== id),
+    active: meeting.active === id ? null : meeting.active,
+    heard: meeting.heard.filter((one) => one !== id),
+    over: id === meeting.you ? reason : meeting.over,
+  };
+}
+
+function change(meeting: Meeting, id: string, how: (one: Participant) => Participant): Meeting {
+  return { ...meeting, participants: meeting.participants.map((one) => (one.id === id ? how(one) : one)) };
+}
+
+function withTrack(tracks: readonly Track[], source: Source, state: TrackState): Track[] {
+  const rest = tracks.filter((track) => track.source !== source);
+  return state === "off" ? rest : [...rest, { source, muted: state === "muted" }];
+}
+
+/** What a participant's track of a source is at the moment. */
+export function trackState(participant: Participant | undefined, source: Source): TrackState {
+  const track = participant?.tracks.find((one) => one.source === source);
+  if (!track) return "off";
+  return track.muted ? "muted" : "on";
+}
+
+/** Myself among the participants. */
+export function me(meeting: Meeting): Participant | undefined {
+  return meeting.participants.find((one) => one.id === meeting.you);
+}
+
+/** Everybody but me. */
+export function others(meeting: Meeting): Participant[] {
+  return meeting.participants.filter((one) => one.id !== meeting.you);
+}
+
+/** Whether a role may publish tracks. */
+export function maySend(role: Role | undefined): boolean {
+  return role !== undefined && role !== "audience";
+}
+
+/** Who shares a screen; the first one, if several do. */
+export function presenter(meeting: Meeting): Participant | undefined {
+  return others(meeting).find((one) => trackState(one, "screen") === "on");
+}
