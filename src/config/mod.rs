@@ -190,7 +190,7 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// The document is not as it should be.
-    #[error("the configuration {path} is wrong in line {line}{}: {cause}", if key.is_empty() { String::new() } else { format!(", key {key}") })]
+    #[error("the configuration {path} is wrong in line {line}{}: {cause}", after_comma(key))]
     Wrong {
         /// The file.
         path: PathBuf,
@@ -201,6 +201,10 @@ pub enum Error {
         /// What is wrong, and what would be right.
         cause: String,
     },
+}
+
+fn after_comma(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!(", key {key}") }
 }
 
 /// Reads and checks the configuration at `path`, or at [`DEFAULT_PATH`] where there is one, or all defaults.
