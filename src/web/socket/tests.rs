@@ -9,6 +9,8 @@ use tokio::time::advance;
 
 use super::*;
 use crate::appliance::fake::Fake;
+use crate::appliance::handle::FRAMES_MAX;
+use crate::web::wire::Role;
 
 /// The appliance's end of a socket: what comes in is read from a queue, what goes out is put into one.
 struct End {
