@@ -21,7 +21,7 @@ use super::problem::{Document, Problem};
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn join(
+pub(crate) async fn join(
     State(shared): State<Arc<Shared>>,
     Body(body): Body<JoinRoom>,
 ) -> Result<Json<Room>, Problem> {
@@ -37,7 +37,7 @@ pub async fn join(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn leave(State(shared): State<Arc<Shared>>) -> Result<Json<Room>, Problem> {
+pub(crate) async fn leave(State(shared): State<Arc<Shared>>) -> Result<Json<Room>, Problem> {
     shared.handle.room_leave().await?;
     room(&shared).await
 }
@@ -52,7 +52,7 @@ pub async fn leave(State(shared): State<Arc<Shared>>) -> Result<Json<Room>, Prob
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn mute(
+pub(crate) async fn mute(
     State(shared): State<Arc<Shared>>,
     Body(body): Body<MuteRoom>,
 ) -> Result<Json<Room>, Problem> {

@@ -41,7 +41,7 @@ impl Modify for Bearer {
 }
 
 /// The whole description: the paths with routers of their own, and those of WHIP and WHEP.
-pub fn description() -> String {
+pub(crate) fn description() -> String {
     let head = Description::openapi();
     let mut described = OpenApiRouter::with_openapi(head).merge(administration()).merge(open());
     let json = described.to_openapi().to_pretty_json().expect("a description is JSON");

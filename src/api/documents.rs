@@ -10,7 +10,7 @@ use crate::web::wire::{Mode, Participant, Role};
 /// What a meeting is created with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CreateMeeting {
+pub(crate) struct CreateMeeting {
     /// Unique among the living meetings: 1 to 64 characters of `a-z 0-9 - _ .`.
     #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9._-]+$", example = "weekly")]
     pub name: String,
@@ -33,7 +33,7 @@ const fn video() -> Mode {
 
 /// A living meeting.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Meeting {
+pub(crate) struct Meeting {
     /// Its unique name.
     pub name: String,
     /// Sound and pictures, or sound alone.
@@ -67,7 +67,7 @@ impl From<MeetingView> for Meeting {
 
 /// A meeting that has just been created, with the links into it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CreatedMeeting {
+pub(crate) struct CreatedMeeting {
     /// The meeting.
     #[serde(flatten)]
     pub meeting: Meeting,
@@ -81,14 +81,14 @@ pub struct CreatedMeeting {
 
 /// The living meetings.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MeetingList {
+pub(crate) struct MeetingList {
     /// In no particular order.
     pub meetings: Vec<Meeting>,
 }
 
 /// Who is in a meeting.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ParticipantList {
+pub(crate) struct ParticipantList {
     /// In the order in which they came.
     pub participants: Vec<Participant>,
 }
@@ -96,7 +96,7 @@ pub struct ParticipantList {
 /// What a join token shall allow, and for how long.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct IssueToken {
+pub(crate) struct IssueToken {
     /// The role of who joins with it.
     pub role: Role,
     /// How long it lets in, in seconds: 1 to 31622400 (366 days).
@@ -111,7 +111,7 @@ const fn a_day_s() -> u64 {
 
 /// A join token, and the link that carries it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Token {
+pub(crate) struct Token {
     /// For the `hello` of a WebSocket, or as bearer token of WHIP and WHEP.
     pub token: String,
     /// Opens the page with it.
@@ -122,7 +122,7 @@ pub struct Token {
 /// The meeting that the room shall join.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct JoinRoom {
+pub(crate) struct JoinRoom {
     /// The name of a living meeting, or of the standing one.
     pub meeting: String,
 }
@@ -130,7 +130,7 @@ pub struct JoinRoom {
 /// Which of the room's devices shall be muted; what is absent stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct MuteRoom {
+pub(crate) struct MuteRoom {
     /// Whether the microphone shall be muted.
     pub microphone: Option<bool>,
     /// Whether the camera shall be muted.
@@ -139,7 +139,7 @@ pub struct MuteRoom {
 
 /// What the room does.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Room {
+pub(crate) struct Room {
     /// The meeting that it is in.
     #[schema(required)]
     pub meeting: Option<String>,
@@ -153,7 +153,7 @@ pub struct Room {
 
 /// A device in use.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Device {
+pub(crate) struct Device {
     /// Camera, microphone, loudspeaker, display or encoder.
     pub class: String,
     /// Which one, and why it was chosen.
@@ -174,7 +174,7 @@ impl From<RoomView> for Room {
 
 /// What the appliance does.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Status {
+pub(crate) struct Status {
     /// The version of the program.
     pub version: &'static str,
     /// How long it has been running, in seconds.

@@ -5,17 +5,17 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 /// The most failures of one address within [`WINDOW`]; then it waits for the end of the window.
-pub const FAILURES_MAX: u32 = 20;
+pub(crate) const FAILURES_MAX: u32 = 20;
 
 /// How long failures are remembered from the first one on.
-pub const WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 
 /// The most addresses that are remembered; the one with the oldest window is forgotten for a new one.
 const ADDRESSES_MAX: usize = 4096;
 
 /// The failures of each address. An IPv6 address stands for its /64, which is what one household has.
 #[derive(Debug, Default)]
-pub struct Failures {
+pub(crate) struct Failures {
     windows: BTreeMap<IpAddr, Window>,
 }
 
@@ -27,14 +27,14 @@ struct Window {
 
 impl Failures {
     /// How long the address has still to wait, if it has to.
-    pub fn wait(&self, from: IpAddr, now: Instant) -> Option<Duration> {
+    pub(crate) fn wait(&self, from: IpAddr, now: Instant) -> Option<Duration> {
         let window = self.windows.get(&network(from))?;
         let left = WINDOW.checked_sub(now.saturating_duration_since(window.since))?;
         (window.count >= FAILURES_MAX && !left.is_zero()).then_some(left)
     }
 
     /// One more failure.
-    pub fn add(&mut self, from: IpAddr, now: Instant) {
+    pub(crate) fn add(&mut self, from: IpAddr, now: Instant) {
         let from = network(from);
         if !self.windows.contains_key(&from) {
             self.make_room(now);

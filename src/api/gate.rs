@@ -21,7 +21,7 @@ use crate::system::tokens::{Grant, Tokens};
 use crate::web::wire::Role;
 
 /// Checks tokens, and remembers who failed.
-pub struct Gate {
+pub(crate) struct Gate {
     tokens: Arc<Tokens>,
     clock: Arc<dyn Clock>,
     failures: Mutex<Failures>,
@@ -29,7 +29,7 @@ pub struct Gate {
 
 /// Why somebody is not let in.
 #[derive(Debug)]
-pub enum Denied {
+pub(crate) enum Denied {
     /// No token was given.
     Missing,
     /// The token is wrong or has expired.
@@ -42,7 +42,7 @@ pub enum Denied {
 
 impl Gate {
     /// A gate with an empty memory.
-    pub fn new(tokens: Arc<Tokens>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(tokens: Arc<Tokens>, clock: Arc<dyn Clock>) -> Self {
         Self { tokens, clock, failures: Mutex::default() }
     }
 
@@ -50,7 +50,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`Denied::Bad`], and [`Denied::Wait`] even for a good token while its address has failed too often.
-    pub fn check(&self, from: IpAddr, token: &str) -> Result<Grant, Denied> {
+    pub(crate) fn check(&self, from: IpAddr, token: &str) -> Result<Grant, Denied> {
         let now = self.clock.now();
         if let Some(wait) = self.failures().wait(from, now) {
             return Err(Denied::Wait(wait));
@@ -65,7 +65,7 @@ impl Gate {
     ///
     /// # Errors
     /// As [`Self::check`], and [`Denied::Forbidden`] for the token of another meeting.
-    pub fn role(&self, from: IpAddr, token: &str, meeting: &str) -> Result<Role, Denied> {
+    pub(crate) fn role(&self, from: IpAddr, token: &str, meeting: &str) -> Result<Role, Denied> {
         match self.check(from, token)?.role_in(meeting) {
             Ok(role) => Ok(to_wire(role)),
             Err(refusal) => Err(Denied::Forbidden(refusal)),
@@ -73,13 +73,13 @@ impl Gate {
     }
 
     /// A meeting's password was guessed wrongly.
-    pub fn wrong_password(&self, from: IpAddr) {
+    pub(crate) fn wrong_password(&self, from: IpAddr) {
         let now = self.clock.now();
         self.failures().add(from, now);
     }
 
     /// A token for joiners of a meeting, good for so long from now on.
-    pub fn issue(&self, meeting: &str, role: Role, lifetime: Duration) -> String {
+    pub(crate) fn issue(&self, meeting: &str, role: Role, lifetime: Duration) -> String {
         self.tokens.issue(meeting, from_wire(role), self.unix_time_s().saturating_add(lifetime.as_secs()))
     }
 
@@ -143,7 +143,7 @@ fn seconds(wait: Duration) -> u64 {
 }
 
 /// The bearer token of a request (RFC 6750, section 2.1).
-pub fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) = value.and_then(|value| value.split_once(' ')).ok_or(Denied::Missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Denied::Missing) }
@@ -151,7 +151,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
 
 /// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin(pub IpAddr);
+pub(crate) struct Origin(pub IpAddr);
 
 impl<S: Send + Sync> FromRequestParts<S> for Origin {
     type Rejection = Infallible;
@@ -164,7 +164,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Origin {
 }
 
 /// Lets only the administrator through.
-pub async fn administrators_only(
+pub(crate) async fn administrators_only(
     State(shared): State<Arc<Shared>>,
     Origin(from): Origin,
     request: Request,

@@ -20,7 +20,7 @@ const FIXED: [(HeaderName, &str); 5] = [
 ];
 
 /// Adds the headers. There is no HSTS: the plain port has to stay reachable for `/trust`.
-pub async fn secure(request: Request, next: Next) -> Response {
+pub(crate) async fn secure(request: Request, next: Next) -> Response {
     let policy = content_policy(request.headers());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

@@ -12,10 +12,10 @@ use crate::refusal::{Code, Refusal};
 use crate::web::words;
 
 /// The longest JSON body, in bytes; a longer one is refused with 413.
-pub const JSON_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const JSON_BYTES_MAX: usize = 64 * 1024;
 
 /// A JSON body. Unknown fields, wrong types and garbage are refused by name.
-pub struct Body<T>(pub T);
+pub(crate) struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
@@ -30,7 +30,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 }
 
 /// The segments of a path.
-pub struct Segments<T>(pub T);
+pub(crate) struct Segments<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
     type Rejection = Problem;
@@ -44,7 +44,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
 }
 
 /// What stands behind the `?`; unknown names there are passed over.
-pub struct Extras<T>(pub T);
+pub(crate) struct Extras<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Extras<T> {
     type Rejection = Problem;
@@ -58,7 +58,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Extras<
 }
 
 /// Whether the body is said to be of a type, whatever its parameters.
-pub fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
+pub(crate) fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
@@ -66,13 +66,13 @@ pub fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
 }
 
 /// The refusal of a body of another type.
-pub fn unsupported_type(wanted: &str) -> Problem {
+pub(crate) fn unsupported_type(wanted: &str) -> Problem {
     let detail = format!("the body has to be of the type {wanted}, and its Content-Type has to say so");
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidParameter, detail)
 }
 
 /// The refusal of a body that did not arrive, or is too long.
-pub fn unreadable(why: BytesRejection) -> Problem {
+pub(crate) fn unreadable(why: BytesRejection) -> Problem {
     let status = why.status();
     let detail = if status == StatusCode::PAYLOAD_TOO_LARGE {
         "the body is longer than this path takes".to_owned()

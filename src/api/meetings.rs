@@ -38,7 +38,7 @@ type Answer<T> = Result<Json<T>, Problem>;
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(shared): State<Arc<Shared>>) -> Answer<MeetingList> {
+pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Answer<MeetingList> {
     let meetings = shared.handle.meetings().await?;
     Ok(Json(MeetingList { meetings: meetings.into_iter().map(Meeting::from).collect() }))
 }
@@ -55,7 +55,7 @@ pub async fn list(State(shared): State<Arc<Shared>>) -> Answer<MeetingList> {
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn create(
+pub(crate) async fn create(
     State(shared): State<Arc<Shared>>,
     Body(body): Body<CreateMeeting>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -81,7 +81,10 @@ pub async fn create(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn show(State(shared): State<Arc<Shared>>, Segments(name): Segments<String>) -> Answer<Meeting> {
+pub(crate) async fn show(
+    State(shared): State<Arc<Shared>>,
+    Segments(name): Segments<String>,
+) -> Answer<Meeting> {
     Ok(Json(shared.handle.meeting(name).await?.into()))
 }
 
@@ -95,7 +98,7 @@ pub async fn show(State(shared): State<Arc<Shared>>, Segments(name): Segments<St
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn end(
+pub(crate) async fn end(
     State(shared): State<Arc<Shared>>,
     Segments(name): Segments<String>,
 ) -> Result<StatusCode, Problem> {
@@ -113,7 +116,7 @@ pub async fn end(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn participants(
+pub(crate) async fn participants(
     State(shared): State<Arc<Shared>>,
     Segments(name): Segments<String>,
 ) -> Answer<ParticipantList> {
@@ -132,7 +135,7 @@ pub async fn participants(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn issue_token(
+pub(crate) async fn issue_token(
     State(shared): State<Arc<Shared>>,
     Segments(name): Segments<String>,
     Body(body): Body<IssueToken>,

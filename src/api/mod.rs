@@ -33,6 +33,7 @@ use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::{Router, routing};
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -72,14 +73,15 @@ struct Shared {
     gate: gate::Gate,
     facts: Facts,
     bridges: whip::Bridges,
+    sockets: Arc<Semaphore>,
 }
 
 /// The whole of HTTP, the same on the secure and on the plain port.
-#[must_use]
 pub fn router(edge: Edge) -> Router {
     let Edge { handle, tokens, clock, facts } = edge;
     let gate = gate::Gate::new(tokens, clock);
-    let shared = Arc::new(Shared { handle, gate, facts, bridges: whip::Bridges::default() });
+    let sockets = Arc::new(Semaphore::new(words::SOCKETS_MAX));
+    let shared = Arc::new(Shared { handle, gate, facts, bridges: whip::Bridges::default(), sockets });
     let administrators_only = from_fn_with_state(Arc::clone(&shared), gate::administrators_only);
     Router::from(administration().route_layer(administrators_only))
         .merge(open())

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
     get, path = "/api/v1/openapi.json", tag = "appliance", operation_id = "describe", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
 )]
-pub async fn document() -> impl IntoResponse {
+pub(crate) async fn document() -> impl IntoResponse {
     // The checked-in file: a test says that it is what the code would say.
     ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
 }

@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 use crate::refusal::{Code, Refusal};
 
 /// The media type of problem documents.
-pub const MEDIA_TYPE: &str = "application/problem+json";
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A refusal as it stands in the body of an answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Document {
+pub(crate) struct Document {
     /// `urn:alcove:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
@@ -29,7 +29,7 @@ pub struct Document {
 
 /// A refusal on its way out, with the status and the headers that HTTP wants beside it.
 #[derive(Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     refusal: Refusal,
     status: StatusCode,
     header: Option<(header::HeaderName, HeaderValue)>,
@@ -37,24 +37,24 @@ pub struct Problem {
 
 impl Problem {
     /// A problem whose status is not the code's own: the code says what to do, the status what HTTP calls it.
-    pub fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
         Self { refusal: Refusal::new(code, detail), status, header: None }
     }
 
     /// Nobody said who asks, or said it wrongly (RFC 9110, section 11.6.1).
-    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+    pub(crate) fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, Code::NotPermitted, detail)
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"alcove\""))
     }
 
     /// Too many in too short a time; `seconds` later it may be tried again.
-    pub fn too_many(seconds: u64, detail: impl Into<String>) -> Self {
+    pub(crate) fn too_many(seconds: u64, detail: impl Into<String>) -> Self {
         Self::from(Refusal::new(Code::TooManyRequests, detail)).with(header::RETRY_AFTER, seconds.into())
     }
 
     /// The same with one more header.
     #[must_use]
-    pub fn with(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.header = Some((name, value));
         self
     }
@@ -93,7 +93,7 @@ impl IntoResponse for Problem {
 
 /// What a code means, in few words; the table of `PROTOCOL.md` says the same.
 #[must_use]
-pub const fn title(code: Code) -> &'static str {
+pub(crate) const fn title(code: Code) -> &'static str {
     match code {
         Code::MeetingExists => "A meeting of that name is alive",
         Code::MeetingNotFound => "No meeting of that name is alive",
@@ -117,13 +117,28 @@ pub const fn title(code: Code) -> &'static str {
 }
 
 /// For paths that lead nowhere.
-pub fn no_such_path() -> Problem {
+pub(crate) fn no_such_path() -> Problem {
     let detail = "nothing is at this path; /api/v1/openapi.json lists what there is";
     Problem::new(StatusCode::NOT_FOUND, Code::InvalidParameter, detail)
 }
 
 /// For methods that a path does not have; axum adds the `Allow` header.
-pub async fn no_such_method() -> Problem {
+pub(crate) async fn no_such_method() -> Problem {
     let detail = "this path does not have that method; the Allow header lists those that it has";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::InvalidParameter, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_meaning_of_a_code_is_the_title_of_its_problems() {
+        let text = include_str!("../web/PROTOCOL.md");
+        for code in Code::ALL {
+            let (status, close) = (code.http_status(), code.close_code());
+            let row = format!("| `{code}` | {status} | {close} | {} |\n", title(code));
+            assert!(text.contains(&row), "{row}");
+        }
+    }
 }

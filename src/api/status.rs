@@ -22,7 +22,7 @@ use crate::refusal::Code;
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
+pub(crate) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
     Ok(Json(shared.handle.status().await?.into()))
 }
 
@@ -34,7 +34,7 @@ pub async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, P
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn device(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
+pub(crate) async fn device(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
     Json(shared.facts.devices.clone())
 }
 
@@ -48,7 +48,7 @@ pub async fn device(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn snapshot(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+pub(crate) async fn snapshot(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let png = shared.handle.snapshot().await?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
 }
@@ -58,7 +58,7 @@ pub async fn snapshot(State(shared): State<Arc<Shared>>) -> Result<Response, Pro
     get, path = "/metrics", tag = "monitoring", operation_id = "metrics", security(()),
     responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"))
 )]
-pub async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let text = exposition(&shared.handle.status().await?);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
@@ -68,7 +68,7 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Prob
     get, path = "/healthz", tag = "monitoring", operation_id = "healthy", security(()),
     responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
 )]
-pub async fn healthy() -> &'static str {
+pub(crate) async fn healthy() -> &'static str {
     "ok\n"
 }
 
@@ -80,7 +80,7 @@ pub async fn healthy() -> &'static str {
         (status = 503, description = "Not now", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn ready(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
+pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
     match shared.handle.status().await {
         Ok(_) => Ok("ready\n"),
         Err(refusal) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, refusal.detail)),

@@ -20,12 +20,12 @@ const STYLE: &str = include_str!("trust/style.css");
 
 /// What may stand behind the `?`.
 #[derive(Deserialize)]
-pub struct Choice {
+pub(crate) struct Choice {
     lang: Option<String>,
 }
 
 /// What the certificate authority of this box is, and how to trust it on each system.
-pub async fn page(
+pub(crate) async fn page(
     State(shared): State<Arc<Shared>>,
     Extras(choice): Extras<Choice>,
     headers: HeaderMap,
@@ -38,13 +38,13 @@ pub async fn page(
 }
 
 /// The certificate as text: what Linux, Firefox and Android take.
-pub async fn pem(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+pub(crate) async fn pem(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let pem = shared.facts.authority_pem.clone().ok_or_else(no_authority)?;
     Ok(download("application/x-pem-file", "alcove-ca.pem", pem.into_bytes()))
 }
 
 /// The certificate as bytes: what Windows, macOS and iOS take by a click.
-pub async fn der(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+pub(crate) async fn der(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let pem = shared.facts.authority_pem.as_deref().ok_or_else(no_authority)?;
     let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = BASE64_STANDARD.decode(base64).map_err(|why| {
@@ -55,7 +55,7 @@ pub async fn der(State(shared): State<Arc<Shared>>) -> Result<Response, Problem>
 }
 
 /// How the page looks; apart from it, since inline styles are not allowed.
-pub async fn style() -> impl IntoResponse {
+pub(crate) async fn style() -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")],
         STYLE,

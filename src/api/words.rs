@@ -17,6 +17,9 @@ use crate::refusal::{Code, Refusal};
 use crate::web::socket::{self, Door};
 use crate::web::wire::{REQUEST_BYTES_MAX, Role};
 
+/// The most WebSockets at a time, with and without a participant; the next one is refused with 503.
+pub(crate) const SOCKETS_MAX: usize = 4096;
+
 /// The words of a participant: see `src/web/PROTOCOL.md`. The token is in the first frame.
 #[utoipa::path(
     get, path = "/api/v1/meetings/{name}/ws", tag = "meetings", operation_id = "openSocket", security(()),
@@ -28,19 +31,28 @@ use crate::web::wire::{REQUEST_BYTES_MAX, Role};
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn socket(
+pub(crate) async fn socket(
     State(shared): State<Arc<Shared>>,
     Origin(from): Origin,
     Segments(meeting): Segments<String>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(no_upgrade)?;
+    let place = Arc::clone(&shared.sockets).try_acquire_owned().map_err(|_| no_room())?;
     let handle = shared.handle.clone();
     let visitor = Visitor { shared, from, meeting: meeting.clone() };
-    Ok(upgrade
-        .max_message_size(REQUEST_BYTES_MAX)
-        .max_frame_size(REQUEST_BYTES_MAX)
-        .on_upgrade(move |socket| socket::serve(socket, meeting, handle, visitor)))
+    Ok(upgrade.max_message_size(REQUEST_BYTES_MAX).max_frame_size(REQUEST_BYTES_MAX).on_upgrade(
+        move |socket| async move {
+            socket::serve(socket, meeting, handle, visitor).await;
+            drop(place);
+        },
+    ))
+}
+
+fn no_room() -> Problem {
+    let detail = format!("{SOCKETS_MAX} WebSockets are open already; try again later");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, detail)
+        .with(header::RETRY_AFTER, HeaderValue::from_static("10"))
 }
 
 fn no_upgrade(why: WebSocketUpgradeRejection) -> Problem {

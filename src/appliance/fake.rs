@@ -293,7 +293,9 @@ impl State {
         let Some(meeting) = self.meetings.remove(name) else { return };
         for member in self.members.values().filter(|member| member.meeting == name) {
             let ended = Frame::Delta { seq: meeting.seq + 1, event: Event::Ended {} };
-            let _ = member.frames.as_ref().map(|frames| frames.try_send(ended));
+            if let Some(frames) = &member.frames {
+                let _ = frames.try_send(ended);
+            }
         }
         self.members.retain(|_, member| member.meeting != name);
     }

@@ -7,23 +7,24 @@
 //!                 └── 10 s, refused ─┴── left, ended, let go, dead ────┘
 //! ```
 
+mod hello;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep, timeout};
 
-use super::wire::{
-    Ask, Event, Frame, Hello, OLDEST_VERSION, ParticipantKind, REQUEST_BYTES_MAX, Refused, Request, Role,
-    VERSION,
-};
+pub use self::hello::Door;
+use self::hello::{Admitted, admit};
+use super::wire::{Ask, Event, Frame, REQUEST_BYTES_MAX, Refused, Request};
 use super::words;
 use crate::appliance::Handle;
-use crate::appliance::handle::{FRAMES_MAX, Join, MemberId};
+use crate::appliance::handle::MemberId;
 use crate::refusal::{Code, Refusal};
 
 /// How long a socket may wait with its hello.
@@ -50,18 +51,6 @@ pub const UNANSWERED_MAX: usize = 32;
 /// The most of our own words to one socket that wait for it; then its requests wait as well.
 const NOTICES_MAX: usize = 4;
 
-/// Who decides on tokens.
-pub trait Door: Send + Sync {
-    /// The role that a token gives in this meeting.
-    ///
-    /// # Errors
-    /// `not-permitted`, `too-many-requests`.
-    fn role(&self, token: &str) -> Result<Role, Refusal>;
-
-    /// A wrong password was given.
-    fn wrong_password(&self);
-}
-
 /// How a socket ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -84,13 +73,6 @@ enum Notice {
     Leaving(u32),
 }
 
-/// A participant that was let in.
-struct Admitted {
-    member: MemberId,
-    welcome: Frame,
-    frames: mpsc::Receiver<Frame>,
-}
-
 /// Serves one socket to its end. Dropping the future is a cut.
 pub async fn serve<S, E>(socket: S, meeting: String, handle: Handle, door: impl Door)
 where
@@ -109,75 +91,6 @@ where
         }
     };
     close(&mut reader, &mut writer, ending).await;
-}
-
-/// Waits for the hello and has the loop decide on it. `None` when the socket went away.
-async fn admit<E>(
-    reader: &mut (impl Stream<Item = Result<Message, E>> + Unpin),
-    meeting: String,
-    handle: &Handle,
-    door: &impl Door,
-) -> Result<Admitted, Option<(Option<u32>, Refusal)>> {
-    let text = match timeout(HELLO_WITHIN, first_words(reader)).await {
-        Ok(text) => text?,
-        Err(_) => {
-            let detail = format!("no hello came within {} s", HELLO_WITHIN.as_secs());
-            return Err(Some((None, Refusal::new(Code::InvalidParameter, detail))));
-        }
-    };
-    let with_id = |refusal| Some((id_of(&text), refusal));
-    check_version(&text).map_err(with_id)?;
-    let request: Request = words::parse(text.as_bytes()).map_err(with_id)?;
-    let Ask::Hello(hello) = request.ask else {
-        return Err(with_id(Refusal::new(Code::InvalidParameter, "the first request has to be `hello`")));
-    };
-    let mut admitted = enter(hello, meeting, handle, door).await.map_err(with_id)?;
-    if let Frame::Answered { re, .. } = &mut admitted.welcome {
-        *re = request.id;
-    }
-    Ok(admitted)
-}
-
-/// The first frame with words; it has to be text.
-async fn first_words<E>(
-    reader: &mut (impl Stream<Item = Result<Message, E>> + Unpin),
-) -> Result<Utf8Bytes, Option<(Option<u32>, Refusal)>> {
-    loop {
-        match reader.next().await {
-            Some(Ok(Message::Text(text))) => return Ok(text),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Binary(_))) => return Err(Some((None, binary()))),
-            Some(Err(_)) => return Err(Some((None, unreadable()))),
-            Some(Ok(Message::Close(_))) | None => return Err(None),
-        }
-    }
-}
-
-async fn enter(
-    hello: Hello,
-    meeting: String,
-    handle: &Handle,
-    door: &impl Door,
-) -> Result<Admitted, Refusal> {
-    words::check_custom_info(hello.custom_info.as_ref())?;
-    let (sender, frames) = mpsc::channel(FRAMES_MAX);
-    let (member, welcome) = match hello.resume {
-        // The secret is better proof than the token, which may have expired in the meantime.
-        Some(resume) => handle.resume(meeting, resume.secret, resume.seq, sender).await?,
-        None => {
-            let role = door.role(&hello.token)?;
-            let guess = hello.password.is_some();
-            let Hello { name, password, custom_info, .. } = hello;
-            let kind = ParticipantKind::Browser;
-            let join = Join { meeting, name, kind, role, password, custom_info, frames: sender };
-            handle.join(join).await.inspect_err(|refusal| {
-                if guess && refusal.code == Code::WrongPassword {
-                    door.wrong_password();
-                }
-            })?
-        }
-    };
-    Ok(Admitted { member, welcome, frames })
 }
 
 /// Carries words both ways until one direction ends.
@@ -278,6 +191,7 @@ async fn write(
     unanswered: &AtomicUsize,
 ) -> Ending {
     let mut pings = interval(PING_EVERY);
+    pings.reset();
     let (mut leaving, mut ending) = (None, Ending::LetGo);
     loop {
         let sent = tokio::select! {
@@ -383,46 +297,11 @@ fn unreadable() -> Refusal {
     Refusal::new(Code::InvalidParameter, detail)
 }
 
-/// What can be known of a request that may not be readable as a whole.
-#[derive(Deserialize)]
-struct Peek {
-    id: u32,
-}
-
-/// The version in a hello of any version, whatever else stands in it.
-#[derive(Deserialize)]
-struct PeekVersion {
-    #[serde(rename = "do")]
-    ask: PeekHello,
-}
-
-#[derive(Deserialize)]
-struct PeekHello {
-    hello: PeekNumber,
-}
-
-#[derive(Deserialize)]
-struct PeekNumber {
-    version: u64,
-}
-
+/// The id of a request that may not be readable as a whole.
 fn id_of(text: &str) -> Option<u32> {
-    serde_json::from_str::<Peek>(text).ok().map(|peek| peek.id)
+    let words: Value = serde_json::from_str(text).ok()?;
+    words.get("id")?.as_u64()?.try_into().ok()
 }
 
-fn check_version(text: &str) -> Result<(), Refusal> {
-    // What cannot be read at all is refused by name later on.
-    let Ok(peek) = serde_json::from_str::<PeekVersion>(text) else { return Ok(()) };
-    let version = peek.ask.hello.version;
-    if version < u64::from(OLDEST_VERSION) {
-        let detail =
-            format!("this page speaks version {version}, and {OLDEST_VERSION} is the oldest; load it anew");
-        return Err(Refusal::new(Code::ClientTooOld, detail));
-    }
-    if version > u64::from(VERSION) {
-        let detail =
-            format!("this page speaks version {version}, and the appliance {VERSION}; update the appliance");
-        return Err(Refusal::new(Code::ServerTooOld, detail));
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

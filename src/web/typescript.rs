@@ -1,8 +1,7 @@
 //! The words of the WebSocket as TypeScript: written from `wire.rs`, and compared with the checked-in file.
 
 use std::any::TypeId;
-use std::collections::HashSet;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, HashSet};
 
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -10,11 +9,12 @@ use super::wire;
 use crate::blessed;
 use crate::refusal::Code;
 
-/// Every type that is reached from the two directions of the wire, each once, in the order of its first use.
+/// Every type that is reached from the two directions of the wire, each once, by its place in `wire.rs`: the order
+/// in which they are reached is another one in every build.
 struct Declarations<'a> {
     config: &'a Config,
     seen: HashSet<TypeId>,
-    text: String,
+    by_place: BTreeMap<usize, String>,
 }
 
 impl Declarations<'_> {
@@ -22,11 +22,9 @@ impl Declarations<'_> {
         if T::output_path().is_none() || !self.seen.insert(TypeId::of::<T>()) {
             return;
         }
-        self.text.push('\n');
-        if let Some(docs) = T::docs() {
-            self.text.push_str(&docs);
-        }
-        let _ = writeln!(self.text, "export {}", T::decl(self.config));
+        let docs = T::docs().unwrap_or_default();
+        let text = format!("\n{docs}export {}\n", T::decl(self.config));
+        self.by_place.insert(place(&T::ident(self.config)), text);
         T::visit_dependencies(self);
     }
 }
@@ -37,14 +35,21 @@ impl TypeVisitor for Declarations<'_> {
     }
 }
 
+fn place(name: &str) -> usize {
+    let source = include_str!("wire.rs");
+    let found = ["struct", "enum"].iter().find_map(|kind| source.find(&format!("pub {kind} {name} {{")));
+    found.expect("every word is declared in wire.rs")
+}
+
 fn typescript() -> String {
     // Counts of deltas stay far below 2^53, where a number of JSON is exact.
     let config = Config::new().with_large_int("number");
-    let mut all = Declarations { config: &config, seen: HashSet::new(), text: head() };
+    let mut all = Declarations { config: &config, seen: HashSet::new(), by_place: BTreeMap::new() };
     all.add::<wire::Request>();
     all.add::<wire::Frame>();
+    let text = head() + &all.by_place.into_values().collect::<String>();
     // Trailing blanks of empty documentation lines are an editor's quarrel that nobody needs.
-    all.text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 fn head() -> String {

@@ -14,11 +14,11 @@ use crate::refusal::{Code, Refusal};
 use crate::web::wire::{Event, Frame};
 
 /// The most programs at a time; the next one is refused with 503.
-pub const BRIDGES_MAX: usize = 256;
+pub(crate) const BRIDGES_MAX: usize = 256;
 
 /// One program.
 #[derive(Debug, Clone)]
-pub struct Bridge {
+pub(crate) struct Bridge {
     /// Who it is in the meeting.
     pub member: MemberId,
     /// The meeting.
@@ -33,13 +33,13 @@ pub struct Bridge {
 
 /// The table.
 #[derive(Debug, Clone, Default)]
-pub struct Bridges {
+pub(crate) struct Bridges {
     table: Arc<Mutex<BTreeMap<String, Bridge>>>,
 }
 
 impl Bridges {
     /// Whether there is room for one more.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.table().len() < BRIDGES_MAX
     }
 
@@ -47,7 +47,7 @@ impl Bridges {
     ///
     /// # Errors
     /// `busy` when there is no room, `internal` when the system has no randomness.
-    pub fn insert(&self, bridge: Bridge, frames: mpsc::Receiver<Frame>) -> Result<String, Refusal> {
+    pub(crate) fn insert(&self, bridge: Bridge, frames: mpsc::Receiver<Frame>) -> Result<String, Refusal> {
         let id = unguessable()?;
         {
             let mut table = self.table();
@@ -61,13 +61,13 @@ impl Bridges {
     }
 
     /// One program, if it is of this meeting and direction.
-    pub fn find(&self, id: &str, meeting: &str, direction: Direction) -> Option<Bridge> {
+    pub(crate) fn find(&self, id: &str, meeting: &str, direction: Direction) -> Option<Bridge> {
         let fits = |bridge: &&Bridge| bridge.meeting == meeting && bridge.direction == direction;
         self.table().get(id).filter(fits).cloned()
     }
 
     /// Notes the ICE generation of a program.
-    pub fn restarted(&self, id: &str, offer: Offer, etag: &str) {
+    pub(crate) fn restarted(&self, id: &str, offer: Offer, etag: &str) {
         if let Some(bridge) = self.table().get_mut(id) {
             bridge.offer = offer;
             etag.clone_into(&mut bridge.etag);
@@ -75,7 +75,7 @@ impl Bridges {
     }
 
     /// Forgets a program.
-    pub fn remove(&self, id: &str) {
+    pub(crate) fn remove(&self, id: &str) {
         self.table().remove(id);
     }
 
@@ -86,7 +86,7 @@ impl Bridges {
 }
 
 /// The refusal when the table is full.
-pub fn full() -> Refusal {
+pub(crate) fn full() -> Refusal {
     Refusal::new(Code::Busy, format!("{BRIDGES_MAX} programs publish or play already; try again later"))
 }
 
@@ -94,7 +94,7 @@ pub fn full() -> Refusal {
 ///
 /// # Errors
 /// `internal` when the system has no randomness.
-pub fn unguessable() -> Result<String, Refusal> {
+pub(crate) fn unguessable() -> Result<String, Refusal> {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).map_err(|_| Refusal::new(Code::Internal, "the system has no random numbers"))?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))

@@ -22,13 +22,13 @@ use crate::web::wire::{Ask, Frame, ParticipantKind, Role, Source, TrackState};
 const SDP: &str = "application/sdp";
 
 /// The media type of candidates and restarts (RFC 8840, section 9).
-pub const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+pub(crate) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 /// When a program may try again that found no room, in seconds.
 const RETRY_AFTER_S: u32 = 10;
 
 /// A body of text, at most [`SDP_BYTES_MAX`] long.
-pub struct Text(pub String);
+pub(crate) struct Text(pub String);
 
 impl<S: Send + Sync> FromRequest<S> for Text {
     type Rejection = Problem;
@@ -45,7 +45,7 @@ impl<S: Send + Sync> FromRequest<S> for Text {
 }
 
 /// Which program of which meeting a path names.
-pub struct Place {
+pub(crate) struct Place {
     /// Publisher or player.
     pub direction: Direction,
     /// The meeting's name.
@@ -55,7 +55,7 @@ pub struct Place {
 }
 
 /// Takes a program into a meeting by its offer.
-pub async fn open(
+pub(crate) async fn open(
     shared: &Shared,
     origin: Origin,
     direction: Direction,
@@ -88,7 +88,7 @@ pub async fn open(
 }
 
 /// Adds candidates, or restarts ICE (RFC 9725, section 4.3).
-pub async fn patch(
+pub(crate) async fn patch(
     shared: &Shared,
     origin: Origin,
     place: &Place,
@@ -118,7 +118,7 @@ pub async fn patch(
 }
 
 /// Takes a program out of its meeting.
-pub async fn close(
+pub(crate) async fn close(
     shared: &Shared,
     origin: Origin,
     place: &Place,

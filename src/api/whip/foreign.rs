@@ -21,7 +21,7 @@ const OPTIONS: [(HeaderName, &str); 5] = [
 ];
 
 /// Adds the headers.
-pub async fn origins(request: Request, next: Next) -> Response {
+pub(crate) async fn origins(request: Request, next: Next) -> Response {
     let asks = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
     let more: &[_] = if asks { &OPTIONS } else { &[] };

@@ -21,7 +21,7 @@ use axum::response::Response;
 use axum::{Router, routing};
 use serde::Deserialize;
 
-pub use self::bridges::Bridges;
+pub(crate) use self::bridges::Bridges;
 use self::exchange::Text;
 use self::sdp::Direction;
 use super::Shared;
@@ -31,7 +31,7 @@ use super::problem::{Document, Problem};
 
 /// What may stand behind the `?` of a POST; other things there are passed over.
 #[derive(Debug, Deserialize)]
-pub struct Wishes {
+pub(crate) struct Wishes {
     /// The name to show, 1 to 64 characters.
     pub name: Option<String>,
     /// The meeting's password, where it has one.
@@ -39,7 +39,7 @@ pub struct Wishes {
 }
 
 /// The paths of WHIP and WHEP, with the answers to foreign origins that nothing else gives.
-pub fn router() -> Router<Arc<Shared>> {
+pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/whip/{meeting}", routing::post(publish).get(nothing).options(nothing))
         .route("/whep/{meeting}", routing::post(play).get(nothing).options(nothing))
@@ -71,7 +71,7 @@ async fn nothing() -> StatusCode {
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn publish(
+pub(crate) async fn publish(
     State(shared): State<Arc<Shared>>,
     origin: Origin,
     Segments(meeting): Segments<String>,
@@ -97,7 +97,7 @@ pub async fn publish(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn play(
+pub(crate) async fn play(
     State(shared): State<Arc<Shared>>,
     origin: Origin,
     Segments(meeting): Segments<String>,
@@ -124,7 +124,7 @@ pub async fn play(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn trickle(
+pub(crate) async fn trickle(
     State(shared): State<Arc<Shared>>,
     origin: Origin,
     Segments((meeting, id)): Segments<(String, String)>,
@@ -147,7 +147,7 @@ pub async fn trickle(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn trickle_player(
+pub(crate) async fn trickle_player(
     State(shared): State<Arc<Shared>>,
     origin: Origin,
     Segments((meeting, id)): Segments<(String, String)>,
@@ -167,7 +167,7 @@ pub async fn trickle_player(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn stop(
+pub(crate) async fn stop(
     State(shared): State<Arc<Shared>>,
     origin: Origin,
     Segments((meeting, id)): Segments<(String, String)>,
@@ -186,7 +186,7 @@ pub async fn stop(
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn stop_player(
+pub(crate) async fn stop_player(
     State(shared): State<Arc<Shared>>,
     origin: Origin,
     Segments((meeting, id)): Segments<(String, String)>,

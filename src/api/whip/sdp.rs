@@ -3,14 +3,14 @@
 use crate::track::Source;
 
 /// The longest offer or fragment, in bytes.
-pub const SDP_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const SDP_BYTES_MAX: usize = 64 * 1024;
 
 /// The most m-lines of an offer.
-pub const MEDIA_MAX: usize = 32;
+pub(crate) const MEDIA_MAX: usize = 32;
 
 /// Which way media goes, seen from the program that offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// WHIP: it sends.
     Publish,
     /// WHEP: it receives.
@@ -19,7 +19,7 @@ pub enum Direction {
 
 /// Why an offer is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// It is not SDP, or has no ICE and DTLS: 400.
     Malformed(String),
     /// It is SDP and offers what this end does not take; nothing is taken in part: 422.
@@ -28,7 +28,7 @@ pub enum Unusable {
 
 /// An offer that can be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
+pub(crate) struct Offer {
     /// The SDP, its directions made plain: `sendonly` to publish, `recvonly` to play.
     pub text: String,
     /// What it publishes; nothing to play.
@@ -42,7 +42,7 @@ impl Offer {
     ///
     /// # Errors
     /// [`Unusable`].
-    pub fn read(text: &str, direction: Direction) -> Result<Self, Unusable> {
+    pub(crate) fn read(text: &str, direction: Direction) -> Result<Self, Unusable> {
         let sections = sections(text)?;
         for attribute in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"] {
             if !text.lines().any(|line| line.starts_with(attribute)) {
@@ -62,7 +62,7 @@ impl Offer {
     }
 
     /// The same offer with new ICE credentials and candidates: an ICE restart (RFC 8839, section 4.4.1.1).
-    pub fn restarted(&self, fragment: &Fragment) -> Self {
+    pub(crate) fn restarted(&self, fragment: &Fragment) -> Self {
         let mut text = String::with_capacity(self.text.len());
         let mut candidates_due = false;
         for line in self.text.lines() {
@@ -87,7 +87,7 @@ impl Offer {
 
 /// The parts of a trickle fragment that count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fragment {
+pub(crate) struct Fragment {
     /// The user fragment; empty when the fragment has none.
     pub ufrag: String,
     /// The password; empty when the fragment has none.
@@ -104,7 +104,7 @@ impl Fragment {
     ///
     /// # Errors
     /// [`Unusable::Malformed`] when it has neither credentials nor candidates.
-    pub fn read(text: &str) -> Result<Self, Unusable> {
+    pub(crate) fn read(text: &str) -> Result<Self, Unusable> {
         let lines = || text.lines().map(str::trim_end);
         if let Some(odd) = lines().find(|line| !line.is_empty() && !is_attribute(line)) {
             return Err(Unusable::Malformed(format!("the fragment has the line `{}`", shortened(odd))));
@@ -126,7 +126,7 @@ impl Fragment {
     }
 
     /// The fragment of an answer: what a program needs after an ICE restart.
-    pub fn of_answer(answer: &str) -> String {
+    pub(crate) fn of_answer(answer: &str) -> String {
         let mut text = String::new();
         let attributes = ["a=ice-lite", "a=ice-options:", "a=ice-ufrag:", "a=ice-pwd:"];
         for attribute in attributes {
@@ -148,12 +148,12 @@ impl Fragment {
 }
 
 /// Whether an answer takes every m-line of the offer.
-pub fn takes_all(answer: &str) -> bool {
+pub(crate) fn takes_all(answer: &str) -> bool {
     sections(answer).is_ok_and(|sections| {
         sections[1..].iter().all(|section| {
-            let bundled = section.iter().any(|line| *line == "a=bundle-only");
+            let bundled = section.contains(&"a=bundle-only");
             let refused = section[0].split(' ').nth(1) == Some("0") && !bundled;
-            !refused && !section.iter().any(|line| *line == "a=inactive")
+            !refused && !section.contains(&"a=inactive")
         })
     })
 }

@@ -65,33 +65,6 @@ source: Source,
 state: TrackState, } } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> };
 
 /**
- * One wish: a track to be seen, and how large.
- */
-export type Wish = {
-/**
- * Whose.
- */
-participant: string,
-/**
- * `camera` or `screen`.
- */
-source: Source,
-/**
- * The largest useful height in pixels.
- */
-max_height: number, };
-
-/**
- * A source of a track.
- */
-export type Source = "microphone" | "camera" | "screen" | "screen_audio";
-
-/**
- * What a track is at the moment.
- */
-export type TrackState = "on" | "muted" | "off";
-
-/**
  * The first request of a socket.
  */
 export type Hello = {
@@ -134,6 +107,125 @@ secret: string,
 seq: number, };
 
 /**
+ * One wish: a track to be seen, and how large.
+ */
+export type Wish = {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * `camera` or `screen`.
+ */
+source: Source,
+/**
+ * The largest useful height in pixels.
+ */
+max_height: number, };
+
+/**
+ * A source of a track.
+ */
+export type Source = "microphone" | "camera" | "screen" | "screen_audio";
+
+/**
+ * What a track is at the moment.
+ */
+export type TrackState = "on" | "muted" | "off";
+
+/**
+ * What a participant may do.
+ */
+export type Role = "host" | "cohost" | "speaker" | "audience";
+
+/**
+ * What sort of participant it is.
+ */
+export type ParticipantKind = "browser" | "room" | "bridge";
+
+/**
+ * Whether a meeting has pictures.
+ */
+export type Mode = "video" | "audio";
+
+/**
+ * The codec that publishers shall send.
+ */
+export type VideoCodec = "h264" | "vp8";
+
+/**
+ * Why a participant is no longer there.
+ */
+export type LeaveReason = "left" | "timeout" | "kicked" | "banned" | "ended" | "replaced" | "transport-failed" | "version";
+
+/**
+ * A participant as the others are told.
+ */
+export type Participant = {
+/**
+ * Unique in the meeting's life.
+ */
+id: string,
+/**
+ * The name to show.
+ */
+name: string,
+/**
+ * What sort it is.
+ */
+kind: ParticipantKind,
+/**
+ * What it may do.
+ */
+role: Role,
+/**
+ * What it brought along.
+ */
+custom_info?: unknown,
+/**
+ * The tracks that it publishes.
+ */
+tracks: Array<Track>,
+/**
+ * False while its socket is cut and it may yet come back.
+ */
+present: boolean, };
+
+/**
+ * A published track.
+ */
+export type Track = {
+/**
+ * Its source.
+ */
+source: Source,
+/**
+ * Published, and silent or dark.
+ */
+muted: boolean, };
+
+/**
+ * The meeting as a joiner is told.
+ */
+export type MeetingInfo = {
+/**
+ * Its unique name.
+ */
+name: string,
+/**
+ * Whether it has pictures.
+ */
+mode: Mode,
+/**
+ * What its creator gave to every joiner.
+ */
+custom_info?: unknown,
+/**
+ * The most participants, the room among them.
+ */
+max_participants: number, };
+
+/**
  * Everything that the appliance sends.
  */
 export type Frame = {
@@ -165,6 +257,69 @@ event: Event, } | {
  * What is told.
  */
 tell: Tell, };
+
+/**
+ * Why something was refused.
+ */
+export type Refused = {
+/**
+ * The stable code, see the table in `PROTOCOL.md`.
+ */
+code: string,
+/**
+ * A sentence for people.
+ */
+detail: string, };
+
+/**
+ * What came of a request.
+ */
+export type Answer = { "welcome": Welcome } | { "resumed": {
+/**
+ * The number of the last delta so far.
+ */
+seq: number,
+/**
+ * The codec to send.
+ */
+video_codec: VideoCodec, } } | { "answer": {
+/**
+ * The SDP.
+ */
+sdp: string, } } | { "done": Record<symbol, never> };
+
+/**
+ * The snapshot that a joiner starts from.
+ */
+export type Welcome = {
+/**
+ * The version that both ends speak from here on.
+ */
+version: number,
+/**
+ * The joiner's own id.
+ */
+you: string,
+/**
+ * What makes a later socket the continuation of this one.
+ */
+secret: string,
+/**
+ * The meeting.
+ */
+meeting: MeetingInfo,
+/**
+ * Everybody, the joiner too.
+ */
+participants: Array<Participant>,
+/**
+ * The number of the last delta that the snapshot contains.
+ */
+seq: number,
+/**
+ * The codec to send.
+ */
+video_codec: VideoCodec, };
 
 /**
  * A change of the meeting.
@@ -210,161 +365,6 @@ participant: string,
  * From now on.
  */
 role: Role, } } | { "ended": Record<symbol, never> };
-
-/**
- * A participant as the others are told.
- */
-export type Participant = {
-/**
- * Unique in the meeting's life.
- */
-id: string,
-/**
- * The name to show.
- */
-name: string,
-/**
- * What sort it is.
- */
-kind: ParticipantKind,
-/**
- * What it may do.
- */
-role: Role,
-/**
- * What it brought along.
- */
-custom_info?: unknown,
-/**
- * The tracks that it publishes.
- */
-tracks: Array<Track>,
-/**
- * False while its socket is cut and it may yet come back.
- */
-present: boolean, };
-
-/**
- * What a participant may do.
- */
-export type Role = "host" | "cohost" | "speaker" | "audience";
-
-/**
- * What sort of participant it is.
- */
-export type ParticipantKind = "browser" | "room" | "bridge";
-
-/**
- * A published track.
- */
-export type Track = {
-/**
- * Its source.
- */
-source: Source,
-/**
- * Published, and silent or dark.
- */
-muted: boolean, };
-
-/**
- * Why a participant is no longer there.
- */
-export type LeaveReason = "left" | "timeout" | "kicked" | "banned" | "ended" | "replaced" | "transport-failed" | "version";
-
-/**
- * Why something was refused.
- */
-export type Refused = {
-/**
- * The stable code, see the table in `PROTOCOL.md`.
- */
-code: string,
-/**
- * A sentence for people.
- */
-detail: string, };
-
-/**
- * What came of a request.
- */
-export type Answer = { "welcome": Welcome } | { "resumed": {
-/**
- * The number of the last delta so far.
- */
-seq: number,
-/**
- * The codec to send.
- */
-video_codec: VideoCodec, } } | { "answer": {
-/**
- * The SDP.
- */
-sdp: string, } } | { "done": Record<symbol, never> };
-
-/**
- * The codec that publishers shall send.
- */
-export type VideoCodec = "h264" | "vp8";
-
-/**
- * The snapshot that a joiner starts from.
- */
-export type Welcome = {
-/**
- * The version that both ends speak from here on.
- */
-version: number,
-/**
- * The joiner's own id.
- */
-you: string,
-/**
- * What makes a later socket the continuation of this one.
- */
-secret: string,
-/**
- * The meeting.
- */
-meeting: MeetingInfo,
-/**
- * Everybody, the joiner too.
- */
-participants: Array<Participant>,
-/**
- * The number of the last delta that the snapshot contains.
- */
-seq: number,
-/**
- * The codec to send.
- */
-video_codec: VideoCodec, };
-
-/**
- * The meeting as a joiner is told.
- */
-export type MeetingInfo = {
-/**
- * Its unique name.
- */
-name: string,
-/**
- * Whether it has pictures.
- */
-mode: Mode,
-/**
- * What its creator gave to every joiner.
- */
-custom_info?: unknown,
-/**
- * The most participants, the room among them.
- */
-max_participants: number, };
-
-/**
- * Whether a meeting has pictures.
- */
-export type Mode = "video" | "audio";
 
 /**
  * What one client alone is told.
