@@ -27,7 +27,7 @@ const ENCODER_INTERVAL: Duration = Duration::from_secs(1);
 /// The part of the time between two frames that a software encoder may take for one frame of the top layer.
 const SOFTWARE_SHARE: f64 = 0.6;
 
-/// The largest VP8 picture made in software: 720 rows took most of a core and a quarter of a second, 360 do not.
+/// The largest VP8 picture made in software: 720 rows took most of a core, and a quarter of a second each.
 const SOFTWARE_VP8_HEIGHT_MAX: u32 = 360;
 
 /// The RTP clock of video, in Hz.
