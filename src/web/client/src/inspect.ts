@@ -4,6 +4,7 @@
  *   alcove.state()  what the page shows: phase, my id, participants, speakers, codec path and peer state
  *   alcove.slots()  each filled slot: mid, kind, participant, source
  *   alcove.video(participant, source?)  the <video> that shows a track now, or null
+ *   alcove.stream(mid)  what a slot plays, or null
  *   alcove.stats()  the raw WebRTC figures (a promise of an array)
  *   alcove.times    milliseconds from the click on Join: welcome, connected, first picture; null until then
  */
@@ -23,6 +24,7 @@ export function expose(attendance: Attendance): void {
     state: () => state(attendance),
     slots: () => filled(attendance),
     video: (participant: string, source: Source = "camera") => attendance.path.slots.find(participant, source)?.element ?? null,
+    stream: (mid: string) => streamOf(attendance, mid),
     stats: async () => [...(await attendance.path.stats()).values()],
     times: timesOf(attendance),
   };
@@ -51,6 +53,11 @@ function state(attendance: Attendance) {
 
 function filled(attendance: Attendance) {
   return attendance.path.slots.now.value.flatMap(({ mid, kind, occupant }) => (occupant ? [{ mid, kind, ...occupant }] : []));
+}
+
+function streamOf(attendance: Attendance, mid: string): MediaStream | null {
+  const found = attendance.path.slots.now.value.find((slot) => slot.mid === mid)?.element.srcObject;
+  return found instanceof MediaStream ? found : null;
 }
 
 function timesOf(attendance: Attendance): Readonly<Times> {
