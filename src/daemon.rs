@@ -14,9 +14,8 @@ use crate::api::{self, Edge, Facts};
 use crate::appliance::clock::SystemClock;
 use crate::appliance::{Appliance, JoinUrl, Settings};
 use crate::config::Config;
-use crate::devices;
 use crate::meeting::Role;
-use crate::room::RoomSettings;
+use crate::room::{RoomSettings, devices};
 use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::tokens::Tokens;
 use crate::system::{files, notify};
@@ -43,7 +42,8 @@ pub fn run(config: &Config, state: &Path, simulated: bool) -> anyhow::Result<()>
     let certificates = Certificates::open(state, &config.tls, &identity, clock.unix_time().as_secs())?;
     let https = listen(config.http.https_port, "http.https_port")?;
     let http = listen(config.http.http_port, "http.http_port")?;
-    let hardware = discovering.join().map_err(|_| anyhow::anyhow!("looking for devices failed; see the log"))?;
+    let hardware =
+        discovering.join().map_err(|_| anyhow::anyhow!("looking for devices failed; see the log"))?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -139,13 +139,14 @@ fn settings(config: &Config, join_url: JoinUrl) -> Settings {
 /// One core is left for words and the room.
 fn media_workers(config: &Config) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    config.media.workers.map_or(cores.saturating_sub(1).max(1), usize::from)
+    config.media.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from)
 }
 
 /// What guests reach us by: the first address that is not only ours.
 fn host_for_guests() -> String {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let reachable = interfaces.iter().map(if_addrs::Interface::ip).find(|ip| ip.is_ipv4() && !ip.is_loopback());
+    let reachable =
+        interfaces.iter().map(if_addrs::Interface::ip).find(|ip| ip.is_ipv4() && !ip.is_loopback());
     reachable.map_or_else(|| "localhost".to_owned(), |ip| ip.to_string())
 }
 

@@ -1,4 +1,31 @@
 //! Alcove, the open room appliance: it hosts meetings on its own SFU and takes part in them.
+//!
+//! In reading order, from what everything else speaks of to what puts it together:
+//!
+//! * [`track`], [`refusal`]: what is published, and what is asked and not allowed; words of every module.
+//! * [`meeting`]: who may do what, pure. [`sfu`]: who gets which packets, pure.
+//! * [`config`]: one checked document. [`system`]: certificates, tokens, files, log and systemd.
+//! * [`room`]: the room as a participant: devices to tracks, slots to scene, screen and loudspeaker.
+//! * [`appliance`]: the loop; commands and wake-ups in, acts out, with the media workers.
+//! * [`web`]: the words of the WebSocket and the page. [`api`]: HTTP.
+//! * [`daemon`] puts the parts together; [`cli`] is how it is told to.
+//!
+//! # Words
+//!
+//! | word | means |
+//! |---|---|
+//! | appliance | our box |
+//! | room | the physical room the box stands in; in a meeting: that room as a participant |
+//! | meeting | a virtual place with a unique name: created, joined, ended |
+//! | participant | someone or something in a meeting |
+//! | role | host, cohost, speaker (may send), audience (only receives) |
+//! | peer | one transport end inside the SFU |
+//! | track | one published flow: microphone, camera, screen, screen audio |
+//! | layer | one simulcast quality of a track |
+//! | slot | one send m-line of a subscriber, negotiated once, filled with whichever track is to be seen |
+//! | bridge | a participant that stands for something elsewhere, such as a WHIP publisher |
+//! | scene | what the room's screen shows |
+//! | command, event, refusal | asked; happened; asked and not allowed |
 
 pub mod api;
 pub mod appliance;
@@ -7,7 +34,6 @@ mod blessed;
 pub mod cli;
 pub mod config;
 pub mod daemon;
-pub mod devices;
 pub mod meeting;
 pub mod refusal;
 pub mod room;

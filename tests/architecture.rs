@@ -26,6 +26,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("remote", &["appliance", "config", "refusal", "sfu", "system", "track", "web"]),
     ("web", &["appliance", "config", "meeting", "refusal", "system", "track"]),
     ("api", &["appliance", "config", "meeting", "refusal", "system", "track", "web"]),
+    ("cli", &[]),
+    ("daemon", &["api", "appliance", "config", "meeting", "room", "system"]),
 ];
 
 /// Of a module that is otherwise out of reach, the part that is shared: data without behaviour.

@@ -72,7 +72,8 @@ impl MediaSocket {
     /// What the kernel says, but not that nothing has arrived.
     pub(super) fn receive(&mut self, mut take: impl FnMut(Datagram<'_>)) -> io::Result<bool> {
         let mut metas = [RecvMeta::default(); BATCH];
-        let mut slices: Vec<IoSliceMut<'_>> = self.buffers.chunks_mut(BUFFER_BYTES).map(IoSliceMut::new).collect();
+        let mut slices: Vec<IoSliceMut<'_>> =
+            self.buffers.chunks_mut(BUFFER_BYTES).map(IoSliceMut::new).collect();
         let (socket, state) = (&self.socket, &self.state);
         let count = match socket.try_io(|| state.recv(UdpSockRef::from(socket), &mut slices, &mut metas)) {
             Ok(count) => count,
@@ -111,7 +112,13 @@ impl MediaSocket {
         contents.chunks(run).try_for_each(|part| self.send_run(from, to, part, segment_bytes))
     }
 
-    fn send_run(&self, from: SocketAddr, to: SocketAddr, contents: &[u8], segment_bytes: usize) -> io::Result<()> {
+    fn send_run(
+        &self,
+        from: SocketAddr,
+        to: SocketAddr,
+        contents: &[u8],
+        segment_bytes: usize,
+    ) -> io::Result<()> {
         let transmit = Transmit {
             destination: self.for_socket(to),
             ecn: None,

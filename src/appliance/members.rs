@@ -64,15 +64,8 @@ impl Appliance {
         let id = MeetingId(self.next_id());
         let worker = self.calmest_worker();
         let codec = VideoCodec::H264;
-        let hosted = Hosted {
-            id,
-            worker,
-            codec,
-            standing,
-            members: BTreeSet::new(),
-            active: None,
-            heard: Vec::new(),
-        };
+        let hosted =
+            Hosted { id, worker, codec, standing, members: BTreeSet::new(), active: None, heard: Vec::new() };
         self.order(&hosted, Order::Open { meeting: id, video: mode == meeting::Mode::Video, codec });
         log::info!(meeting = new.name.as_str(); "meeting opened");
         self.hosted.insert(new.name, hosted);
@@ -387,7 +380,9 @@ impl Appliance {
     }
 
     fn next_event(&mut self) -> Option<(String, meeting::Numbered)> {
-        self.meetings.iter_mut().find_map(|core| core.poll_event().map(|event| (core.name().to_string(), event)))
+        self.meetings
+            .iter_mut()
+            .find_map(|core| core.poll_event().map(|event| (core.name().to_string(), event)))
     }
 
     fn broadcast(&mut self, name: &str, frame: &Frame) {
@@ -447,7 +442,10 @@ impl Hosted {
     /// Who speaks, in words.
     pub(super) fn speaking(&self) -> Tell {
         let word = |peer: &crate::sfu::PeerId| words::id_word(super::run::participant_of(*peer));
-        Tell::Speaking { active: self.active.as_ref().map(word), heard: self.heard.iter().map(word).collect() }
+        Tell::Speaking {
+            active: self.active.as_ref().map(word),
+            heard: self.heard.iter().map(word).collect(),
+        }
     }
 }
 

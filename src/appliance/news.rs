@@ -12,12 +12,15 @@ use crate::web::wire::{Frame, SlotTrack, Tell};
 impl Appliance {
     pub(super) fn handle_news(&mut self, news: News) {
         let News { meeting, event } = news;
-        let Some(name) = self.hosted.iter().find(|(_, h)| h.id == meeting).map(|(name, _)| name.clone()) else {
+        let Some(name) = self.hosted.iter().find(|(_, h)| h.id == meeting).map(|(name, _)| name.clone())
+        else {
             // It has ended while this was under way.
             return;
         };
         match event {
-            Event::Connected { peer } => log::info!(meeting = name.as_str(), participant = peer.0; "media connected"),
+            Event::Connected { peer } => {
+                log::info!(meeting = name.as_str(), participant = peer.0; "media connected")
+            }
             Event::Gone { peer, why } => self.peer_gone(&name, peer, &why),
             Event::Silent { peer } => self.tell(member_of(peer), Frame::Told { tell: Tell::RestartIce {} }),
             Event::SlotFilled { peer, slot, track, rtp_timestamp } => {

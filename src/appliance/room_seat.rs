@@ -128,10 +128,7 @@ impl Appliance {
     fn connect_room(&self, name: &str, participant: ParticipantId) {
         let Some(hosted) = self.hosted.get(name) else { return };
         let setup = LocalSetup {
-            publishes: vec![
-                (Source::Microphone, Vec::new()),
-                (Source::Camera, self.room.layer_heights()),
-            ],
+            publishes: vec![(Source::Microphone, Vec::new()), (Source::Camera, self.room.layer_heights())],
             audio_slots: 4,
             video_slots: 10,
             decodes: vec![VideoCodec::H264, VideoCodec::Vp8],
@@ -167,7 +164,11 @@ impl Appliance {
     }
 
     /// Mutes or unmutes the room. What is muted stays so in the meetings to come.
-    pub(super) fn room_mute(&mut self, microphone: Option<bool>, camera: Option<bool>) -> Result<(), Refusal> {
+    pub(super) fn room_mute(
+        &mut self,
+        microphone: Option<bool>,
+        camera: Option<bool>,
+    ) -> Result<(), Refusal> {
         self.seat.microphone_on = microphone.map_or(self.seat.microphone_on, |muted| !muted);
         self.seat.camera_on = camera.map_or(self.seat.camera_on, |muted| !muted);
         let Some((name, participant)) = self.seat.taken.clone() else { return Ok(()) };
@@ -242,8 +243,12 @@ impl Appliance {
             model.meeting = Some(name.to_owned());
             model.active = hosted.active.map(|peer| peer.0);
             model.heard = hosted.heard.iter().map(|peer| peer.0).collect();
-            model.participants =
-                core.snapshot().participants.iter().map(|participant| self.scene_participant(participant)).collect();
+            model.participants = core
+                .snapshot()
+                .participants
+                .iter()
+                .map(|participant| self.scene_participant(participant))
+                .collect();
         }
         self.room.show(model);
     }

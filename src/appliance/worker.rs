@@ -21,7 +21,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use crate::appliance::media_socket::{Datagram, MediaSocket};
 use crate::room::SfuEnd;
 use crate::sfu::{
-    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerStats, Permit, SlotId,
+    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit, SlotId,
     TrackFlow, Wish,
 };
 use crate::track::{Source, VideoCodec};
@@ -67,7 +67,7 @@ pub(super) enum Order {
     Watch { peer: PeerId, wishes: Vec<Wish> },
     SetTrack { peer: PeerId, source: Source, flow: TrackFlow },
     WantKeyframe { peer: PeerId, slot: SlotId },
-    Stats { done: Box<dyn FnOnce(Vec<(PeerId, PeerStats)>) + Send> },
+
     Stop,
 }
 
@@ -103,9 +103,12 @@ impl Worker {
         let mut socket = MediaSocket::bind(port)
             .with_context(|| format!("cannot take UDP port {port} for media; free it or set media.port"))?;
         let poll = Poll::new().context("cannot make an epoll instance")?;
-        poll.registry().register(socket.source(), SOCKET, Interest::READABLE).context("cannot watch the socket")?;
+        poll.registry()
+            .register(socket.source(), SOCKET, Interest::READABLE)
+            .context("cannot watch the socket")?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).context("cannot make a waker")?);
-        let addresses = media_addresses(socket.port(), announce).context("cannot list the network's addresses")?;
+        let addresses =
+            media_addresses(socket.port(), announce).context("cannot list the network's addresses")?;
         let (orders, receiver) = channel();
         let worker_thread = WorkerThread {
             poll,
@@ -269,7 +272,6 @@ impl WorkerThread {
                     hosted.forwarder.want_keyframe(peer, slot, now);
                 }
             }
-            Order::Stats { done } => done(self.stats()),
             Order::Stop => {}
         }
     }
@@ -351,13 +353,6 @@ impl WorkerThread {
         let hosted = self.meetings.get_mut(self.homes.get(&peer)?)?;
         hosted.dirty = true;
         Some(hosted)
-    }
-
-    fn stats(&self) -> Vec<(PeerId, PeerStats)> {
-        let of = |(peer, home): (&PeerId, &MeetingId)| {
-            Some((*peer, self.meetings.get(home)?.forwarder.stats(*peer)?))
-        };
-        self.homes.iter().filter_map(of).collect()
     }
 
     fn receive(&mut self) {

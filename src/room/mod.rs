@@ -13,6 +13,7 @@
 mod camera;
 pub mod canvas;
 mod composer;
+pub mod devices;
 mod ladder;
 pub mod layout;
 mod link;

@@ -1,7 +1,7 @@
 //! The pictures of the others: a decoder per slot, made when packets come, and whose picture it shows.
 //!
 //! Making and ending a decoder takes up to a tenth of a second, so a thread of its own does both
-//! ([`run_decoders`]): whoever holds the lock of the slots is done at once, and the scene's clock never waits.
+//! (`run_decoders`): whoever holds the lock of the slots is done at once, and the scene's clock never waits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

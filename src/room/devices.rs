@@ -20,7 +20,13 @@ pub fn choose(hardware: &Hardware, room: &Room, clock: &Arc<dyn Clock>) -> Devic
     let (speakers, displays) = (&hardware.speakers, &hardware.displays);
     Devices {
         camera: one("camera", &room.camera, cameras, camera, <dyn CameraDevice>::name),
-        microphone: one("microphone", &room.microphone, microphones, microphone, <dyn MicrophoneDevice>::name),
+        microphone: one(
+            "microphone",
+            &room.microphone,
+            microphones,
+            microphone,
+            <dyn MicrophoneDevice>::name,
+        ),
         speaker: one("speaker", &room.speaker, speakers, speaker, <dyn SpeakerDevice>::name),
         display: one("display", &room.display, displays, display, <dyn DisplayDevice>::name),
         codecs: Arc::clone(&hardware.codecs),
@@ -43,7 +49,7 @@ fn one<D: ?Sized>(
             if named.is_none() {
                 log::warn!("no {kind} is named {wanted:?} (room.{kind}); the first there is will be used");
             }
-            named.or(found.first()).cloned()
+            named.or_else(|| found.first()).cloned()
         }
     }
 }
