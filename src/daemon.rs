@@ -12,7 +12,7 @@ use anyhow::Context;
 
 use crate::api::{self, Edge, Facts};
 use crate::appliance::clock::SystemClock;
-use crate::appliance::{Appliance, JoinUrl, Settings};
+use crate::appliance::{Appliance, Invitation, Invite, Settings};
 use crate::config::Config;
 use crate::meeting::Role;
 use crate::room::{RoomSettings, devices};
@@ -20,8 +20,8 @@ use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::tokens::Tokens;
 use crate::system::{files, notify};
 
-/// How long a join link of the screen, or of the ready line, lets people in.
-const SCREEN_LINK_VALID: Duration = Duration::from_hours(12);
+/// How long the join link of the ready line lets people in.
+const READY_LINK_VALID: Duration = Duration::from_hours(12);
 
 /// How long sockets may take to be told and closed.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
@@ -81,11 +81,11 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
-    let public_url = format!("https://{}:{https_port}", host_for_guests());
-    let on_screen = join_url(&clock, &tokens, public_url.clone());
-    let here = join_url(&clock, &tokens, format!("https://localhost:{https_port}"));
+    let host = host_for_guests();
+    let public_url = format!("https://{host}:{https_port}");
+    let invite = invite(&clock, &tokens, format!("{host}:{https_port}"));
     let in_use = devices::choose(&hardware, &config.room, &clock);
-    let (handle, appliance) = Appliance::start(settings(config, on_screen), &in_use, Arc::clone(&clock))?;
+    let (handle, appliance) = Appliance::start(settings(config, invite), &in_use, Arc::clone(&clock))?;
     for address in appliance.media_addresses() {
         log::info!("media arrives at UDP {address}");
     }
@@ -108,7 +108,10 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
     let renewing = tokio::spawn(renew(certificates, config.tls.names.clone(), Arc::clone(&clock)));
 
-    say_ready(https_port, &here(config.standing_meeting().as_str()), tokens.admin());
+    let standing = config.standing_meeting();
+    let expires = (clock.unix_time() + READY_LINK_VALID).as_secs();
+    let token = tokens.issue(standing.as_str(), Role::Speaker, expires);
+    say_ready(https_port, &format!("https://localhost:{https_port}/m/{standing}#t={token}"), tokens.admin());
     notify::ready(&format!("ready at https://localhost:{https_port}/"));
     appliance.run(stop_asked()).await;
     notify::stopping();
@@ -118,7 +121,7 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     secure.and(plain).context("a server failed")
 }
 
-fn settings(config: &Config, join_url: JoinUrl) -> Settings {
+fn settings(config: &Config, invite: Invite) -> Settings {
     Settings {
         standing_meeting: config.standing_meeting().to_string(),
         media_port: config.media.port,
@@ -130,9 +133,9 @@ fn settings(config: &Config, join_url: JoinUrl) -> Settings {
         room: RoomSettings {
             name: config.room.name.clone(),
             mode: crate::room::MODE,
-            join_text: format!("https://{}", host_for_guests()),
+            join_text: String::new(),
         },
-        join_url,
+        invite,
     }
 }
 
@@ -163,11 +166,15 @@ async fn renew(mut certificates: Certificates, names: Vec<String>, clock: Arc<dy
     }
 }
 
-fn join_url(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, base: String) -> JoinUrl {
+/// What the screen says: the code is short enough to be typed, and changes by itself.
+fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, host: String) -> Invite {
     let (clock, tokens) = (Arc::clone(clock), Arc::clone(tokens));
     Arc::new(move |meeting| {
-        let expires = (clock.unix_time() + SCREEN_LINK_VALID).as_secs();
-        format!("{base}/m/{meeting}#t={}", tokens.issue(meeting, Role::Speaker, expires))
+        let code = tokens.code(meeting, clock.unix_time().as_secs());
+        Invitation {
+            url: format!("https://{host}/m/{meeting}#t={code}"),
+            text: format!("{host}/m/{meeting}\n{code}"),
+        }
     })
 }
 

@@ -61,11 +61,17 @@ impl Gate {
         })
     }
 
-    /// The role that a token gives in a meeting; the administrator is a host everywhere.
+    /// The role that a token, or the code on the room's screen, gives in a meeting; the administrator is a host everywhere.
     ///
     /// # Errors
     /// As [`Self::check`], and [`Denied::Forbidden`] for the token of another meeting.
     pub(crate) fn role(&self, from: IpAddr, token: &str, meeting: &str) -> Result<Role, Denied> {
+        if let Some(wait) = self.failures().wait(from, self.clock.now()) {
+            return Err(Denied::Wait(wait));
+        }
+        if self.tokens.is_code(token, meeting, self.unix_time_s()) {
+            return Ok(Role::Speaker);
+        }
         match self.check(from, token)?.role_in(meeting) {
             Ok(role) => Ok(to_wire(role)),
             Err(refusal) => Err(Denied::Forbidden(refusal)),

@@ -20,4 +20,4 @@ mod words;
 mod worker;
 
 pub use handle::Handle;
-pub use run::{Appliance, JoinUrl, Settings};
+pub use run::{Appliance, Invitation, Invite, Settings};

@@ -14,7 +14,7 @@
 //! puts it in again.
 
 use crate::appliance::handle::RoomView;
-use crate::appliance::run::{Appliance, peer_of};
+use crate::appliance::run::{Appliance, Invitation, peer_of};
 use crate::appliance::worker::{LocalEnd, Order};
 use crate::meeting::{self, Command, LeaveReason, ParticipantId};
 use crate::refusal::Refusal;
@@ -236,7 +236,8 @@ impl Appliance {
     /// Has the screen show the meeting that the room is in, or how to join the standing one.
     pub(super) fn refresh_scene(&self) {
         let invited = self.seat.meeting().unwrap_or(&self.settings.standing_meeting);
-        let mut model = SceneModel { join_url: (self.settings.join_url)(invited), ..SceneModel::default() };
+        let Invitation { url, text } = (self.settings.invite)(invited);
+        let mut model = SceneModel { join_url: url, join_text: text, ..SceneModel::default() };
         if let Some(name) = self.seat.meeting()
             && let (Ok(core), Some(hosted)) = (self.meetings.get(name), self.hosted.get(name))
         {

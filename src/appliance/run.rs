@@ -23,8 +23,20 @@ use crate::web::wire::{Frame, Tell};
 /// The most room events that wait for the loop; the room says its wishes again when they change.
 const ROOM_EVENTS_MAX: usize = 256;
 
-/// Makes the join link of a meeting, for the screen.
-pub type JoinUrl = Arc<dyn Fn(&str) -> String + Send + Sync>;
+/// How often the invitation on the screen is made anew.
+const INVITATION_EVERY: Duration = Duration::from_hours(1);
+
+/// How people in front of the screen join the meeting that it names.
+#[derive(Debug, Clone, Default)]
+pub struct Invitation {
+    /// What the QR code says.
+    pub url: String,
+    /// What to type: the address, and the code that it asks for.
+    pub text: String,
+}
+
+/// Makes the invitation to a meeting, for the screen.
+pub type Invite = Arc<dyn Fn(&str) -> Invitation + Send + Sync>;
 
 /// What the loop is started with.
 pub struct Settings {
@@ -44,8 +56,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// The room as a participant.
     pub room: RoomSettings,
-    /// Makes the join link of a meeting.
-    pub join_url: JoinUrl,
+    /// Makes the invitation to a meeting.
+    pub invite: Invite,
 }
 
 /// The appliance: everything that is alive, owned by one task.
@@ -63,6 +75,8 @@ pub struct Appliance {
     pub(super) workers: Vec<Worker>,
     pub(super) room: Room,
     pub(super) seat: RoomSeat,
+    /// When the screen's invitation is made anew.
+    invitation_due: Instant,
     /// Nothing is opened any more.
     pub(super) stopping: bool,
     calls: mpsc::Receiver<Call>,
@@ -126,8 +140,9 @@ impl Appliance {
         let sink = Arc::new(move |event| drop(room_sender.try_send(event)));
         let room = Room::start(devices, settings.room.clone(), Arc::clone(&clock), sink);
         let seat = RoomSeat::default();
+        let now = clock.now();
         let mut appliance = Self {
-            started: clock.now(),
+            started: now,
             clock,
             meetings: Meetings::default(),
             hosted: HashMap::new(),
@@ -137,6 +152,7 @@ impl Appliance {
             workers,
             room,
             seat,
+            invitation_due: now + INVITATION_EVERY,
             stopping: false,
             calls,
             news,
@@ -160,12 +176,13 @@ impl Appliance {
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         loop {
-            let deadline = self.meetings.poll_timeout();
+            let deadline =
+                self.meetings.poll_timeout().map_or(self.invitation_due, |at| at.min(self.invitation_due));
             tokio::select! {
                 Some(call) = self.calls.recv() => self.handle_call(call),
                 Some(news) = self.news.recv() => self.handle_news(news),
                 Some(event) = self.room_events.recv() => self.handle_room_event(event),
-                () = until(deadline) => self.handle_timeouts(),
+                () = tokio::time::sleep_until(deadline.into()) => self.handle_timeouts(),
                 () = &mut stop => break,
             }
         }
@@ -206,6 +223,10 @@ impl Appliance {
         let now = self.clock.now();
         self.meetings.handle_timeout(now);
         self.pump();
+        if self.invitation_due <= now {
+            self.invitation_due = now + INVITATION_EVERY;
+            self.refresh_scene();
+        }
     }
 
     /// The next number for a member, a meeting or a peer.
@@ -265,11 +286,4 @@ fn start_workers(
             )
         })
         .collect()
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
 }

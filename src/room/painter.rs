@@ -345,15 +345,16 @@ fn shortened(text: &str, chars: usize) -> String {
 /// The text in at most `lines` lines of `chars` characters, broken after spaces and slashes where possible.
 fn wrapped(text: &str, chars: usize, lines: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
-    for word in text.split_inclusive([' ', '/', '.', '-', '?', '&', '，']) {
+    for word in text.split_inclusive([' ', '\n', '/', '.', '-', '?', '&', '，']) {
         for (index, letter) in word.chars().enumerate() {
             let row = rows.last().map_or(0, |row| row.chars().count());
             let breaks_here = (index == 0 && row + word.trim_end().chars().count() > chars) || row >= chars;
             if breaks_here && row > 0 {
                 rows.push(String::new());
             }
-            if let Some(row) = rows.last_mut() {
-                row.push(letter);
+            match rows.last_mut() {
+                Some(row) if letter != '\n' => row.push(letter),
+                _ => rows.push(String::new()),
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use aws_lc_rs::{constant_time, digest, rand};
+use aws_lc_rs::{constant_time, digest, hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -21,6 +21,15 @@ pub const TOKEN_BYTES_MAX: usize = 4096;
 const ADMIN_TOKEN_BYTES_MIN: usize = 32;
 
 const KEY_BYTES: usize = 32;
+
+/// Letters and digits that nobody takes for one another (Crockford's base 32).
+const CODE_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The characters of a code, without the dash.
+const CODE_CHARS: usize = 8;
+
+/// How long a code is shown, in seconds. It is good for as long again.
+const CODE_PERIOD_S: u64 = 6 * 3600;
 
 /// What a token allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +92,7 @@ pub struct Tokens {
     signing: EncodingKey,
     checking: DecodingKey,
     validation: Validation,
+    codes: hmac::Key,
     admin: String,
     admin_sha256: digest::Digest,
 }
@@ -111,6 +121,7 @@ impl Tokens {
             signing: EncodingKey::from_secret(&key),
             checking: DecodingKey::from_secret(&key),
             validation: validation(),
+            codes: hmac::Key::new(hmac::HMAC_SHA256, &key),
             admin_sha256: sha256(&admin),
             admin,
         })
@@ -162,6 +173,32 @@ impl Tokens {
         Ok(Grant::Join { meeting: claims.meeting, role, name: claims.name })
     }
 
+    /// The code that lets whoever reads it off the room's screen into a meeting as a speaker: two groups of
+    /// four, good for six to twelve hours. It has 40 bits, which whoever checks it must keep from being guessed
+    /// by counting failures.
+    #[must_use]
+    pub fn code(&self, meeting: &str, now_unix: u64) -> String {
+        let code = self.code_of_period(meeting, now_unix / CODE_PERIOD_S);
+        format!("{}-{}", &code[..CODE_CHARS / 2], &code[CODE_CHARS / 2..])
+    }
+
+    /// Whether that is a code of the meeting, however it was typed.
+    #[must_use]
+    pub fn is_code(&self, given: &str, meeting: &str, now_unix: u64) -> bool {
+        let Some(given) = typed_code(given) else { return false };
+        let period = now_unix / CODE_PERIOD_S;
+        [period, period.saturating_sub(1)].into_iter().any(|period| {
+            let code = self.code_of_period(meeting, period);
+            constant_time::verify_slices_are_equal(code.as_bytes(), given.as_bytes()).is_ok()
+        })
+    }
+
+    fn code_of_period(&self, meeting: &str, period: u64) -> String {
+        let tag = hmac::sign(&self.codes, format!("code {period} {meeting}").as_bytes());
+        let letter = |byte: &u8| char::from(CODE_ALPHABET[usize::from(byte % 32)]);
+        tag.as_ref().iter().take(CODE_CHARS).map(letter).collect()
+    }
+
     /// Hashes of one length are compared, so that the time tells nothing of the token.
     fn is_admin(&self, token: &str) -> bool {
         constant_time::verify_slices_are_equal(self.admin_sha256.as_ref(), sha256(token).as_ref()).is_ok()
@@ -181,6 +218,20 @@ fn validation() -> Validation {
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation
+}
+
+/// A code as people type it: in small letters, with spaces, with O for 0; `None` when it cannot be one.
+fn typed_code(text: &str) -> Option<String> {
+    let plain = |letter: char| match letter.to_ascii_uppercase() {
+        'O' => '0',
+        'I' | 'L' => '1',
+        letter => letter,
+    };
+    let is_code = |code: &String| {
+        code.len() == CODE_CHARS && code.bytes().all(|letter| CODE_ALPHABET.contains(&letter))
+    };
+    let code = text.chars().take(2 * CODE_CHARS).filter(|letter| !matches!(letter, '-' | ' ')).map(plain);
+    Some(code.collect()).filter(is_code)
 }
 
 fn parse_role(text: &str) -> Option<Role> {
@@ -217,6 +268,29 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
+
+    #[test]
+    fn a_code_opens_its_meeting_alone_however_it_is_typed() {
+        let tokens = tokens();
+        let code = tokens.code("den", 100 * CODE_PERIOD_S);
+        assert_eq!(code.len(), CODE_CHARS + 1);
+        for typed in [code.clone(), code.to_lowercase(), code.replace('-', " "), code.replace('0', "o")] {
+            assert!(tokens.is_code(&typed, "den", 100 * CODE_PERIOD_S), "{typed}");
+            assert!(!tokens.is_code(&typed, "attic", 100 * CODE_PERIOD_S), "{typed}");
+        }
+        for typed in ["", "-", "den", &code[1..], &format!("{code}{code}"), "ÄÄÄÄ-ÄÄÄÄ"] {
+            assert!(!tokens.is_code(typed, "den", 100 * CODE_PERIOD_S), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_good_for_the_time_it_is_shown_and_as_long_again() {
+        let tokens = tokens();
+        let code = tokens.code("den", 100 * CODE_PERIOD_S);
+        assert!(tokens.is_code(&code, "den", 102 * CODE_PERIOD_S - 1));
+        assert!(!tokens.is_code(&code, "den", 102 * CODE_PERIOD_S));
+        assert!(!tokens.is_code(&code, "den", 99 * CODE_PERIOD_S));
+    }
 
     fn tokens() -> Tokens {
         let folder = tempfile::tempdir().unwrap();

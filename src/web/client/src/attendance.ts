@@ -73,12 +73,12 @@ export class Attendance implements Ear {
   }
 
   /** Joins. What is refused comes to stand in the view. */
-  async enter(name: string, password: string): Promise<void> {
+  async enter(name: string, password: string, code = ""): Promise<void> {
     if (this.view.value.phase !== "lobby") return;
     this.view.patch({ phase: "joining", refusal: null });
     try {
       const sdp = await this.path.offer();
-      const { token } = this.place;
+      const token = this.place.token || code;
       const hello = this.#words.hello({ token, name, ...(password ? { password } : {}) });
       const answered = this.#words.ask({ offer: { sdp } });
       answered.catch(() => undefined); // A refused hello takes the offer along; its own reason is the one to show.

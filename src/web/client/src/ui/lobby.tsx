@@ -10,6 +10,8 @@ import { classes, Picture } from "./tile";
 import { LanguageChoice } from "./settings";
 
 const NAME_KEY = "alcove.name";
+/** The longest code, however it is typed. */
+const CODE_CHARS_MAX = 16;
 /** How often the join is prepared anew at most, in milliseconds. */
 const PREPARE_EVERY_MS = 1_000;
 
@@ -54,6 +56,7 @@ function JoinForm({ attendance }: { attendance: Attendance }) {
   const { phase, refusal } = useCell(attendance.view);
   const [name, setName] = useState(() => localStorage.getItem(NAME_KEY) ?? "");
   const [password, setPassword] = useState("");
+  const [code, setCode] = useState("");
   const [asksPassword, setAsksPassword] = useState(false);
   const joining = phase === "joining";
   useEffect(() => {
@@ -62,7 +65,7 @@ function JoinForm({ attendance }: { attendance: Attendance }) {
   const join = (event: Event) => {
     event.preventDefault();
     localStorage.setItem(NAME_KEY, name.trim());
-    void attendance.enter(name.trim(), password);
+    void attendance.enter(name.trim(), password, code.trim());
   };
   // A first question for the password is no mistake of anybody's.
   const isQuestion = refusal?.code === "wrong-password" && password === "";
@@ -76,6 +79,16 @@ function JoinForm({ attendance }: { attendance: Attendance }) {
           onInput={(event) => setName(event.currentTarget.value)}
         />
       </label>
+      {attendance.place.token === "" && (
+        <label class="field">
+          <span>{t("lobby.code")}</span>
+          <input
+            data-testid="code" name="code" autocomplete="off" autocapitalize="characters" spellcheck={false} required
+            maxLength={CODE_CHARS_MAX} placeholder="XXXX-XXXX" value={code}
+            onInput={(event) => setCode(event.currentTarget.value)}
+          />
+        </label>
+      )}
       {asksPassword && (
         <label class="field">
           <span>{t("lobby.password")}</span>
@@ -88,7 +101,6 @@ function JoinForm({ attendance }: { attendance: Attendance }) {
           />
         </label>
       )}
-      {attendance.place.token === "" && <p class="problem">{t("lobby.no-token")}</p>}
       {refusal && !isQuestion && (
         <p class="problem" role="alert" data-testid="refusal" data-code={refusal.code}>
           {textOr(`refusal.${refusal.code}`, refusal.detail)}
