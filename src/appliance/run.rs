@@ -59,6 +59,8 @@ pub struct Appliance {
     pub(super) members: HashMap<MemberId, Member>,
     /// Whose secret continues which member.
     pub(super) secrets: HashMap<String, MemberId>,
+    /// Whose words had nowhere to go: they are cut before anything else is done.
+    pub(super) deaf: Vec<MemberId>,
     next_id: u64,
     pub(super) workers: Vec<Worker>,
     pub(super) room: Room,
@@ -133,6 +135,7 @@ impl Appliance {
             hosted: HashMap::new(),
             members: HashMap::new(),
             secrets: HashMap::new(),
+            deaf: Vec::new(),
             next_id: 1,
             workers,
             room,
@@ -168,6 +171,7 @@ impl Appliance {
                 () = until(deadline) => self.handle_timeouts(),
                 () = &mut stop => break,
             }
+            self.cut_the_deaf();
         }
         self.end_everything();
     }
