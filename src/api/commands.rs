@@ -1,4 +1,4 @@
-//! Commands to the room itself: join a meeting, leave it, mute.
+//! Commands to the room itself: join a meeting, leave it, mute; and unmute, for those who are in it.
 
 use std::sync::Arc;
 
@@ -6,9 +6,11 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Shared;
+use super::gate::Origin;
 use super::documents::{JoinRoom, MuteRoom, Room};
 use super::input::Body;
 use super::problem::{Document, Problem};
+use crate::refusal::{Code, Refusal};
 
 /// Puts the room into a meeting; it leaves the one that it is in.
 #[utoipa::path(
@@ -42,20 +44,29 @@ pub(crate) async fn leave(State(shared): State<Arc<Shared>>) -> Result<Json<Room
     room(&shared).await
 }
 
-/// Mutes the room's microphone or camera, or asks to unmute them.
+/// Mutes the room's microphone or camera; unmutes them only when asked from the box itself.
 #[utoipa::path(
     post, path = "/api/v1/commands/mute", tag = "commands", operation_id = "muteRoom",
     request_body = MuteRoom,
     responses(
         (status = 200, description = "What the room does now", body = Room),
         (status = 400, description = "`invalid-parameter`", body = Document, content_type = "application/problem+json"),
+        (status = 403, description = "`not-permitted`: unmuting from afar", body = Document,
+            content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn mute(
     State(shared): State<Arc<Shared>>,
+    Origin(from): Origin,
     Body(body): Body<MuteRoom>,
 ) -> Result<Json<Room>, Problem> {
+    let unmutes = [body.microphone, body.camera].contains(&Some(false));
+    // Whoever sits in the room consents by asking there: a controller on the box itself may unmute.
+    if unmutes && !from.to_canonical().is_loopback() {
+        let detail = "the room is not unmuted from afar; ask somebody in the room to unmute it there";
+        return Err(Refusal::new(Code::NotPermitted, detail).into());
+    }
     shared.handle.room_mute(body.microphone, body.camera).await?;
     room(&shared).await
 }

@@ -352,6 +352,15 @@ impl Appliance {
         if frames.try_send(frame).is_err() {
             log::info!(meeting = member.meeting.as_str(), participant = id.0; "its socket does not keep up: cut");
             member.frames = None;
+            self.deaf.push(id);
+        }
+    }
+
+    /// Those whose queue was full count as away from now on. Their sockets may take long to notice, and do not
+    /// tell of it: they were let go.
+    pub(super) fn cut_the_deaf(&mut self) {
+        while let Some(id) = self.deaf.pop() {
+            self.cut(id);
         }
     }
 

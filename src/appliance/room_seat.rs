@@ -82,10 +82,12 @@ impl Appliance {
     }
 
     pub(super) fn room_join(&mut self, name: &str) -> Result<(), Refusal> {
-        self.meetings.get(name)?;
+        let core = self.meetings.get(name)?;
         if self.seat.meeting() == Some(name) {
             return Ok(());
         }
+        // Asked before the room leaves where it is: a refused move is no move.
+        core.check_space()?;
         self.unseat_room();
         self.seat.sent_out = false;
         self.seat_room(name)

@@ -71,6 +71,8 @@ pub struct Appliance {
     pub(super) members: HashMap<MemberId, Member>,
     /// Whose secret continues which member.
     pub(super) secrets: HashMap<String, MemberId>,
+    /// Whose words had nowhere to go: they are cut before anything else is done.
+    pub(super) deaf: Vec<MemberId>,
     next_id: u64,
     pub(super) workers: Vec<Worker>,
     pub(super) room: Room,
@@ -148,6 +150,7 @@ impl Appliance {
             hosted: HashMap::new(),
             members: HashMap::new(),
             secrets: HashMap::new(),
+            deaf: Vec::new(),
             next_id: 1,
             workers,
             room,
@@ -185,6 +188,7 @@ impl Appliance {
                 () = tokio::time::sleep_until(deadline.into()) => self.handle_timeouts(),
                 () = &mut stop => break,
             }
+            self.cut_the_deaf();
         }
         self.end_everything();
     }

@@ -327,7 +327,11 @@ impl Meeting {
         }
     }
 
-    fn check_space(&self) -> Result<(), Refusal> {
+    /// Whether one more participant finds room.
+    ///
+    /// # Errors
+    /// `meeting-full`.
+    pub fn check_space(&self) -> Result<(), Refusal> {
         let most = self.settings.max_participants;
         if self.participants.len() < most as usize {
             return Ok(());

@@ -72,6 +72,26 @@ async fn the_room_is_commanded() {
 }
 
 #[tokio::test]
+async fn the_room_is_muted_from_afar_and_unmuted_only_on_the_box() {
+    let house = House::new();
+    for body in [json!({ "microphone": false }), json!({ "microphone": true, "camera": false })] {
+        let detail = house.post("/api/v1/commands/mute", body).await.problem(403, "not-permitted");
+        assert!(detail.contains("somebody in the room"), "{detail}");
+    }
+    assert!(!house.fake.calls().iter().any(|call| call.starts_with("mute")));
+    let mapped = std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+    for here in [SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from((mapped, 1))] {
+        let mut request = Request::builder().method(Method::POST).uri("/api/v1/commands/mute");
+        request = request.header(header::AUTHORIZATION, format!("Bearer {}", house.tokens.admin()));
+        request = request.header(header::CONTENT_TYPE, "application/json");
+        let body = Body::from(r#"{"microphone":false}"#);
+        let mut request = request.body(body).expect("a request");
+        request.extensions_mut().insert(ConnectInfo(here));
+        assert_eq!(house.send(request).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn the_appliance_says_how_it_is() {
     let house = House::new();
     let status = house.get("/api/v1/status").await.json();

@@ -1,0 +1,99 @@
+// A cable between a browser and the appliance that a test can pull: words over TCP and media over UDP go through it.
+import { createSocket, type Socket as Datagrams } from 'node:dgram'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import type { BrowserContext } from '@playwright/test'
+import type { Appliance } from './appliance.ts'
+
+/** What is carried: words and pages, or media. */
+export type Wire = 'words' | 'media'
+
+export interface Cable {
+  /** Opens the page in the room's standing meeting, through the cable. */
+  readonly joinUrl: string
+  /** From now on nothing passes; connections break. */
+  pull(...wires: Wire[]): void
+  /** Everything passes again. */
+  mend(): void
+  close(): Promise<void>
+}
+
+/** Lays a cable, and has the pages of a context send their media through it. */
+export async function lay(appliance: Appliance, context: BrowserContext): Promise<Cable> {
+  const pulled = new Set<Wire>()
+  const words = await carryWords(Number(new URL(appliance.url).port), pulled)
+  const media = await carryMedia(await mediaAddress(appliance), pulled)
+  await context.addInitScript(detour, media.port)
+  const joinUrl = appliance.joinUrl.replace(appliance.url, `https://localhost:${words.port}`)
+  const pull = (...wires: Wire[]) => {
+    wires.forEach((wire) => pulled.add(wire))
+    if (pulled.has('words')) words.cut()
+  }
+  const close = async () => {
+    words.close()
+    media.close()
+  }
+  return { joinUrl, pull, mend: () => pulled.clear(), close }
+}
+
+async function mediaAddress(appliance: Appliance): Promise<{ host: string, port: number }> {
+  const { media_addresses: all } = (await appliance.api('GET', 'status')).json()
+  const [host, port] = all.find((one: string) => /^\d+\./.test(one)).split(':')
+  return { host, port: Number(port) }
+}
+
+/** Runs in the page: the only candidate of the appliance is the near end of the cable. */
+function detour(port: number) {
+  const set = RTCPeerConnection.prototype.setRemoteDescription
+  RTCPeerConnection.prototype.setRemoteDescription = function (this: RTCPeerConnection, said: any) {
+    let sdp: string = said.sdp.replace(/a=candidate:.*\r\n/g, '')
+    sdp = sdp.replace(/(a=ice-pwd:.*\r\n)/g, `$1a=candidate:1 1 udp 2130706431 127.0.0.1 ${port} typ host\r\n`)
+    return set.call(this, { type: said.type, sdp })
+  } as typeof set
+}
+
+async function carryWords(to: number, pulled: Set<Wire>) {
+  const open = new Set<Socket>()
+  const keep = (socket: Socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+    // A broken connection is what this is for.
+    socket.on('error', () => socket.destroy())
+  }
+  const server = createServer((near) => {
+    if (pulled.has('words')) return near.destroy()
+    const far = connect(to, 'localhost')
+    keep(near)
+    keep(far)
+    near.pipe(far).pipe(near)
+    near.on('close', () => far.destroy())
+    far.on('close', () => near.destroy())
+  })
+  server.listen(0, 'localhost')
+  await once(server, 'listening')
+  const cut = () => open.forEach((socket) => socket.destroy())
+  const close = () => {
+    cut()
+    server.close()
+  }
+  return { port: (server.address() as AddressInfo).port, cut, close }
+}
+
+async function carryMedia(to: { host: string, port: number }, pulled: Set<Wire>) {
+  const far = new Map<number, Datagrams>()
+  const near = createSocket('udp4')
+  near.on('message', (packet, from) => {
+    if (pulled.has('media')) return
+    let socket = far.get(from.port)
+    if (socket === undefined) {
+      socket = createSocket('udp4')
+      socket.on('message', (answer) => { if (!pulled.has('media')) near.send(answer, from.port, from.address) })
+      far.set(from.port, socket)
+    }
+    socket.send(packet, to.port, to.host)
+  })
+  near.bind(0, '127.0.0.1')
+  await once(near, 'listening')
+  const close = () => [near, ...far.values()].forEach((socket) => socket.close())
+  return { port: near.address().port, close }
+}
