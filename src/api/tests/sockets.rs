@@ -75,6 +75,20 @@ async fn a_join_token_opens_its_meeting_and_no_other() {
 }
 
 #[tokio::test]
+async fn the_code_on_the_screen_opens_its_meeting_and_no_other() {
+    let house = House::new();
+    house.fake.create("den", None);
+    let address = listen(&house).await;
+    let code = house.tokens.code("room", NOW_UNIX_S);
+    let mut socket = open(address, "den").await;
+    socket.send(hello(&code)).await.expect("sent");
+    assert_eq!(hear(&mut socket).await["refused"]["code"], "not-permitted");
+    let mut socket = open(address, "room").await;
+    socket.send(hello(&code.to_lowercase())).await.expect("sent");
+    assert_eq!(hear(&mut socket).await["ok"]["welcome"]["version"], 1);
+}
+
+#[tokio::test]
 async fn words_beyond_the_limit_close_the_socket_and_nobody_else() {
     let house = House::new();
     let address = listen(&house).await;
