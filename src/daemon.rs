@@ -81,11 +81,12 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
-    let public_url = format!("https://{}:{https_port}", host_for_guests());
+    let public_url = public_url(https_port);
     let on_screen = join_url(&clock, &tokens, public_url.clone());
     let here = join_url(&clock, &tokens, format!("https://localhost:{https_port}"));
     let in_use = devices::choose(&hardware, &config.room, &clock);
-    let (handle, appliance) = Appliance::start(settings(config, on_screen), &in_use, Arc::clone(&clock))?;
+    let (handle, appliance) =
+        Appliance::start(settings(config, on_screen, &public_url), &in_use, Arc::clone(&clock))?;
     for address in appliance.media_addresses() {
         log::info!("media arrives at UDP {address}");
     }
@@ -118,7 +119,7 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     secure.and(plain).context("a server failed")
 }
 
-fn settings(config: &Config, join_url: JoinUrl) -> Settings {
+fn settings(config: &Config, join_url: JoinUrl, public_url: &str) -> Settings {
     Settings {
         standing_meeting: config.standing_meeting().to_string(),
         media_port: config.media.port,
@@ -130,7 +131,7 @@ fn settings(config: &Config, join_url: JoinUrl) -> Settings {
         room: RoomSettings {
             name: config.room.name.clone(),
             mode: crate::room::MODE,
-            join_text: format!("https://{}", host_for_guests()),
+            join_text: public_url.to_owned(),
         },
         join_url,
     }
@@ -140,6 +141,12 @@ fn settings(config: &Config, join_url: JoinUrl) -> Settings {
 fn media_workers(config: &Config) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     config.media.workers.map_or(cores.saturating_sub(1).max(1), usize::from)
+}
+
+/// What guests open: the port is told where browsers do not know it.
+fn public_url(https_port: u16) -> String {
+    let host = host_for_guests();
+    if https_port == 443 { format!("https://{host}") } else { format!("https://{host}:{https_port}") }
 }
 
 /// What guests reach us by: the first address that is not only ours.

@@ -237,7 +237,11 @@ impl Appliance {
     /// Has the screen show the meeting that the room is in, or how to join the standing one.
     pub(super) fn refresh_scene(&self) {
         let invited = self.seat.meeting().unwrap_or(&self.settings.standing_meeting);
-        let mut model = SceneModel { join_url: (self.settings.join_url)(invited), ..SceneModel::default() };
+        let mut model = SceneModel {
+            join_url: (self.settings.join_url)(invited),
+            join_text: self.settings.room.join_text.clone(),
+            ..SceneModel::default()
+        };
         if let Some(name) = self.seat.meeting()
             && let (Ok(core), Some(hosted)) = (self.meetings.get(name), self.hosted.get(name))
         {
