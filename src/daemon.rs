@@ -81,9 +81,8 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
-    let host = host_for_guests();
-    let public_url = format!("https://{host}:{https_port}");
-    let invite = invite(&clock, &tokens, format!("{host}:{https_port}"));
+    let public_url = public_url(https_port);
+    let invite = invite(&clock, &tokens, public_url.clone());
     let in_use = devices::choose(&hardware, &config.room, &clock);
     let (handle, appliance) = Appliance::start(settings(config, invite), &in_use, Arc::clone(&clock))?;
     for address in appliance.media_addresses() {
@@ -145,6 +144,12 @@ fn media_workers(config: &Config) -> usize {
     config.media.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from)
 }
 
+/// What guests open: the port is told where browsers do not know it.
+fn public_url(https_port: u16) -> String {
+    let host = host_for_guests();
+    if https_port == 443 { format!("https://{host}") } else { format!("https://{host}:{https_port}") }
+}
+
 /// What guests reach us by: the first address that is not only ours.
 fn host_for_guests() -> String {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
@@ -167,13 +172,13 @@ async fn renew(mut certificates: Certificates, names: Vec<String>, clock: Arc<dy
 }
 
 /// What the screen says: the code is short enough to be typed, and changes by itself.
-fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, host: String) -> Invite {
+fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, public_url: String) -> Invite {
     let (clock, tokens) = (Arc::clone(clock), Arc::clone(tokens));
     Arc::new(move |meeting| {
         let code = tokens.code(meeting, clock.unix_time().as_secs());
         Invitation {
-            url: format!("https://{host}/m/{meeting}#t={code}"),
-            text: format!("{host}/m/{meeting}\n{code}"),
+            url: format!("{public_url}/m/{meeting}#t={code}"),
+            text: format!("{public_url}/m/{meeting}\n{code}"),
         }
     })
 }

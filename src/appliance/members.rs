@@ -142,8 +142,9 @@ impl Appliance {
             hosted.members.insert(id);
         }
         log::info!(meeting = join.meeting.as_str(), participant = id.0; "participant joined");
-        self.room_comes_along(&join.meeting);
+        // The snapshot comes first: what happens from here on is told in deltas, each of them once.
         let welcome = self.welcome(id)?;
+        self.room_comes_along(&join.meeting);
         self.tell_speaking(id);
         Ok((id, welcome))
     }
@@ -213,13 +214,9 @@ impl Appliance {
             Ask::Watch { wishes } => self.watch(id, wishes),
             Ask::Track { source, state } => self.set_track(id, source, state),
             Ask::Leave {} => self.leave_after_answer(id, re),
-            Ask::End {} => self.end_by(id),
+            Ask::End {} => return self.end_and_answer(id, re),
         };
-        let frame = match outcome {
-            Ok(()) => Frame::Answered { re, ok: Answer::Done {} },
-            Err(refusal) => refused(re, &refusal),
-        };
-        self.tell(id, frame);
+        self.tell(id, done(re, outcome));
     }
 
     fn ask_offer(&mut self, id: MemberId, re: u32, sdp: String) {
@@ -309,6 +306,16 @@ impl Appliance {
         };
         if let Some(hosted) = self.hosted.get(meeting) {
             self.order(hosted, Order::SetTrack { peer: peer_of(who), source, flow });
+        }
+    }
+
+    /// With the meeting its members are gone from the loop, and whoever has ended it is still owed the answer.
+    fn end_and_answer(&mut self, id: MemberId, re: u32) {
+        let frames = self.members.get(&id).and_then(|member| member.frames.clone());
+        let outcome = self.end_by(id);
+        if let Some(frames) = frames {
+            // Full or closed: whoever does not read has the end of the socket for an answer.
+            drop(frames.try_send(done(re, outcome)));
         }
     }
 
@@ -455,6 +462,13 @@ impl Hosted {
             active: self.active.as_ref().map(word),
             heard: self.heard.iter().map(word).collect(),
         }
+    }
+}
+
+fn done(re: u32, outcome: Result<(), Refusal>) -> Frame {
+    match outcome {
+        Ok(()) => Frame::Answered { re, ok: Answer::Done {} },
+        Err(refusal) => refused(re, &refusal),
     }
 }
 

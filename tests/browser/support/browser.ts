@@ -53,7 +53,7 @@ export async function person(browser: Browser, who: Person): Promise<{ context: 
 }
 
 /** Runs in the page before anything else: replaces camera and microphone, and adds the probes. */
-function devices({ colour, tone }: { colour: string, tone: number }) {
+export function devices({ colour, tone }: { colour: string, tone: number }) {
   const cells = 40
 
   // As the appliance's simulated camera does: see the time code's format in the hardware layer.

@@ -48,7 +48,7 @@ function detour(port: number) {
   RTCPeerConnection.prototype.setRemoteDescription = function (this: RTCPeerConnection, said: any) {
     let sdp: string = said.sdp.replace(/a=candidate:.*\r\n/g, '')
     sdp = sdp.replace(/(a=ice-pwd:.*\r\n)/g, `$1a=candidate:1 1 udp 2130706431 127.0.0.1 ${port} typ host\r\n`)
-    return set.call(this, { type: said.type, sdp })
+    return (set as (said: RTCSessionDescriptionInit) => Promise<void>).call(this, { type: said.type, sdp })
   } as typeof set
 }
 

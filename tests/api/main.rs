@@ -1,0 +1,13 @@
+//! The real daemon, asked from outside: its program, its HTTPS, its WebSocket, and everything that is sent wrongly.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod appliance;
+mod bad_input;
+mod floods;
+mod meetings;
+mod monitoring;
+mod program;
+mod room;
+mod sdp;
+mod words;
