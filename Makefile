@@ -42,8 +42,9 @@ check: setup-build setup-check setup-page $(dist)
 	$(cache)/tools/bin/cargo-deny --all-features --log-level error check licenses bans sources
 
 bench: setup-build setup-run setup-test $(dist)
-	cargo build --release --locked
-	npm --prefix tests/browser run bench
+	cargo build --release --locked --package alcove --package alcove-bench
+	ALCOVE_BIN=$(CARGO_TARGET_DIR)/release/alcove $(CARGO_TARGET_DIR)/release/alcove-bench --out target/bench
+	ALCOVE_BIN=$(CARGO_TARGET_DIR)/release/alcove npm --prefix tests/browser run bench
 
 $(dist): $(page_sources) | setup-page
 	npm --prefix $(page) run build

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::Shared;
 use super::documents::Status;
 use super::problem::{Document, Problem};
-use crate::appliance::handle::StatusView;
+use crate::appliance::handle::{RoomStatus, StatusView};
 use crate::refusal::Code;
 
 /// What the appliance does.
@@ -89,14 +89,17 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Result<&'static 
 
 fn exposition(status: &StatusView) -> String {
     let mut text = String::new();
-    let mut gauge = |name: &str, help: &str, value: u64| {
-        let _ =
-            write!(text, "# HELP alcove_{name} {help}\n# TYPE alcove_{name} gauge\nalcove_{name} {value}\n");
-    };
-    gauge("uptime_seconds", "How long the appliance has been running.", status.uptime.as_secs());
-    gauge("meetings", "Living meetings.", status.meetings as u64);
-    gauge("participants", "Participants of all meetings.", status.participants as u64);
-    gauge("room_in_meeting", "Whether the room is in a meeting.", status.room.meeting.is_some().into());
+    let in_meeting = status.room.meeting.is_some().into();
+    let gauges = [
+        ("uptime_seconds", "How long the appliance has been running.", status.uptime.as_secs()),
+        ("meetings", "Living meetings.", status.meetings as u64),
+        ("participants", "Participants of all meetings.", status.participants as u64),
+        ("room_in_meeting", "Whether the room is in a meeting.", in_meeting),
+    ];
+    for (name, help, value) in gauges {
+        figure(&mut text, "gauge", name, help, value);
+    }
+    describe_room(&mut text, &status.room.figures);
     let _ = write!(
         text,
         "# HELP alcove_build_info The version of the program.\n# TYPE alcove_build_info gauge\n\
@@ -104,6 +107,41 @@ fn exposition(status: &StatusView) -> String {
         env!("CARGO_PKG_VERSION")
     );
     text
+}
+
+/// What the room has done since the start: pictures drawn, packets, decoders, sound.
+fn describe_room(text: &mut String, room: &RoomStatus) {
+    let RoomStatus { slots, mixer, .. } = room;
+    let counters = [
+        ("scene_frames", "Pictures of the scene drawn.", room.frames),
+        ("scene_frames_late", "Pictures drawn more than half a tick late.", room.frames_late),
+        ("scene_frames_missing", "Ticks of the scene left out.", room.frames_missing),
+        ("camera_frames", "Pictures that the camera gave.", room.camera_frames),
+        ("packets_sent", "Packets published by the room.", room.packets_out),
+        ("packets_dropped", "Packets of the room that the forwarder had no place for.", room.packets_lost),
+        ("packets_received", "Packets that the room was given.", room.packets_in),
+        ("pictures_decoded", "Pictures of others, decoded and taken.", slots.pictures),
+        ("packets_refused", "Packets that no decoder took.", slots.packets_refused),
+        ("decoders_made", "Decoders made.", slots.decoders),
+        ("keyframe_wishes", "Key frames that the room asked for.", slots.keyframe_wishes),
+        ("mixer_blocks", "Blocks of 10 ms mixed.", mixer.blocks),
+        ("mixer_underruns", "Times that a playing slot had nothing to play.", mixer.underruns),
+        ("mixer_concealed", "Lost packets made up by the decoder.", mixer.concealed),
+        ("mixer_recovered", "Lost packets rebuilt from the next one.", mixer.recovered),
+        ("mixer_late", "Packets that came too late to be heard.", mixer.late),
+        ("mixer_skipped", "Packets skipped because too many waited.", mixer.skipped),
+    ];
+    for (name, help, value) in counters {
+        figure(text, "counter", &format!("room_{name}_total"), help, value);
+    }
+    let mean = "Mean time to draw a picture, in microseconds.";
+    figure(text, "gauge", "room_compose_mean_microseconds", mean, room.compose_mean_us);
+    let longest = "Longest time to draw a picture since the start, in microseconds.";
+    figure(text, "gauge", "room_compose_max_microseconds", longest, room.compose_max_us);
+}
+
+fn figure(text: &mut String, kind: &str, name: &str, help: &str, value: u64) {
+    let _ = write!(text, "# HELP alcove_{name} {help}\n# TYPE alcove_{name} {kind}\nalcove_{name} {value}\n");
 }
 
 #[cfg(test)]
@@ -114,7 +152,9 @@ mod tests {
 
     #[test]
     fn every_figure_has_its_help_and_its_type() {
-        let room = RoomView { meeting: None, microphone_on: true, camera_on: true, devices: Vec::new() };
+        let figures = RoomStatus { frames: 30, frames_late: 1, ..RoomStatus::default() };
+        let room =
+            RoomView { meeting: None, microphone_on: true, camera_on: true, devices: Vec::new(), figures };
         let uptime = Duration::from_millis(2900);
         let status = StatusView { uptime, room, meetings: 2, participants: 7, media_addresses: Vec::new() };
         let text = exposition(&status);
@@ -128,6 +168,8 @@ mod tests {
                 "alcove_room_in_meeting 0",
             ]
         );
+        assert!(figures.contains(&"alcove_room_scene_frames_total 30"));
+        assert!(figures.contains(&"alcove_room_scene_frames_late_total 1"));
         assert_eq!(text.matches("# HELP").count(), figures.len());
         assert_eq!(text.matches("# TYPE").count(), figures.len());
     }

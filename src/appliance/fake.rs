@@ -308,6 +308,7 @@ impl State {
                 microphone_on: true,
                 camera_on: true,
                 devices: vec![("camera".to_owned(), "simulated: there is no other".to_owned())],
+                figures: crate::room::RoomStatus::default(),
             },
             meetings: self.meetings.len(),
             participants: self.members.len(),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::refusal::{Code, Refusal};
+pub use crate::room::RoomStatus;
 use crate::web::wire::{Ask, Frame, Mode, ParticipantKind, Role};
 
 /// The most commands that wait for the loop; the next one is refused with `busy`.
@@ -82,6 +83,8 @@ pub struct RoomView {
     pub camera_on: bool,
     /// The devices in use, by class, and why they were chosen.
     pub devices: Vec<(String, String)>,
+    /// Its counters since the start.
+    pub figures: RoomStatus,
 }
 
 /// What the whole appliance is doing.

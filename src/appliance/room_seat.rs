@@ -194,6 +194,7 @@ impl Appliance {
             microphone_on: status.microphone_on,
             camera_on: status.camera_on,
             devices: status.devices.iter().map(device_line).collect(),
+            figures: status,
         }
     }
 
