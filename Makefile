@@ -3,7 +3,7 @@
 #   make run      start the appliance here, with simulated hardware where there is none
 #   make test     all tests that need no second machine
 #   make check    format, lints, documentation, licences
-#   make bench    measure, into target/bench/*.json
+#   make bench    measure, into target/bench/*.json (BENCH_MINUTES: of joins and leaves, 10; BENCH_REPEATS: 5)
 
 # Shared by all checkouts of this user, so that a fresh clone does not build the world again.
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alcove

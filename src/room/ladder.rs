@@ -85,12 +85,14 @@ impl Ladder {
                 rung.end();
                 continue;
             }
-            if rung.encoder.is_none() && rung.may_begin(now) {
+            let begins = rung.encoder.is_none() && rung.may_begin(now);
+            if begins {
                 let sink = sink(shared, &self.mailbox, &self.courier, rung.layer, codec);
                 rung.begin(&*self.codecs, codec, sink, now);
             }
             let bit = 1 << rung.layer.0;
-            if asked & bit != 0 && !rung.make_keyframe(now) {
+            // The first frame is a key frame anyway.
+            if asked & bit != 0 && !begins && !rung.make_keyframe(now) {
                 later |= bit;
             }
             rung.encode(frame, now);
@@ -154,7 +156,8 @@ impl Rung {
             Ok(encoder) => {
                 self.encoder = Some(encoder);
                 self.failed_at = None;
-                self.keyframe_at = Some(now);
+                // Whoever comes first is seldom connected in time for the first frame, and shall not wait.
+                self.keyframe_at = None;
             }
             Err(cause) => self.fail(&cause, now),
         }
@@ -215,10 +218,23 @@ fn sink(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::testing::TestClock;
+    use crate::room::testing_codecs::GlassCodecs;
 
     fn sizes(width: u32, height: u32) -> Vec<(u32, u32)> {
         let rungs = rungs(VideoMode { width, height, fps: 30 });
         rungs.iter().map(|rung| (rung.mode.width, rung.mode.height)).collect()
+    }
+
+    #[test]
+    fn the_first_wish_for_a_key_frame_is_granted_at_once_and_the_next_half_a_second_later() {
+        let start = TestClock::origin_of_time();
+        let mut rung = rungs(VideoMode { width: 320, height: 180, fps: 30 }).remove(0);
+        rung.begin(&GlassCodecs, VideoCodec::H264, Box::new(drop), start);
+        let soon = start + Duration::from_millis(70);
+        assert!(rung.make_keyframe(soon), "somebody has just come");
+        assert!(!rung.make_keyframe(soon + KEYFRAME_INTERVAL / 2));
+        assert!(rung.make_keyframe(soon + KEYFRAME_INTERVAL));
     }
 
     #[test]

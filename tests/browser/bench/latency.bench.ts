@@ -1,0 +1,114 @@
+// How old a picture is when the page shows it: by the time code in it, on the machine's one clock.
+import { test, expect, type Browser, type Page } from '@playwright/test'
+import { startAppliance, type Appliance } from '../support/appliance.ts'
+import { launch, person } from '../support/browser.ts'
+import { idOf, join, seen } from '../support/meeting.ts'
+import { ms, publish, summary } from './figures.ts'
+
+/** How long frames are looked at, in ms. */
+const window_ms = 10_000
+/** A page of this size asks for 640x360 when it shows one person. */
+const viewport = { width: 640, height: 480 }
+
+/** What was seen of one frame; times in ms after the time code. */
+interface Seen {
+  readonly width: number
+  readonly height: number
+  /** The whole frame had arrived at the browser; null where the browser does not tell. */
+  readonly received: number | null
+  /** The page was called with the frame. */
+  readonly shown: number
+}
+
+let appliance: Appliance
+let browser: Browser
+test.beforeAll(async () => {
+  appliance = await startAppliance('[room]\nname = "Bench"\n')
+  browser = await launch()
+})
+test.afterAll(async () => {
+  await browser.close()
+  await appliance.stop()
+})
+
+/** Looks at each frame of a participant's camera. */
+function watch(page: Page, id: string): Promise<Seen[]> {
+  return page.evaluate(async ([id, time]) => {
+    const video: HTMLVideoElement = window.alcove.video(id)
+    const unix = performance.timeOrigin
+    const age = (at: number, code: number) => {
+      const past = (unix + at) % 2 ** 32 - code
+      return past < -(2 ** 31) ? past + 2 ** 32 : past
+    }
+    const found: Seen[] = []
+    const end = performance.now() + time
+    await new Promise<void>((done) => {
+      const look = (_: number, frame: VideoFrameCallbackMetadata) => {
+        const now = performance.now()
+        const { code, width, height } = window.probe.look(video) ?? { code: null, width: 0, height: 0 }
+        if (code !== null) {
+          const received = frame.receiveTime === undefined ? null : age(frame.receiveTime, code)
+          found.push({ width, height, received, shown: age(now, code) })
+        }
+        if (now < end) video.requestVideoFrameCallback(look)
+        else done()
+      }
+      video.requestVideoFrameCallback(look)
+    })
+    return found
+  }, [id, window_ms] as const)
+}
+
+function describe(frames: readonly Seen[]) {
+  const sizes = [...new Set(frames.map((frame) => `${frame.width}x${frame.height}`))]
+  const received = frames.flatMap((frame) => frame.received ?? [])
+  const inBrowser = frames.flatMap((frame) => frame.received === null ? [] : [frame.shown - frame.received])
+  return {
+    sizes,
+    shown_ms: summary(frames.map((frame) => frame.shown)),
+    received_ms: summary(received),
+    in_receiving_browser_ms: summary(inBrowser),
+  }
+}
+
+test('from the room\'s camera to the page', async () => {
+  const { context, page } = await person(browser, { colour: 'rgb(40 160 80)', tone: 500, viewport })
+  await join(page, appliance.joinUrl, 'Watcher')
+  const room = await idOf(page, 'Bench')
+  await seen(page, room)
+  await page.waitForTimeout(3_000)
+  const measured = describe(await watch(page, room))
+  await context.close()
+  expect(measured.shown_ms.count).toBeGreaterThan(0)
+  publish('room-to-page', {
+    split: 'received_ms is ours: capture, scaling, encoding, forwarding and the loopback; the rest is the browser\'s',
+    ...measured,
+  }, [
+    [`room's camera to page, ${measured.sizes} (goal 80 ms)`, `median ${ms(measured.shown_ms.median)}, p95 ${ms(measured.shown_ms.p95)}`],
+    ['  of it until received by the browser (ours)', `median ${ms(measured.received_ms.median)}, p95 ${ms(measured.received_ms.p95)}`],
+  ])
+})
+
+test('from browser to browser', async () => {
+  const off = await appliance.api('POST', 'commands/leave')
+  expect(off.status).toBeLessThan(300)
+  const from = await person(browser, { colour: 'rgb(220 40 40)', tone: 700, viewport })
+  const to = await person(browser, { colour: 'rgb(40 40 220)', tone: 900, viewport })
+  await join(from.page, appliance.joinUrl, 'From')
+  await join(to.page, appliance.joinUrl, 'To')
+  const id = await idOf(to.page, 'From')
+  await seen(to.page, id)
+  await to.page.waitForTimeout(3_000)
+  const measured = describe(await watch(to.page, id))
+  await from.context.close()
+  await to.context.close()
+  expect(measured.shown_ms.count).toBeGreaterThan(0)
+  publish('browser-to-browser', {
+    split: 'received_ms is the sending browser (canvas, capture, encoding, pacing) and the forwarder; forwarding.json '
+      + 'has the forwarder alone; the rest is the receiving browser\'s',
+    ...measured,
+  }, [
+    [`browser to browser, ${measured.sizes} (goal 40 ms)`, `median ${ms(measured.shown_ms.median)}, p95 ${ms(measured.shown_ms.p95)}`],
+    ['  of it until received (sender, forwarder)', `median ${ms(measured.received_ms.median)}, p95 ${ms(measured.received_ms.p95)}`],
+  ])
+})
