@@ -104,6 +104,7 @@ async fn take_part<E>(
     let (notices, mut to_say) = mpsc::channel(NOTICES_MAX);
     let unanswered = AtomicUsize::new(0);
     if say(writer, &welcome).await.is_err() {
+        drop(frames);
         handle.cut(member).await;
         return Ending::Stuck;
     }
@@ -117,6 +118,8 @@ async fn take_part<E>(
     }
     // Whoever was let go of is not ours to cut: a newer socket may have its place.
     if !frames.is_closed() && ending != Ending::Finished {
+        // The loop takes an open queue for a newer socket's, so ours is closed before it is told.
+        drop(frames);
         handle.cut(member).await;
     }
     ending

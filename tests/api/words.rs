@@ -111,9 +111,13 @@ impl Words {
 
     /// The next frame from the network, past those that were kept.
     pub(crate) async fn next(&mut self) -> Heard {
+        timeout(PATIENCE, self.next_words()).await.expect("something comes within time")
+    }
+
+    /// Pings come as long as the appliance lives, and are no answer.
+    async fn next_words(&mut self) -> Heard {
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await.expect("something comes within time");
-            match message {
+            match self.socket.next().await {
                 Some(Ok(Message::Text(words))) => return Heard::Frame(serde_json::from_str(&words).unwrap()),
                 Some(Ok(Message::Close(Some(frame)))) => return Heard::Closed(frame.code.into()),
                 Some(Ok(Message::Close(None)) | Err(_)) | None => return Heard::Closed(1006),
