@@ -80,7 +80,7 @@ async fn main() -> anyhow::Result<()> {
         clock,
     };
     if wanted(Shape::Start) {
-        let measured = standby::starts(&run)?;
+        let measured = standby::starts(&run).await?;
         publish(&arguments.out, "start", &measured, measured.lines())?;
     }
     if wanted(Shape::Idle) {

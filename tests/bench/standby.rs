@@ -10,6 +10,8 @@ use crate::report::{median, say};
 use crate::run::Run;
 
 const STARTS: usize = 10;
+/// From one ready line to the next start: what is stopped has come to rest.
+const BETWEEN: Duration = Duration::from_millis(500);
 /// From ready to the window: whatever start-up left to be done is over.
 const SETTLE: Duration = Duration::from_secs(5);
 const WINDOW: Duration = Duration::from_secs(30);
@@ -31,12 +33,13 @@ impl Starts {
 }
 
 /// Starts the daemon several times.
-pub(crate) fn starts(run: &Run) -> anyhow::Result<Starts> {
+pub(crate) async fn starts(run: &Run) -> anyhow::Result<Starts> {
     say(&format!("start to ready: {STARTS} starts"));
     let mut all_ms = Vec::new();
     for _ in 0..STARTS {
         let daemon = Daemon::start(&run.program, &*run.clock)?;
         all_ms.push(daemon.ready_after.as_secs_f64() * 1000.0);
+        run.wait(BETWEEN).await;
         daemon.stop()?;
     }
     Ok(Starts { median_ms: median(all_ms.iter().copied()), all_ms })
