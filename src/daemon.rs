@@ -107,12 +107,14 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
     let renewing = tokio::spawn(renew(certificates, config.tls.names.clone(), Arc::clone(&clock)));
 
+    // Whoever reads that it is ready may tell it to stop at once.
+    let stop = stop_asked()?;
     let standing = config.standing_meeting();
     let expires = (clock.unix_time() + READY_LINK_VALID).as_secs();
     let token = tokens.issue(standing.as_str(), Role::Speaker, expires);
     say_ready(https_port, &format!("https://localhost:{https_port}/m/{standing}#t={token}"), tokens.admin());
     notify::ready(&format!("ready at https://localhost:{https_port}/"));
-    appliance.run(stop_asked()).await;
+    appliance.run(stop).await;
     notify::stopping();
     renewing.abort();
     goodbye.graceful_shutdown(Some(GOODBYE_MAX));
@@ -204,18 +206,15 @@ fn say_ready(port: u16, join: &str, admin: &str) {
     }
 }
 
-async fn stop_asked() {
+/// Ready when SIGTERM or SIGINT has come; both are caught from this call on.
+fn stop_asked() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => log::info!("asked to stop by SIGTERM"),
-                _ = tokio::signal::ctrl_c() => log::info!("asked to stop by SIGINT"),
-            }
+    let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => log::info!("asked to stop by SIGTERM"),
+            _ = interrupt.recv() => log::info!("asked to stop by SIGINT"),
         }
-        Err(error) => {
-            log::error!("cannot listen for SIGTERM: {error}");
-            drop(tokio::signal::ctrl_c().await);
-        }
-    }
+    })
 }

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Shared;
-use super::gate::Origin;
 use super::documents::{JoinRoom, MuteRoom, Room};
+use super::gate::Origin;
 use super::input::Body;
 use super::problem::{Document, Problem};
 use crate::refusal::{Code, Refusal};

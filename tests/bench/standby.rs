@@ -10,8 +10,6 @@ use crate::report::{median, say};
 use crate::run::Run;
 
 const STARTS: usize = 10;
-/// From one ready line to the next start: what is stopped has come to rest.
-const BETWEEN: Duration = Duration::from_millis(500);
 /// From ready to the window: whatever start-up left to be done is over.
 const SETTLE: Duration = Duration::from_secs(5);
 const WINDOW: Duration = Duration::from_secs(30);
@@ -39,7 +37,6 @@ pub(crate) async fn starts(run: &Run) -> anyhow::Result<Starts> {
     for _ in 0..STARTS {
         let daemon = Daemon::start(&run.program, &*run.clock)?;
         all_ms.push(daemon.ready_after.as_secs_f64() * 1000.0);
-        run.wait(BETWEEN).await;
         daemon.stop()?;
     }
     Ok(Starts { median_ms: median(all_ms.iter().copied()), all_ms })

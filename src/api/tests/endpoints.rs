@@ -101,10 +101,10 @@ async fn the_appliance_says_how_it_is() {
     assert_eq!(house.get("/api/v1/device").await.json(), json!({ "camera": "simulated" }));
     let picture = house.get("/api/v1/display/snapshot.png").await;
     assert_eq!(picture.header(header::CONTENT_TYPE), "image/png");
-    assert_eq!(
-        house.get("/metrics").await.text().lines().filter(|line| line.starts_with("alcove_")).count(),
-        5
-    );
+    let metrics = house.get("/metrics").await.text();
+    let lines = |start: &str| metrics.lines().filter(|line| line.starts_with(start)).count();
+    assert!(metrics.lines().any(|line| line.starts_with("alcove_meetings ")), "{metrics}");
+    assert_eq!(lines("alcove_"), lines("# TYPE alcove_"), "{metrics}");
     assert_eq!(house.get("/healthz").await.text(), "ok\n");
     assert_eq!(house.get("/readyz").await.text(), "ready\n");
 }
