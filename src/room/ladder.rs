@@ -106,8 +106,8 @@ impl Ladder {
         let best = self.codecs.probes().iter().find(|probe| probe.codec == codec && probe.outcome.is_ok());
         let fits = |rung: &&Rung| match best.map(|probe| (probe.hardware, &probe.outcome)) {
             Some((false, Ok(milliseconds))) => {
-                // Probes of software encode 320 x 180 and take mostly the fixed cost of a frame: 16 times the
-                // pixels were measured to take about 4 times as long.
+                // Probes of software encode 320 x 180 and take mostly the fixed cost of a frame. That the time
+                // grows with the root of the pixels is a rule of thumb, not a measurement.
                 let pixels = f64::from(rung.mode.width * rung.mode.height) / f64::from(320 * 180);
                 let is_small = codec != Codec::Vp8 || rung.mode.height <= SOFTWARE_VP8_HEIGHT_MAX;
                 is_small
