@@ -17,6 +17,7 @@ use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 
+use super::colour::Conversion;
 use super::pipeline::Pipeline;
 use crate::Result;
 use crate::clock::Clock;
@@ -169,7 +170,8 @@ fn note_pictures(pictures: &AppSink, unanswered: &Arc<AtomicU32>) {
     });
 }
 
-/// Width, height and the planes without gaps between rows. Odd sides lose their last row or column.
+/// Width, height and the planes without gaps between rows, in the colour space of frames. Odd sides lose their
+/// last row or column.
 pub(super) fn pack(sample: &gst::Sample) -> Option<(u32, u32, Vec<u8>)> {
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     let picture = gst_video::VideoFrameRef::from_buffer_ref_readable(sample.buffer()?, &info).ok()?;
@@ -185,5 +187,11 @@ pub(super) fn pack(sample: &gst::Sample) -> Option<(u32, u32, Vec<u8>)> {
             data.extend_from_slice(row.get(..(width / by) as usize)?);
         }
     }
-    (data.len() == Frame::byte_len(width, height)).then_some((width, height, data))
+    if data.len() != Frame::byte_len(width, height) {
+        return None;
+    }
+    if let Some(conversion) = Conversion::of(&info.colorimetry()) {
+        conversion.apply(width, height, &mut data);
+    }
+    Some((width, height, data))
 }

@@ -24,7 +24,7 @@ impl JpegDecoder {
     pub(super) fn start(device: &str) -> Result<Self> {
         let description = "appsrc name=jpegs is-live=true format=time do-timestamp=true max-bytes=0 max-buffers=2 \
              leaky-type=downstream caps=image/jpeg,framerate=30/1 ! jpegdec max-errors=-1 \
-             ! videoconvert n-threads=1 ! video/x-raw,format=I420,colorimetry=bt709 \
+             ! videoconvert n-threads=1 ! video/x-raw,format=I420 \
              ! appsink name=pictures max-buffers=1 drop=true sync=false async=false enable-last-sample=false";
         let pipeline = Pipeline::parse(device, description)?;
         let (pictures, jpegs) = (pipeline.sink("pictures")?, pipeline.source("jpegs")?);

@@ -3,6 +3,7 @@
 pub mod camera;
 mod camera_modes;
 pub mod codecs;
+mod colour;
 mod decoder;
 pub mod display;
 mod encoder;
