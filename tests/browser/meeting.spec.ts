@@ -1,115 +1,110 @@
 // A meeting between the room and two real browsers, on real media.
-import { test, expect, type Browser } from '@playwright/test'
+import { test, expect, type Browser, type BrowserContext, type Page } from '@playwright/test'
 import { startAppliance, type Appliance } from './support/appliance.ts'
-import { launch, person } from './support/browser.ts'
-import { heardAt, idOf, join, look, seen, seenIn } from './support/meeting.ts'
+import { launch, person, type Person } from './support/browser.ts'
+import { heardAt, idOf, join, look, partInColour, seen, seenIn } from './support/meeting.ts'
 
 const red = [220, 40, 40] as const
 const blue = [40, 40, 220] as const
 const css = (colour: readonly number[]) => `rgb(${colour.join(' ')})`
 
+const ann = { colour: css(red), tone: 700 }
+const bob = { colour: css(blue), tone: 1_100 }
+
 let appliance: Appliance
 let browser: Browser
+let people: BrowserContext[] = []
+
+/** Somebody opens a browser of their own and joins. */
+async function comes(who: Person, url: string, name: string): Promise<Page> {
+  const { context, page } = await person(browser, who)
+  people.push(context)
+  await join(page, url, name)
+  return page
+}
+
+/** Ann and Bob join the room's standing meeting. */
+async function annAndBob() {
+  const one = await comes(ann, appliance.joinUrl, 'Ann')
+  const two = await comes(bob, appliance.joinUrl, 'Bob')
+  return { one, two, annId: await idOf(two, 'Ann'), bobId: await idOf(one, 'Bob') }
+}
 
 test.beforeAll(async () => { browser = await launch() })
 test.afterAll(async () => { await browser.close() })
 test.beforeEach(async () => { appliance = await startAppliance('[room]\nname = "Aspen"\n') })
 test.afterEach(async ({}, info) => {
+  for (const context of people) await context.close()
+  people = []
   const code = await appliance.stop()
   if (info.status !== info.expectedStatus) console.log(appliance.log())
   expect(code, 'the daemon stops cleanly').toBe(0)
   expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
 })
 
-const ann = { colour: css(red), tone: 700 }
-const bob = { colour: css(blue), tone: 1_100 }
-
 test('two browsers and the room see and hear each other', async () => {
-  const one = await person(browser, ann)
-  const two = await person(browser, bob)
-  await join(one.page, appliance.joinUrl, 'Ann')
-  await join(two.page, appliance.joinUrl, 'Bob')
-
-  const [room, annId, bobId] = [await idOf(one.page, 'Aspen'), await idOf(two.page, 'Ann'), await idOf(one.page, 'Bob')]
+  const { one, two, annId, bobId } = await annAndBob()
+  const room = await idOf(one, 'Aspen')
   await test.step('pictures', async () => {
-    await seen(one.page, room)
-    await seen(two.page, room)
-    await seenIn(one.page, bobId, blue)
-    await seenIn(two.page, annId, red)
-    await seen(one.page, bobId)
+    await seen(one, room)
+    await seen(two, room)
+    await seenIn(one, bobId, blue)
+    await seenIn(two, annId, red)
+    await seen(one, bobId)
   })
   await test.step('sound', async () => {
-    await heardAt(one.page, bobId, bob.tone)
-    await heardAt(two.page, annId, ann.tone)
+    await heardAt(one, bobId, bob.tone)
+    await heardAt(two, annId, ann.tone)
   })
   await test.step('nothing is lost or frozen on a quiet network', async () => {
-    const stats: any[] = await one.page.evaluate(() => window.alcove.stats())
+    const stats: any[] = await one.evaluate(() => window.alcove.stats())
     const received = stats.filter((one) => one.type === 'inbound-rtp' && one.packetsReceived > 0)
     expect(received.length).toBeGreaterThanOrEqual(3)
     for (const flow of received) expect(flow.packetsLost).toBeLessThanOrEqual(flow.packetsReceived * 0.01)
   })
-  await test.step('the room shows both', async () => {
-    const shot = await appliance.api('GET', 'display/snapshot.png')
-    expect(shot.status).toBe(200)
-    expect(shot.body.subarray(1, 4).toString()).toBe('PNG')
+  await test.step('the room shows both, in their colours', async () => {
+    const shown = async (colour: readonly number[]) =>
+      partInColour(one, (await appliance.api('GET', 'display/snapshot.png')).body, colour)
+    for (const colour of [red, blue]) await expect.poll(() => shown(colour)).toBeGreaterThan(0.1)
   })
-  await one.context.close()
-  await two.context.close()
 })
 
 test('muting, unmuting, and the camera off', async () => {
-  const one = await person(browser, ann)
-  const two = await person(browser, bob)
-  await join(one.page, appliance.joinUrl, 'Ann')
-  await join(two.page, appliance.joinUrl, 'Bob')
-  const bobId = await idOf(one.page, 'Bob')
-  await seenIn(one.page, bobId, blue)
-  const muted = (source: string) => one.page.evaluate(([id, source]) =>
+  const { one, two, bobId } = await annAndBob()
+  await seenIn(one, bobId, blue)
+  const muted = (source: string) => one.evaluate(([id, source]) =>
     window.alcove.state().participants.find((one: any) => one.id === id)
       ?.tracks.find((track: any) => track.source === source)?.muted ?? null, [bobId, source] as const)
 
-  await two.page.keyboard.press('m')
+  await two.keyboard.press('m')
   await expect.poll(() => muted('microphone')).toBe(true)
-  await two.page.keyboard.press('m')
+  await two.keyboard.press('m')
   await expect.poll(() => muted('microphone')).toBe(false)
-  await heardAt(one.page, bobId, bob.tone)
+  await heardAt(one, bobId, bob.tone)
 
-  await two.page.keyboard.press('v')
-  await expect.poll(async () => look(one.page, bobId)).toBeNull()
-  await two.page.keyboard.press('v')
-  await seenIn(one.page, bobId, blue)
-  await one.context.close()
-  await two.context.close()
+  await two.keyboard.press('v')
+  await expect.poll(async () => look(one, bobId)).toBeNull()
+  await two.keyboard.press('v')
+  await seenIn(one, bobId, blue)
 })
 
 test('a shared screen is seen, and its end too', async () => {
-  const one = await person(browser, ann)
-  const two = await person(browser, bob)
-  await join(one.page, appliance.joinUrl, 'Ann')
-  await join(two.page, appliance.joinUrl, 'Bob')
-  const bobId = await idOf(one.page, 'Bob')
-  await seenIn(one.page, bobId, blue)
-  await two.page.keyboard.press('s')
-  await seenIn(one.page, bobId, blue, 'screen')
-  await two.page.keyboard.press('s')
-  await expect.poll(async () => look(one.page, bobId, 'screen')).toBeNull()
-  await one.context.close()
-  await two.context.close()
+  const { one, two, bobId } = await annAndBob()
+  await seenIn(one, bobId, blue)
+  await two.keyboard.press('s')
+  await seenIn(one, bobId, blue, 'screen')
+  await two.keyboard.press('s')
+  await expect.poll(async () => look(one, bobId, 'screen')).toBeNull()
 })
 
 test('a reloaded page comes back', async () => {
-  const one = await person(browser, ann)
-  const two = await person(browser, bob)
-  await join(one.page, appliance.joinUrl, 'Ann')
-  await join(two.page, appliance.joinUrl, 'Bob')
-  await seenIn(one.page, await idOf(one.page, 'Bob'), blue)
+  const { one, two, annId, bobId } = await annAndBob()
+  await seenIn(one, bobId, blue)
 
-  await two.page.reload()
-  await two.page.getByTestId('join').click()
-  await expect(two.page.getByTestId('meeting')).toBeVisible()
-  await seenIn(two.page, await idOf(two.page, 'Ann'), red)
-  await one.context.close()
-  await two.context.close()
+  await two.reload()
+  await two.getByTestId('join').click()
+  await expect(two.getByTestId('meeting')).toBeVisible()
+  await seenIn(two, annId, red)
 })
 
 test('a host ends the meeting for all', async () => {
@@ -117,18 +112,14 @@ test('a host ends the meeting for all', async () => {
   expect(created.status).toBe(201)
   const { host_url: hostUrl, join_url: joinUrl } = created.json()
   expect((await appliance.api('POST', 'commands/join', { meeting: 'standup' })).status).toBeLessThan(300)
-  const one = await person(browser, ann)
-  const two = await person(browser, bob)
-  await join(one.page, hostUrl, 'Ann')
-  await join(two.page, joinUrl, 'Bob')
-  await seen(one.page, await idOf(one.page, 'Aspen'))
+  const one = await comes(ann, hostUrl, 'Ann')
+  const two = await comes(bob, joinUrl, 'Bob')
+  await seen(one, await idOf(one, 'Aspen'))
 
-  await one.page.getByTestId('leave').click()
-  await one.page.getByTestId('end').click()
-  await expect(two.page.getByTestId('over')).toBeVisible()
-  await expect(one.page.getByTestId('over')).toBeVisible()
+  await one.getByTestId('leave').click()
+  await one.getByTestId('end').click()
+  await expect(two.getByTestId('over')).toBeVisible()
+  await expect(one.getByTestId('over')).toBeVisible()
   await expect.poll(async () => (await appliance.api('GET', 'meetings/standup')).status).toBe(404)
   expect((await appliance.api('POST', 'meetings', { name: 'standup', mode: 'audio' })).status, 'the name is free').toBe(201)
-  await one.context.close()
-  await two.context.close()
 })

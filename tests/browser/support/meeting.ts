@@ -73,3 +73,19 @@ export async function heardAt(page: Page, participant: string, hz: number): Prom
     return found !== null && found.db > -60 && Math.abs(found.hz - hz) < hz * 0.03
   }, { message: `${participant} is heard at ${hz} Hz`, timeout: 20_000 }).toBe(true)
 }
+
+/** Which part of a PNG's pixels, 0 to 1, has that colour: as near as an eye would take it for the same. */
+export function partInColour(page: Page, png: Buffer, colour: readonly number[]): Promise<number> {
+  return page.evaluate(async ([encoded, colour]) => {
+    const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))
+    const picture = await createImageBitmap(new Blob([bytes], { type: 'image/png' }))
+    const paint = new OffscreenCanvas(picture.width, picture.height).getContext('2d')!
+    paint.drawImage(picture, 0, 0)
+    const { data } = paint.getImageData(0, 0, picture.width, picture.height)
+    let near = 0
+    for (let at = 0; at < data.length; at += 4) {
+      if (colour.every((value, channel) => Math.abs(data[at + channel]! - value) <= 10)) near += 1
+    }
+    return near / (data.length / 4)
+  }, [png.toString('base64'), colour] as const)
+}
