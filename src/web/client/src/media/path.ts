@@ -133,6 +133,8 @@ export class MediaPath {
     if (element instanceof HTMLVideoElement) {
       element.playsInline = true;
       element.muted = true;
+      // Pictures of phones held upright are shown whole; styles cannot ask for a picture's shape.
+      element.addEventListener("resize", () => element.classList.toggle("upright", element.videoHeight > element.videoWidth));
     } else void useSpeaker(element, this.#speaker);
     this.pool.append(element);
     return element;
