@@ -8,6 +8,7 @@ pub mod display;
 mod encoder;
 mod encoder_profiles;
 mod jpeg;
+mod payloads;
 mod pipeline;
 mod pixels;
 pub mod sound;
