@@ -150,8 +150,12 @@ impl Rung {
     }
 
     fn begin(&mut self, codecs: &dyn Codecs, codec: VideoCodec, sink: PayloadSink, now: Instant) {
-        let settings =
-            EncoderSettings { codec: hal_codec(codec), mode: self.mode, bitrate_bps: self.bitrate_bps };
+        let settings = EncoderSettings {
+            codec: hal_codec(codec),
+            mode: self.mode,
+            bitrate_bps: self.bitrate_bps,
+            own_h264: false,
+        };
         match codecs.encoder(settings, sink) {
             Ok(encoder) => {
                 self.encoder = Some(encoder);
