@@ -36,6 +36,9 @@ pub struct EncoderSettings {
     pub mode: VideoMode,
     /// The bit rate aimed at, in bits per second.
     pub bitrate_bps: u32,
+    /// Whether the frames carry H.264 of that size ([`Frame::coded`]), which is then sent as it is if H.264 is
+    /// wanted: its bit rate is the camera's affair.
+    pub own_h264: bool,
 }
 
 /// Takes the payloads of an encoder, on a thread of the encoder's. It must not block.
@@ -43,13 +46,16 @@ pub type PayloadSink = Box<dyn FnMut(Payload) + Send>;
 
 /// A running encoder with its RTP payloader. Payloads come out of the sink, within about a frame.
 pub trait VideoEncoder: Send {
-    /// Hands over a frame; never blocks. At overload the oldest waiting frame is dropped.
+    /// Hands over a frame; never blocks. At overload the oldest waiting frame is dropped; of H.264 that is sent
+    /// as it is, all up to the next key frame.
     ///
     /// # Errors
     /// [`Failed`](crate::Error::Failed) when the encoder has stopped: make another.
+    /// [`Unsupported`](crate::Error::Unsupported) when the H.264 that frames were to carry is not there, or of
+    /// another size: ask for an encoder that needs none.
     fn encode(&mut self, frame: &Frame) -> Result<()>;
 
-    /// The next frame shall be a key frame.
+    /// The next frame shall be a key frame; a camera that codes by itself makes one as soon as it can.
     fn request_keyframe(&mut self);
 }
 
@@ -99,7 +105,10 @@ pub struct Probe {
     pub codec: Codec,
     /// Whether it is hardware.
     pub hardware: bool,
-    /// What came of really encoding frames: milliseconds per frame, or why it cannot be used.
+    /// Whether it is a camera whose own H.264 is sent as it is, in the layer that has its size.
+    pub pass_through: bool,
+    /// What came of really encoding frames: milliseconds per frame (of a camera: to decode them for whoever
+    /// needs pixels), or why it cannot be used.
     pub outcome: std::result::Result<f64, String>,
 }
 

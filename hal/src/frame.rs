@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::coded::Coded;
+
 /// One picture: planar YCbCr 4:2:0, limited range (ITU-R BT.709), rows without gaps. Cloning is a
 /// reference count.
 #[derive(Debug, Clone)]
@@ -12,6 +14,7 @@ pub struct Frame {
     data: Arc<Vec<u8>>,
     /// When the light was caught, or the picture made.
     pub captured_at: Instant,
+    coded: Option<Coded>,
 }
 
 impl Frame {
@@ -33,7 +36,19 @@ impl Frame {
             "I420 needs even sides: {width}x{height}"
         );
         assert_eq!(data.len(), Self::byte_len(width, height), "I420 of {width}x{height}");
-        Self { width, height, data: Arc::new(data), captured_at }
+        Self { width, height, data: Arc::new(data), captured_at, coded: None }
+    }
+
+    /// The same frame with the access unit that it was decoded from.
+    #[must_use]
+    pub fn with_coded(self, coded: Coded) -> Self {
+        Self { coded: Some(coded), ..self }
+    }
+
+    /// The access unit that it was decoded from, when its camera codes and can be sent as it is.
+    #[must_use]
+    pub const fn coded(&self) -> Option<&Coded> {
+        self.coded.as_ref()
     }
 
     /// Pixels per row, even.

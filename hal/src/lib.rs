@@ -1,6 +1,6 @@
 //! The hardware of a room: cameras, microphones, loudspeakers, displays and codecs, real and simulated.
 //!
-//! In reading order: [`frame`] (pictures and sound as values), [`clock`], [`error`], then a trait and its
+//! In reading order: [`frame`] and [`coded`] (pictures as values), [`clock`], [`error`], then a trait and its
 //! values per kind of device ([`camera`], [`audio`], [`display`], [`codec`]), then the two back ends that
 //! implement them ([`simulated`], [`linux`]), and [`mod@discover`], which chooses between them and writes a
 //! [`report`].
@@ -9,6 +9,7 @@ pub mod audio;
 pub mod camera;
 pub mod clock;
 pub mod codec;
+pub mod coded;
 pub mod discover;
 pub mod display;
 pub mod error;

@@ -87,16 +87,58 @@ impl fmt::Display for Report {
         writeln!(out, "Encoders, best first (ms per small frame, or why not)")?;
         let mut used = Vec::new();
         for probe in &self.encoders {
-            let first = probe.outcome.is_ok() && !used.contains(&probe.codec);
-            used.extend(first.then_some(probe.codec));
-            let mark = if first { '*' } else { ' ' };
+            let works = probe.outcome.is_ok();
+            let encodes = works && !probe.pass_through && !used.contains(&probe.codec);
+            used.extend(encodes.then_some(probe.codec));
+            let mark = if encodes || works && probe.pass_through { '*' } else { ' ' };
             let kind = if probe.hardware { "hardware" } else { "software" };
             write!(out, "{mark} {:<12} {:<31} {kind} ", format!("{:?}", probe.codec), probe.name)?;
             match &probe.outcome {
+                Ok(ms) if probe.pass_through => {
+                    writeln!(out, "sent as it is in the top layer; decoded in {ms:.1} ms for all else")?;
+                }
                 Ok(ms) => writeln!(out, "{ms:.1} ms")?,
                 Err(reason) => writeln!(out, "{reason}")?,
             }
         }
         self.notes.iter().try_for_each(|note| writeln!(out, "Note: {note}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Codec;
+
+    fn probe(name: &str, pass_through: bool, outcome: Result<f64, &str>) -> Probe {
+        let outcome = outcome.map_err(str::to_owned);
+        Probe { name: name.to_owned(), codec: Codec::H264, hardware: pass_through, pass_through, outcome }
+    }
+
+    fn lines(encoders: Vec<Probe>) -> Vec<String> {
+        let (devices, notes) = (Vec::new(), Vec::new());
+        let report = Report { devices, encoders, notes, media_start_ms: 0.0, probing_ms: 0.0 };
+        report.to_text().lines().skip(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_camera_whose_h264_is_sent_is_used_beside_the_encoder_of_the_other_layers() {
+        let shown = lines(vec![
+            probe("H.264 of Eye", true, Ok(3.04)),
+            probe("x264enc", false, Ok(1.5)),
+            probe("openh264enc", false, Ok(2.5)),
+        ]);
+        assert!(shown[0].starts_with("* H264") && shown[0].contains("H.264 of Eye"), "{shown:?}");
+        assert!(shown[0].ends_with("sent as it is in the top layer; decoded in 3.0 ms for all else"));
+        assert!(shown[1].starts_with("* H264") && shown[1].ends_with("software 1.5 ms"), "{shown:?}");
+        assert!(shown[2].starts_with("  H264"), "{shown:?}");
+    }
+
+    #[test]
+    fn a_camera_whose_h264_cannot_be_sent_says_why() {
+        let shown =
+            lines(vec![probe("H.264 of Eye", true, Err("it is too old")), probe("x264enc", false, Ok(1.5))]);
+        assert!(shown[0].starts_with("  H264") && shown[0].ends_with("it is too old"), "{shown:?}");
+        assert!(shown[1].starts_with("* H264"), "{shown:?}");
     }
 }

@@ -1,24 +1,22 @@
 //! Questions to the codecs of this machine: frames in, RTP payloads out, and back, for both codecs.
 #![expect(clippy::unwrap_used, reason = "a test, and what it shares")]
 
+#[path = "support/receiving.rs"]
+mod receiving;
 mod support;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
 
 use alcove_hal::camera::{CameraDevice, VideoMode};
 use alcove_hal::clock::Clock;
-use alcove_hal::codec::{
-    Codec, Codecs, Decoded, EncoderSettings, Packet, Payload, VideoDecoder, VideoEncoder,
-};
+use alcove_hal::codec::{Codec, Codecs, EncoderSettings, Payload, VideoEncoder};
 use alcove_hal::frame::Frame;
 use alcove_hal::linux::GstCodecs;
 use alcove_hal::simulated::{PatchColour, SimulatedCamera, VirtualClock, time_code};
+use receiving::{PATIENCE, Receiving, h264_has, wait_for};
 use support::SystemClock;
 
-/// How long anything may take before a test fails; nothing waits that long when all is well.
-const PATIENCE: Duration = Duration::from_secs(20);
 const BOTH: [Codec; 2] = [Codec::H264, Codec::Vp8];
 const SMALL: VideoMode = VideoMode { width: 320, height: 180, fps: 30 };
 
@@ -39,7 +37,8 @@ impl Sender {
         let camera = SimulatedCamera::new("Codec Room", PatchColour::Green, clock).open(picture).unwrap();
         let (sender, payloads) = channel();
         let sink = Box::new(move |payload| drop(sender.send(payload)));
-        let encoder = codecs.encoder(EncoderSettings { codec, mode: coded, bitrate_bps }, sink).unwrap();
+        let settings = EncoderSettings { codec, mode: coded, bitrate_bps, own_h264: false };
+        let encoder = codecs.encoder(settings, sink).unwrap();
         Self { encoder, payloads, camera }
     }
 
@@ -55,77 +54,11 @@ impl Sender {
     }
 }
 
-/// A decoder that is handed payloads as the network would.
-struct Receiving {
-    decoder: Box<dyn VideoDecoder>,
-    sequence_number: u16,
-}
-
-impl Receiving {
-    fn new(codecs: &GstCodecs, codec: Codec) -> Self {
-        // Begins just before the wrap of the sequence numbers.
-        Self { decoder: codecs.decoder(codec).unwrap(), sequence_number: 65_530 }
-    }
-
-    fn push(&mut self, payloads: &[Payload]) {
-        self.try_push(payloads).unwrap();
-    }
-
-    fn try_push(&mut self, payloads: &[Payload]) -> alcove_hal::Result<()> {
-        for payload in payloads {
-            let (timestamp, marker) = (payload.timestamp, payload.marker);
-            let packet =
-                Packet { sequence_number: self.sequence_number, timestamp, marker, payload: &payload.data };
-            self.decoder.push(&packet)?;
-            self.sequence_number = self.sequence_number.wrapping_add(1);
-        }
-        Ok(())
-    }
-
-    fn picture(&mut self) -> Decoded {
-        let mut latest = None;
-        wait_for("a picture", || {
-            latest = self.decoder.take_latest();
-            latest.is_some()
-        });
-        latest.unwrap()
-    }
-}
-
-/// Asks again and again, and lets others run in between.
-fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
-    let clock = SystemClock;
-    let deadline: Instant = clock.now() + PATIENCE;
-    while !happened() {
-        assert!(clock.now() < deadline, "{what} did not come within {PATIENCE:?}");
-        clock.wait_until(clock.now() + Duration::from_millis(1));
-    }
-}
-
 /// Whether the payloads of a frame begin a key frame.
 fn is_key_frame(codec: Codec, payloads: &[Payload]) -> bool {
     match codec {
         Codec::H264 => payloads.iter().any(|payload| h264_has(5, &payload.data)),
         Codec::Vp8 => vp8_is_key(&payloads[0].data),
-    }
-}
-
-/// Whether an RFC 6184 payload has a NAL unit, or the start of one, of that type.
-fn h264_has(wanted: u8, payload: &[u8]) -> bool {
-    match payload[0] & 0x1f {
-        24 => {
-            let mut rest = &payload[1..];
-            while rest.len() > 2 {
-                let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
-                if rest[2] & 0x1f == wanted {
-                    return true;
-                }
-                rest = &rest[2 + length..];
-            }
-            false
-        }
-        28 => payload[1] & 0x80 != 0 && payload[1] & 0x1f == wanted,
-        plain => plain == wanted,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The camera's simulcast layers: one encoder each, running only while somebody watches it.
+//! The camera's simulcast layers: one encoder each, running only while somebody watches it. Where the camera
+//! makes H.264 itself, the layer of its size is sent as it comes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,7 +7,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use alcove_hal::camera::VideoMode;
-use alcove_hal::codec::{Codec, Codecs, EncoderSettings, Payload, PayloadSink, VideoEncoder};
+use alcove_hal::codec::{Codec, Codecs, EncoderSettings, Payload, PayloadSink, Probe, VideoEncoder};
 use alcove_hal::frame::Frame;
 use rtrb::Producer;
 
@@ -48,6 +49,8 @@ struct Rung {
     mode: VideoMode,
     bitrate_bps: u32,
     encoder: Option<Box<dyn VideoEncoder>>,
+    /// Whether its frames are sent as the camera coded them.
+    passes_through: bool,
     failed_at: Option<Instant>,
     keyframe_at: Option<Instant>,
 }
@@ -76,12 +79,15 @@ impl Ladder {
             self.codec = codec;
             self.rungs.iter_mut().for_each(Rung::end);
         }
+        self.rungs.iter_mut().for_each(|rung| rung.suit(frame, codec));
         let affordable = self.affordable(codec);
         let now = shared.clock.now();
         let asked = shared.keyframes.swap(0, Ordering::Relaxed);
         let mut later = 0;
         for rung in &mut self.rungs {
-            if highest.is_none_or(|highest| rung.layer > highest) || rung.layer > affordable {
+            if highest.is_none_or(|highest| rung.layer > highest)
+                || rung.layer > affordable && !rung.passes_through
+            {
                 rung.end();
                 continue;
             }
@@ -91,7 +97,7 @@ impl Ladder {
                 rung.begin(&*self.codecs, codec, sink, now);
             }
             let bit = 1 << rung.layer.0;
-            // The first frame is a key frame anyway.
+            // The first frame is a key frame anyway, or the next that the camera makes of one that is wished for.
             if asked & bit != 0 && !begins && !rung.make_keyframe(now) {
                 later |= bit;
             }
@@ -100,10 +106,11 @@ impl Ladder {
         shared.keyframes.fetch_or(later, Ordering::Relaxed);
     }
 
-    /// The highest layer that the machine has time for: any in hardware, else by what the probe took.
+    /// The highest layer that the machine has time to encode: any in hardware, else by what the probe took.
     fn affordable(&self, codec: VideoCodec) -> Layer {
         let codec = hal_codec(codec);
-        let best = self.codecs.probes().iter().find(|probe| probe.codec == codec && probe.outcome.is_ok());
+        let encodes = |probe: &&Probe| probe.codec == codec && !probe.pass_through && probe.outcome.is_ok();
+        let best = self.codecs.probes().iter().find(encodes);
         let fits = |rung: &&Rung| match best.map(|probe| (probe.hardware, &probe.outcome)) {
             Some((false, Ok(milliseconds))) => {
                 // Probes of software encode 320 x 180 and take mostly the fixed cost of a frame. That the time
@@ -137,6 +144,7 @@ fn rungs(camera: VideoMode) -> Vec<Rung> {
                 mode: VideoMode { width, height, fps: camera.fps },
                 bitrate_bps,
                 encoder: None,
+                passes_through: false,
                 failed_at: None,
                 keyframe_at: None,
             }
@@ -145,13 +153,28 @@ fn rungs(camera: VideoMode) -> Vec<Rung> {
 }
 
 impl Rung {
+    /// Ends an encoder that is not of the kind for such frames: the camera's picture and the notice that stands
+    /// for it differ in what they carry.
+    fn suit(&mut self, frame: &Frame, codec: VideoCodec) {
+        let is_that_size = (frame.width(), frame.height()) == (self.mode.width, self.mode.height);
+        let passes_through = codec == VideoCodec::H264 && is_that_size && frame.coded().is_some();
+        if self.passes_through != passes_through {
+            self.end();
+            self.passes_through = passes_through;
+        }
+    }
+
     fn may_begin(&self, now: Instant) -> bool {
         self.failed_at.is_none_or(|at| now.saturating_duration_since(at) >= ENCODER_INTERVAL)
     }
 
     fn begin(&mut self, codecs: &dyn Codecs, codec: VideoCodec, sink: PayloadSink, now: Instant) {
-        let settings =
-            EncoderSettings { codec: hal_codec(codec), mode: self.mode, bitrate_bps: self.bitrate_bps };
+        let settings = EncoderSettings {
+            codec: hal_codec(codec),
+            mode: self.mode,
+            bitrate_bps: self.bitrate_bps,
+            own_h264: self.passes_through,
+        };
         match codecs.encoder(settings, sink) {
             Ok(encoder) => {
                 self.encoder = Some(encoder);

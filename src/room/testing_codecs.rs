@@ -1,12 +1,17 @@
-//! Codecs for tests that lose nothing and make one packet per frame, so that a test needs no media library.
+//! Codecs for tests that lose nothing and make one packet per frame, so that a test needs no media library; and
+//! a camera that codes by itself.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
-use alcove_hal::Result;
+use alcove_hal::camera::{Camera, CameraDevice, VideoMode};
 use alcove_hal::codec::{
     Codec, Codecs, Decoded, EncoderSettings, Packet, Payload, PayloadSink, Probe, VideoDecoder, VideoEncoder,
 };
+use alcove_hal::coded::{Coded, KeyframeWish};
 use alcove_hal::frame::Frame;
+use alcove_hal::{Error, Result};
 
 use crate::room::canvas::{Canvas, Colour};
 use crate::room::layout::{Fit, Rect, Size};
@@ -22,6 +27,9 @@ impl Codecs for GlassCodecs {
     }
 
     fn encoder(&self, settings: EncoderSettings, sink: PayloadSink) -> Result<Box<dyn VideoEncoder>> {
+        if settings.own_h264 {
+            return Ok(Box::new(OpenWindow { sink, wish: None }));
+        }
         Ok(Box::new(GlassEncoder { settings, sink, keyframe: true }))
     }
 
@@ -90,5 +98,79 @@ impl VideoDecoder for GlassDecoder {
 
     fn take_keyframe_wish(&mut self) -> bool {
         self.wishes
+    }
+}
+
+/// What the access units of a [`CodingCamera`] begin with, and no packet of a glass encoder.
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
+const KEY_FRAME_SLICE: u8 = 0x65;
+const SLICE: u8 = 0x41;
+
+/// Whether a packet is as a [`CodingCamera`] made it.
+pub(super) fn is_made_by_camera(payload: &[u8]) -> bool {
+    payload.starts_with(&START_CODE)
+}
+
+/// Whether a packet is a key frame as a [`CodingCamera`] made it.
+pub(super) fn is_keyframe_of_camera(payload: &[u8]) -> bool {
+    is_made_by_camera(payload) && payload[START_CODE.len()] == KEY_FRAME_SLICE
+}
+
+/// Passes on what the camera has coded.
+struct OpenWindow {
+    sink: PayloadSink,
+    wish: Option<KeyframeWish>,
+}
+
+impl VideoEncoder for OpenWindow {
+    fn encode(&mut self, frame: &Frame) -> Result<()> {
+        let Some(coded) = frame.coded() else {
+            return Err(Error::Unsupported { device: "window".into(), cause: "nothing to pass on".into() });
+        };
+        self.wish = Some(coded.wish().clone());
+        let (data, captured_at) = (coded.access_unit().to_vec(), frame.captured_at);
+        (self.sink)(Payload { data, marker: true, timestamp: 0, captured_at });
+        Ok(())
+    }
+
+    fn request_keyframe(&mut self) {
+        self.wish.iter().for_each(KeyframeWish::make);
+    }
+}
+
+/// A camera that makes H.264: the pictures of another camera, each with an access unit of few bytes.
+pub(super) struct CodingCamera(pub(super) Arc<dyn CameraDevice>);
+
+impl CameraDevice for CodingCamera {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn open(&self, wanted: VideoMode) -> Result<Box<dyn Camera>> {
+        let camera = self.0.open(wanted)?;
+        Ok(Box::new(OpenCodingCamera { camera, wish: KeyframeWish::default(), number: 0 }))
+    }
+}
+
+struct OpenCodingCamera {
+    camera: Box<dyn Camera>,
+    wish: KeyframeWish,
+    number: u64,
+}
+
+impl Camera for OpenCodingCamera {
+    fn mode(&self) -> VideoMode {
+        self.camera.mode()
+    }
+
+    fn next_frame(&mut self, patience: Duration) -> Result<Frame> {
+        let frame = self.camera.next_frame(patience)?;
+        let is_keyframe = self.wish.take() || self.number == 0;
+        let mut access_unit = START_CODE.to_vec();
+        access_unit.push(if is_keyframe { KEY_FRAME_SLICE } else { SLICE });
+        access_unit.extend(self.number.to_string().bytes());
+        let coded = Coded::new(access_unit.into(), self.number, self.wish.clone());
+        self.number += 1;
+        Ok(frame.with_coded(coded))
     }
 }

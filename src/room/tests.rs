@@ -1,6 +1,8 @@
 //! The room as a whole, on simulated devices and in time that is turned by hand: what it sends comes back to it
 //! as somebody else's, and is seen on its screen and heard from its loudspeaker.
 
+mod own_h264;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,17 +39,25 @@ struct House {
 
 impl House {
     fn new() -> Self {
+        Self::with(|camera| camera, Arc::new(GlassCodecs))
+    }
+
+    /// A house with a camera made of the simulated one.
+    fn with(
+        camera: impl FnOnce(Arc<dyn CameraDevice>) -> Arc<dyn CameraDevice>,
+        codecs: Arc<dyn Codecs>,
+    ) -> Self {
         let clock = TestClock::new(START);
         let as_clock: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let devices = SimulatedRoom::new("Library", &as_clock);
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
         let all = Devices {
-            camera: Some(devices.camera.clone()),
+            camera: Some(camera(devices.camera.clone())),
             microphone: Some(devices.microphone.clone()),
             speaker: Some(devices.speaker.clone()),
             display: Some(devices.display.clone()),
-            codecs: Arc::new(GlassCodecs),
+            codecs,
         };
         let settings = RoomSettings { name: "Library".into(), mode: MODE, join_text: "library.local".into() };
         let room =

@@ -54,7 +54,8 @@ fn record_camera(hardware: &Hardware, clock: &Arc<dyn Clock>) -> anyhow::Result<
     for ((height, bitrate_bps), taken) in LAYERS.into_iter().zip(&taken) {
         let taken = Arc::clone(taken);
         let sink = move |payload| taken.lock().unwrap_or_else(PoisonError::into_inner).push(payload);
-        let settings = EncoderSettings { codec: Codec::H264, mode: mode(height), bitrate_bps };
+        let settings =
+            EncoderSettings { codec: Codec::H264, mode: mode(height), bitrate_bps, own_h264: false };
         encoders.push(hardware.codecs.encoder(settings, Box::new(sink))?);
     }
     let mut noise = NOISE_SEED;

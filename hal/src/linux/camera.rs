@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use v4l::buffer::Type;
@@ -13,16 +14,24 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Device, FourCC};
 
-use super::camera_modes::{self, Coding};
-use super::jpeg::JpegDecoder;
+use super::camera_controls;
+use super::camera_h264::{self, H264Reader};
+use super::camera_modes::{self, Coding, Offer};
+use super::camera_units::Buffer;
+use super::picture_decoder::PictureDecoder;
 use super::pixels::{self, Layout};
 use crate::camera::{Camera, CameraDevice, VideoMode};
 use crate::clock::Clock;
+use crate::codec::{Codec, Probe};
 use crate::frame::Frame;
 use crate::{Error, Result};
 
 /// Buffers shared with the kernel; when all are full, the kernel drops what comes.
 const BUFFERS: u32 = 4;
+/// The same for H.264, of which every buffer counts: a quarter of a second, rather than a wait for a key frame.
+const H264_BUFFERS: u32 = 8;
+/// The mode in which a camera's H.264 is tried: the one in which the room opens it.
+const TRIAL_MODE: VideoMode = VideoMode { width: 1280, height: 720, fps: 30 };
 /// `poll(2)`: there is something to read.
 const POLLIN: i16 = 1;
 /// `errno(3)`: no such file, no such address, no such device.
@@ -36,6 +45,8 @@ pub struct V4lCamera {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     has_h264: bool,
+    /// Whether its H.264 was tried, worked, and has not been given up since.
+    h264_is_usable: Arc<AtomicBool>,
 }
 
 /// What was found in `/dev`.
@@ -55,7 +66,8 @@ impl V4lCamera {
             let name = node_name(number, &path);
             match look_at(&path) {
                 Ok(Some(has_h264)) => {
-                    found.cameras.push(Self { name, path, clock: Arc::clone(clock), has_h264 });
+                    let (clock, h264_is_usable) = (Arc::clone(clock), Arc::default());
+                    found.cameras.push(Self { name, path, clock, has_h264, h264_is_usable });
                 }
                 Ok(None) => log::debug!("{name} is no camera that can be read"),
                 Err(error) => found.problems.push(explain(&name, &error).to_string()),
@@ -64,10 +76,78 @@ impl V4lCamera {
         found
     }
 
-    /// Whether it offers H.264 of its own making.
+    /// Tries the H.264 of a camera that offers any, by opening it for some frames. From then on it is opened
+    /// in that format, if that worked.
     #[must_use]
-    pub fn has_h264(&self) -> bool {
-        self.has_h264
+    pub fn try_h264(&self) -> Option<Probe> {
+        if !self.has_h264 {
+            return None;
+        }
+        self.h264_is_usable.store(true, Ordering::Relaxed);
+        let outcome = match self.open_h264(TRIAL_MODE) {
+            Ok(mut camera) => camera_h264::try_out(&mut camera, &*self.clock),
+            Err(error) => Err(error.to_string()),
+        };
+        self.h264_is_usable.store(outcome.is_ok(), Ordering::Relaxed);
+        let name = format!("H.264 of {}", self.name);
+        Some(Probe { name, codec: Codec::H264, hardware: true, pass_through: true, outcome })
+    }
+
+    fn open_h264(&self, wanted: VideoMode) -> Result<OpenCamera> {
+        let device = self.device()?;
+        let Some(offer) = camera_modes::best_h264(&camera_modes::offers(&device, wanted), wanted) else {
+            let VideoMode { width, height, fps } = wanted;
+            let cause = format!("it has none of {width}x{height} at {fps} frames per second");
+            return Err(Error::Unsupported { device: self.name.clone(), cause });
+        };
+        self.open_as(device, offer)
+    }
+
+    fn open_plain(&self, wanted: VideoMode) -> Result<OpenCamera> {
+        let device = self.device()?;
+        let Some(offer) = camera_modes::best(&camera_modes::offers(&device, wanted), wanted) else {
+            let cause = "it has no pictures as I420, NV12, YUYV or JPEG".to_owned();
+            return Err(Error::Unsupported { device: self.name.clone(), cause });
+        };
+        self.open_as(device, offer)
+    }
+
+    fn device(&self) -> Result<Device> {
+        Device::with_path(&self.path).map_err(|error| explain(&self.name, &error))
+    }
+
+    fn open_as(&self, device: Device, offer: Offer) -> Result<OpenCamera> {
+        let told = |error: io::Error| explain(&self.name, &error);
+        let mut format = device.format().map_err(told)?;
+        (format.width, format.height) = (offer.mode.width, offer.mode.height);
+        format.fourcc = FourCC::new(&offer.fourcc);
+        let format = device.set_format(&format).map_err(told)?;
+        // Cameras with one rate may refuse to be told; then their rate is what they say.
+        let fps = device.set_params(&Parameters::with_fps(offer.mode.fps)).map_or(offer.mode.fps, |agreed| {
+            agreed.interval.denominator.div_ceil(agreed.interval.numerator.max(1)).max(1)
+        });
+        let mode = VideoMode { width: format.width, height: format.height, fps };
+        let is_h264 = offer.coding == Coding::H264;
+        let makes_keyframes = is_h264 && camera_controls::prepare(&device, &self.name, mode);
+        let reader = self.reader(format, offer.coding)?;
+        let stream = start(&device, if is_h264 { H264_BUFFERS } else { BUFFERS }).map_err(told)?;
+        let (name, clock) = (self.name.clone(), Arc::clone(&self.clock));
+        Ok(OpenCamera { name, mode, reader, makes_keyframes, device, stream, clock })
+    }
+
+    fn reader(&self, format: v4l::Format, coding: Coding) -> Result<Reader> {
+        let (width, height) = (format.width as usize, format.height as usize);
+        match coding {
+            Coding::Jpeg => Ok(Reader::Jpeg(PictureDecoder::jpeg(&self.name)?)),
+            Coding::H264 => {
+                Ok(Reader::H264(H264Reader::start(&self.name, Arc::clone(&self.h264_is_usable))?))
+            }
+            Coding::Raw(format_of_pixels) => {
+                let narrowest = if format_of_pixels == pixels::RawFormat::Yuyv { 2 * width } else { width };
+                let stride = narrowest.max(format.stride as usize);
+                Ok(Reader::Raw(Layout { format: format_of_pixels, width, height, stride }))
+            }
+        }
     }
 }
 
@@ -102,7 +182,7 @@ fn look_at(path: &Path) -> io::Result<Option<bool>> {
     }
     let formats = device.enum_formats()?;
     let has = |wanted: &dyn Fn([u8; 4]) -> bool| formats.iter().any(|format| wanted(format.fourcc.repr));
-    let readable = has(&|fourcc| camera_modes::coding(fourcc).is_some());
+    let readable = has(&camera_modes::is_always_readable);
     Ok(readable.then(|| has(&|fourcc| fourcc == *b"H264")))
 }
 
@@ -123,33 +203,22 @@ impl CameraDevice for V4lCamera {
     }
 
     fn open(&self, wanted: VideoMode) -> Result<Box<dyn Camera>> {
-        let told = |error: io::Error| explain(&self.name, &error);
-        let device = Device::with_path(&self.path).map_err(told)?;
-        let Some(offer) = camera_modes::best(&camera_modes::offers(&device, wanted), wanted) else {
-            let cause = "it has no pictures as I420, NV12, YUYV or JPEG".to_owned();
-            return Err(Error::Unsupported { device: self.name.clone(), cause });
-        };
-        let mut format = device.format().map_err(told)?;
-        (format.width, format.height) = (offer.mode.width, offer.mode.height);
-        format.fourcc = FourCC::new(&offer.fourcc);
-        let format = device.set_format(&format).map_err(told)?;
-        // Cameras with one rate may refuse to be told; then their rate is what they say.
-        let fps = device.set_params(&Parameters::with_fps(offer.mode.fps)).map_or(offer.mode.fps, |agreed| {
-            agreed.interval.denominator.div_ceil(agreed.interval.numerator.max(1)).max(1)
-        });
-        let reader = Reader::new(&self.name, format, offer.coding)?;
-        let stream = start(&device).map_err(told)?;
-        let mode = VideoMode { width: format.width, height: format.height, fps };
-        let (name, clock) = (self.name.clone(), Arc::clone(&self.clock));
-        Ok(Box::new(OpenCamera { name, mode, reader, device, stream, clock }))
+        if self.h264_is_usable.load(Ordering::Relaxed) {
+            match self.open_h264(wanted) {
+                Ok(camera) => return Ok(Box::new(camera)),
+                Err(Error::Unsupported { cause, .. }) => log::debug!("no H.264 of {}: {cause}", self.name),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Box::new(self.open_plain(wanted)?))
     }
 }
 
 /// Starts capture, with all buffers but the first queued: the crate's `next` queues that one before it waits.
-fn start(device: &Device) -> io::Result<Stream<'static>> {
-    let mut stream = Stream::with_buffers(device, Type::VideoCapture, BUFFERS)?;
+fn start(device: &Device, buffers: u32) -> io::Result<Stream<'static>> {
+    let mut stream = Stream::with_buffers(device, Type::VideoCapture, buffers)?;
     let mut queued = 0;
-    while queued < BUFFERS as usize && stream.queue(queued + 1).is_ok() {
+    while queued < buffers as usize && stream.queue(queued + 1).is_ok() {
         queued += 1;
     }
     if queued == 0 {
@@ -162,32 +231,29 @@ fn start(device: &Device) -> io::Result<Stream<'static>> {
 /// Makes I420 of what the camera delivers.
 enum Reader {
     Raw(Layout),
-    Jpeg(JpegDecoder),
+    Jpeg(PictureDecoder),
+    H264(H264Reader),
 }
 
 impl Reader {
-    fn new(device: &str, format: v4l::Format, coding: Coding) -> Result<Self> {
-        let (width, height) = (format.width as usize, format.height as usize);
-        match coding {
-            Coding::Jpeg => Ok(Self::Jpeg(JpegDecoder::start(device)?)),
-            Coding::Raw(format_of_pixels) => {
-                let narrowest = if format_of_pixels == pixels::RawFormat::Yuyv { 2 * width } else { width };
-                let stride = narrowest.max(format.stride as usize);
-                Ok(Self::Raw(Layout { format: format_of_pixels, width, height, stride }))
-            }
-        }
+    /// Whether each picture builds on the one before, so that none may be left out.
+    const fn needs_all(&self) -> bool {
+        matches!(self, Self::H264(_))
     }
 
     /// The picture; nothing when it is damaged.
-    fn read(&self, bytes: &[u8]) -> Result<Option<(u32, u32, Vec<u8>)>> {
-        match self {
+    fn read(&mut self, buffer: Buffer<'_>, captured_at: Instant) -> Result<Option<Frame>> {
+        let picture = match self {
+            Self::H264(reader) => return reader.read(buffer, captured_at),
+            _ if buffer.is_damaged => None,
             Self::Raw(layout) => {
                 let extent = |pixels: usize| u32::try_from(pixels).unwrap_or_default();
-                let picture = pixels::to_i420(bytes, *layout);
-                Ok(picture.map(|picture| (extent(layout.width), extent(layout.height), picture)))
+                pixels::to_i420(buffer.bytes, *layout)
+                    .map(|picture| (extent(layout.width), extent(layout.height), picture))
             }
-            Self::Jpeg(decoder) => decoder.decode(bytes),
-        }
+            Self::Jpeg(decoder) => decoder.decode(buffer.bytes)?,
+        };
+        Ok(picture.map(|(width, height, data)| Frame::new(width, height, data, captured_at)))
     }
 }
 
@@ -195,6 +261,7 @@ struct OpenCamera {
     name: String,
     mode: VideoMode,
     reader: Reader,
+    makes_keyframes: bool,
     device: Device,
     stream: Stream<'static>,
     clock: Arc<dyn Clock>,
@@ -216,20 +283,28 @@ impl OpenCamera {
         }
     }
 
-    /// The latest picture that has come; nothing when it is damaged.
-    fn read_latest(&mut self) -> Result<Option<Frame>> {
+    /// Tells the camera what is wished for.
+    fn pass_on_wishes(&mut self) {
+        if let Reader::H264(reader) = &mut self.reader
+            && reader.must_tell(self.clock.now())
+            && self.makes_keyframes
+        {
+            camera_controls::force_keyframe(&self.device, &self.name);
+        }
+    }
+
+    /// The latest picture that has come, or the next one where none may be left out; nothing when it is
+    /// damaged.
+    fn read(&mut self) -> Result<Option<Frame>> {
         loop {
             let (bytes, meta) = self.stream.next().map_err(|error| explain(&self.name, &error))?;
-            if matches!(self.device.handle().poll(POLLIN, 0), Ok(1..)) {
+            if !self.reader.needs_all() && matches!(self.device.handle().poll(POLLIN, 0), Ok(1..)) {
                 continue;
             }
-            let captured_at = self.clock.now();
-            if meta.flags.contains(v4l::buffer::Flags::ERROR) {
-                return Ok(None);
-            }
-            let used = bytes.len().min(meta.bytesused as usize);
-            let picture = self.reader.read(&bytes[..used])?;
-            return Ok(picture.map(|(width, height, data)| Frame::new(width, height, data, captured_at)));
+            let is_damaged = meta.flags.contains(v4l::buffer::Flags::ERROR);
+            let bytes = &bytes[..bytes.len().min(meta.bytesused as usize)];
+            let buffer = Buffer { sequence: meta.sequence, is_damaged, bytes };
+            return self.reader.read(buffer, self.clock.now());
         }
     }
 }
@@ -242,11 +317,12 @@ impl Camera for OpenCamera {
     fn next_frame(&mut self, patience: Duration) -> Result<Frame> {
         let deadline = self.clock.now() + patience;
         loop {
+            self.pass_on_wishes();
             self.wait(patience, deadline)?;
-            if let Some(frame) = self.read_latest()? {
+            if let Some(frame) = self.read()? {
                 return Ok(frame);
             }
-            log::debug!("{} delivered a damaged picture", self.name);
+            log::debug!("{} delivered a picture that cannot be shown", self.name);
         }
     }
 }

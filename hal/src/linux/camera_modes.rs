@@ -1,4 +1,4 @@
-//! Which of a camera's modes is taken: the nearest size, fast enough, in the cheapest format.
+//! Which of a camera's modes is taken: the nearest size, fast enough, in the format that spares most work.
 
 use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::{FrameSizeEnum, Stepwise};
@@ -15,10 +15,14 @@ pub(super) enum Coding {
     Raw(RawFormat),
     /// JPEG, a picture at a time.
     Jpeg,
+    /// H.264, an access unit at a time.
+    H264,
 }
 
-/// What is understood, the cheapest first.
-const CODINGS: [(&[u8; 4], Coding); 6] = [
+/// What is understood, the cheapest first. H.264 is decoded like JPEG, but need not be encoded again: that is
+/// the most expensive thing that happens to a picture.
+const CODINGS: [(&[u8; 4], Coding); 7] = [
+    (b"H264", Coding::H264),
     (b"YU12", Coding::Raw(RawFormat::I420)),
     (b"NV12", Coding::Raw(RawFormat::Nv12)),
     (b"YUYV", Coding::Raw(RawFormat::Yuyv)),
@@ -43,6 +47,11 @@ pub(super) struct Offer {
 /// How a format is to be read; nothing when it is not understood.
 pub(super) fn coding(fourcc: [u8; 4]) -> Option<Coding> {
     CODINGS.iter().find(|(known, _)| **known == fourcc).map(|(_, coding)| *coding)
+}
+
+/// Whether pictures in that format can be read from any camera and in any mode.
+pub(super) fn is_always_readable(fourcc: [u8; 4]) -> bool {
+    coding(fourcc).is_some_and(|coding| coding != Coding::H264)
 }
 
 /// What `device` offers near `wanted`.
@@ -96,15 +105,28 @@ fn rate(device: &Device, fourcc: FourCC, (width, height): (u32, u32), wanted_fps
 }
 
 /// The offer to take: not slower than half of what is wanted if possible, then the nearest size, then the
-/// nearest rate, then the cheapest format.
+/// nearest rate, then the cheapest format. H.264 is left to [`best_h264`].
 pub(super) fn best(offers: &[Offer], wanted: VideoMode) -> Option<Offer> {
-    let key = |offer: &Offer| {
-        let mode = offer.mode;
-        let too_slow = mode.fps * 2 < wanted.fps;
-        let distance = mode.width.abs_diff(wanted.width) + mode.height.abs_diff(wanted.height);
-        (too_slow, distance, mode.fps.abs_diff(wanted.fps), offer.rank)
-    };
-    offers.iter().min_by_key(|offer| key(offer)).copied()
+    offers
+        .iter()
+        .filter(|offer| offer.coding != Coding::H264)
+        .min_by_key(|offer| distance(offer, wanted))
+        .copied()
+}
+
+/// The H.264 to take: of exactly the size that is wanted, as it cannot be scaled, and no slower than what else
+/// the camera has of that size.
+pub(super) fn best_h264(offers: &[Offer], wanted: VideoMode) -> Option<Offer> {
+    let is_that_size = |mode: VideoMode| (mode.width, mode.height) == (wanted.width, wanted.height);
+    let nearest = offers.iter().min_by_key(|offer| distance(offer, wanted)).copied();
+    nearest.filter(|offer| offer.coding == Coding::H264 && is_that_size(offer.mode))
+}
+
+fn distance(offer: &Offer, wanted: VideoMode) -> (bool, u32, u32, usize) {
+    let mode = offer.mode;
+    let too_slow = mode.fps * 2 < wanted.fps;
+    let sides = mode.width.abs_diff(wanted.width) + mode.height.abs_diff(wanted.height);
+    (too_slow, sides, mode.fps.abs_diff(wanted.fps), offer.rank)
 }
 
 #[cfg(test)]
@@ -120,26 +142,48 @@ mod tests {
 
     #[test]
     fn jpeg_is_taken_when_raw_pictures_of_that_size_are_too_slow() {
-        let webcam = [offer(2, 640, 480, 30), offer(2, 1280, 720, 10), offer(4, 1280, 720, 30)];
+        let webcam = [offer(3, 640, 480, 30), offer(3, 1280, 720, 10), offer(5, 1280, 720, 30)];
         assert_eq!(best(&webcam, WANTED), Some(webcam[2]));
     }
 
     #[test]
     fn the_cheaper_format_is_taken_when_both_can() {
-        let both = [offer(4, 1280, 720, 30), offer(0, 1280, 720, 30)];
+        let both = [offer(5, 1280, 720, 30), offer(1, 1280, 720, 30)];
         assert_eq!(best(&both, WANTED), Some(both[1]));
     }
 
     #[test]
     fn a_little_too_slow_is_better_than_far_too_small() {
-        let pal = [offer(2, 320, 180, 50), offer(2, 1280, 720, 25)];
+        let pal = [offer(3, 320, 180, 50), offer(3, 1280, 720, 25)];
         assert_eq!(best(&pal, WANTED), Some(pal[1]));
     }
 
     #[test]
     fn what_is_not_understood_is_not_taken() {
-        assert_eq!(coding(*b"H264"), None);
-        assert_eq!(best(&[], WANTED), None);
+        assert_eq!(coding(*b"HEVC"), None);
+        assert_eq!((best(&[], WANTED), best_h264(&[], WANTED)), (None, None));
+    }
+
+    #[test]
+    fn h264_beats_all_else_of_the_size_and_rate_that_are_wanted() {
+        let webcam = [offer(1, 1280, 720, 30), offer(0, 1280, 720, 30), offer(5, 1280, 720, 30)];
+        assert_eq!(best_h264(&webcam, WANTED), Some(webcam[1]));
+        assert_eq!(best(&webcam, WANTED), Some(webcam[0]), "where it cannot be used");
+    }
+
+    #[test]
+    fn h264_of_another_size_or_slower_than_the_rest_is_not_taken() {
+        let large_only = [offer(0, 1920, 1080, 30), offer(5, 1280, 720, 30)];
+        let slow = [offer(0, 1280, 720, 15), offer(5, 1280, 720, 30)];
+        let alone = [offer(0, 640, 480, 30)];
+        for offers in [&large_only[..], &slow, &alone] {
+            assert_eq!(best_h264(offers, WANTED), None, "{offers:?}");
+        }
+    }
+
+    #[test]
+    fn a_camera_is_never_in_need_of_its_h264() {
+        assert!(is_always_readable(*b"MJPG") && !is_always_readable(*b"H264"));
     }
 
     #[test]

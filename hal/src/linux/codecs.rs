@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::decoder::GstDecoder;
 use super::encoder::GstEncoder;
 use super::encoder_profiles::{PROFILES, Profile};
+use super::pass_through::PassThrough;
 use super::pipeline;
 use crate::camera::VideoMode;
 use crate::clock::Clock;
@@ -42,26 +43,29 @@ struct Candidate {
 pub struct GstCodecs {
     probes: Vec<Probe>,
     candidates: Vec<Candidate>,
+    /// Set when passing on what a camera has coded failed; then it is encoded.
+    pass_through_is_broken: Arc<AtomicBool>,
     epoch: Instant,
     clock: Arc<dyn Clock>,
 }
 
 impl GstCodecs {
-    /// Tries all known encoders, best first. `pass_through` names cameras that have H.264 of their own.
+    /// Tries all known encoders, best first. `cameras` says what came of trying the H.264 that cameras make:
+    /// it goes before all encoders.
     ///
     /// Without GStreamer there are no encoders, and their probes say so.
     #[must_use]
-    pub fn probe(clock: Arc<dyn Clock>, pass_through: &[String]) -> Self {
-        let epoch = clock.now();
-        let mut codecs = Self { probes: Vec::new(), candidates: Vec::new(), epoch, clock };
-        codecs.probes.extend(pass_through.iter().map(|camera| camera_probe(camera)));
+    pub fn probe(clock: Arc<dyn Clock>, cameras: &[Probe]) -> Self {
+        let (probes, epoch) = (cameras.to_vec(), clock.now());
+        let mut codecs =
+            Self { probes, candidates: Vec::new(), pass_through_is_broken: Arc::default(), epoch, clock };
         for profile in &PROFILES {
             let outcome = codecs.try_out(profile);
             if outcome.is_ok() {
                 codecs.candidates.push(Candidate { profile, broken: Arc::default() });
             }
             let (name, codec, hardware) = (profile.factory.to_owned(), profile.codec, profile.hardware);
-            codecs.probes.push(Probe { name, codec, hardware, outcome });
+            codecs.probes.push(Probe { name, codec, hardware, pass_through: false, outcome });
         }
         codecs
     }
@@ -75,7 +79,7 @@ impl GstCodecs {
         // Hardware has smallest sizes of its own.
         let (width, height) = if profile.hardware { (640, 360) } else { (320, 180) };
         let mode = VideoMode { width, height, fps: 30 };
-        let settings = EncoderSettings { codec: profile.codec, mode, bitrate_bps: 300_000 };
+        let settings = EncoderSettings { codec: profile.codec, mode, bitrate_bps: 300_000, own_h264: false };
         let (sender, payloads) = sync_channel(PROBE_PAYLOADS);
         let sink: PayloadSink = Box::new(move |payload| _ = sender.try_send(payload));
         let mut encoder = GstEncoder::start(profile, &settings, self.epoch, Arc::default(), sink)
@@ -111,6 +115,15 @@ impl GstCodecs {
         let spent = self.clock.now().saturating_duration_since(first_came_at);
         Ok(spent.as_secs_f64() * 1_000.0 / f64::from(PROBE_FRAMES - 1))
     }
+
+    fn pass_through(&self, settings: &EncoderSettings, sink: PayloadSink) -> Result<Box<dyn VideoEncoder>> {
+        let broken = Arc::clone(&self.pass_through_is_broken);
+        let encoder = PassThrough::start(settings, self.epoch, broken, sink);
+        if encoder.is_err() {
+            self.pass_through_is_broken.store(true, Ordering::Relaxed);
+        }
+        Ok(Box::new(encoder?))
+    }
 }
 
 impl Codecs for GstCodecs {
@@ -119,6 +132,10 @@ impl Codecs for GstCodecs {
     }
 
     fn encoder(&self, settings: EncoderSettings, sink: PayloadSink) -> Result<Box<dyn VideoEncoder>> {
+        let is_broken = self.pass_through_is_broken.load(Ordering::Relaxed);
+        if settings.own_h264 && settings.codec == Codec::H264 && !is_broken {
+            return self.pass_through(&settings, sink);
+        }
         let able = || self.candidates.iter().filter(|it| it.profile.codec == settings.codec);
         let healthy = able().find(|it| !it.broken.load(Ordering::Relaxed));
         // When all have failed once, the last one (software) is tried again.
@@ -155,12 +172,6 @@ fn frame_came(payloads: &Receiver<Payload>, patience: Duration) -> bool {
     false
 }
 
-fn camera_probe(camera: &str) -> Probe {
-    let outcome =
-        Err("its frames are needed in other sizes and for the screen too: it is decoded".to_owned());
-    Probe { name: format!("H.264 of {camera}"), codec: Codec::H264, hardware: true, outcome }
-}
-
 fn nothing_for(codec: Codec, what: &str) -> Error {
     let cause = match codec {
         Codec::H264 => "no H.264 worked; install gstreamer1.0-plugins-ugly and gstreamer1.0-libav",
@@ -181,7 +192,7 @@ mod tests {
 
     /// The payloads of the first frame, with the time code `millis`, by every encoder that works here.
     fn first_frames(codecs: &GstCodecs, codec: Codec, millis: u64) -> Vec<(&'static str, Vec<Payload>)> {
-        let settings = EncoderSettings { codec, mode: MODE, bitrate_bps: 300_000 };
+        let settings = EncoderSettings { codec, mode: MODE, bitrate_bps: 300_000, own_h264: false };
         let card = TestCard::new(320, 180, "Room", PatchColour::Red);
         let frame = Frame::new(320, 180, card.paint(Duration::from_millis(millis)), codecs.epoch);
         let able = codecs.candidates.iter().filter(|it| it.profile.codec == codec);

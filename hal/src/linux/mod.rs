@@ -1,14 +1,20 @@
 //! The real back end: V4L2 cameras, ALSA sound, GStreamer codecs and displays.
 
 pub mod camera;
+mod camera_controls;
+mod camera_h264;
 mod camera_modes;
+mod camera_units;
+mod camera_wishes;
 pub mod codecs;
 mod colour;
 mod decoder;
 pub mod display;
 mod encoder;
 mod encoder_profiles;
-mod jpeg;
+mod pass_through;
+mod payloads;
+mod picture_decoder;
 mod pipeline;
 mod pixels;
 pub mod sound;
