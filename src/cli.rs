@@ -55,3 +55,35 @@ pub enum ConfigCommand {
         explain: bool,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap_complete::Shell;
+
+    use super::*;
+    use crate::blessed;
+
+    #[test]
+    fn the_manual_says_what_the_program_can_be_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let command = Cli::command().disable_help_subcommand(true);
+        clap_mangen::generate_to(command, &folder).expect("pages are written");
+        let pages = std::fs::read_dir(&folder).expect("the folder").flatten();
+        for page in pages {
+            let text = std::fs::read_to_string(page.path()).expect("a page");
+            blessed::compare(&format!("systemd/man/{}", page.file_name().display()), &text);
+        }
+    }
+
+    #[test]
+    fn shells_complete_what_the_program_can_be_told() {
+        for (shell, file) in
+            [(Shell::Bash, "alcove.bash"), (Shell::Zsh, "_alcove"), (Shell::Fish, "alcove.fish")]
+        {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "alcove", &mut text);
+            blessed::compare(&format!("systemd/completion/{file}"), &String::from_utf8(text).expect("text"));
+        }
+    }
+}

@@ -9,22 +9,27 @@ use std::time::Duration;
 use alcove_hal::clock::Clock;
 use alcove_hal::{DiscoverOptions, Hardware};
 use anyhow::Context;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 
 use crate::api::{self, Edge, Facts};
 use crate::appliance::clock::SystemClock;
-use crate::appliance::{Appliance, Invitation, Invite, Settings};
+use crate::appliance::{Appliance, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, Settings};
 use crate::config::Config;
 use crate::meeting::Role;
 use crate::room::{RoomSettings, devices};
 use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::tokens::Tokens;
-use crate::system::{files, notify};
+use crate::system::{files, log as system_log, notify, sockets};
 
 /// How long the join link of the ready line lets people in.
 const READY_LINK_VALID: Duration = Duration::from_hours(12);
 
 /// How long sockets may take to be told and closed.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// How long a browser may take to say what it wants: whoever says nothing holds no socket for ever.
+const REQUEST_HEAD_MAX: Duration = Duration::from_secs(5);
 
 /// How often is looked whether the certificate is due, or the machine's names or addresses have changed.
 const CERTIFICATE_CHECK: Duration = Duration::from_mins(10);
@@ -40,8 +45,10 @@ pub fn run(config: &Config, state: &Path, simulated: bool) -> anyhow::Result<()>
     let tokens = Arc::new(Tokens::open(state)?);
     let identity = Identity::of_this_machine(&config.tls.names);
     let certificates = Certificates::open(state, &config.tls, &identity, clock.unix_time().as_secs())?;
-    let https = listen(config.http.https_port, "http.https_port")?;
-    let http = listen(config.http.http_port, "http.http_port")?;
+    let passed = sockets::take()
+        .context("cannot use the sockets that systemd has passed: alcove.socket lists HTTPS, then HTTP")?;
+    let https = listen(passed.https, config.http.https_port, "http.https_port")?;
+    let http = listen(passed.http, config.http.http_port, "http.http_port")?;
     let hardware =
         discovering.join().map_err(|_| anyhow::anyhow!("looking for devices failed; see the log"))?;
 
@@ -98,12 +105,12 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
-    let secure = axum_server::from_tcp_rustls(https, tls)
-        .context("cannot serve HTTPS")?
-        .handle(goodbye.clone())
-        .serve(router.clone());
-    let plain =
-        axum_server::from_tcp(http).context("cannot serve HTTP")?.handle(goodbye.clone()).serve(router);
+    let mut secure = axum_server::from_tcp_rustls(https, tls).context("cannot serve HTTPS")?;
+    let mut plain = axum_server::from_tcp(http).context("cannot serve HTTP")?;
+    limit_waiting(secure.http_builder());
+    limit_waiting(plain.http_builder());
+    let secure = secure.handle(goodbye.clone()).serve(router.clone());
+    let plain = plain.handle(goodbye.clone()).serve(router);
     let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
     let renewing = tokio::spawn(renew(certificates, config.tls.names.clone(), Arc::clone(&clock)));
 
@@ -112,7 +119,13 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let standing = config.standing_meeting();
     let expires = (clock.unix_time() + READY_LINK_VALID).as_secs();
     let token = tokens.issue(standing.as_str(), Role::Speaker, expires);
-    say_ready(https_port, &format!("https://localhost:{https_port}/m/{standing}#t={token}"), tokens.admin());
+    if !system_log::is_journal() {
+        say_ready(
+            https_port,
+            &format!("https://localhost:{https_port}/m/{standing}#t={token}"),
+            tokens.admin(),
+        );
+    }
     notify::ready(&format!("ready at https://localhost:{https_port}/"));
     appliance.run(stop).await;
     notify::stopping();
@@ -120,6 +133,10 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     goodbye.graceful_shutdown(Some(GOODBYE_MAX));
     let (secure, plain) = servers.await.context("the servers panicked")?;
     secure.and(plain).context("a server failed")
+}
+
+fn limit_waiting(builder: &mut Builder<TokioExecutor>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD_MAX);
 }
 
 fn settings(config: &Config, invite: Invite) -> Settings {
@@ -137,7 +154,14 @@ fn settings(config: &Config, invite: Invite) -> Settings {
             join_text: String::new(),
         },
         invite,
+        heartbeat: heartbeat(),
     }
+}
+
+/// systemd hears what the appliance is doing, and starts it anew when its loops stand still.
+fn heartbeat() -> Option<Heartbeat> {
+    let every = notify::beat_period()?.max(LOOK_AFTER_MIN);
+    Some(Heartbeat { every, beat: Arc::new(notify::alive) })
 }
 
 /// One core is left for words and the room.
@@ -185,20 +209,23 @@ fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, public_url: String) -> I
     })
 }
 
-/// A dual-stack listener, or IPv4 alone where the machine has no IPv6.
-fn listen(port: u16, key: &str) -> anyhow::Result<TcpListener> {
+/// The listener that was passed, or a dual-stack one of our own; IPv4 alone where the machine has no IPv6.
+fn listen(passed: Option<TcpListener>, port: u16, key: &str) -> anyhow::Result<TcpListener> {
     let any = |ip: IpAddr| TcpListener::bind((ip, port));
-    let listener = any(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
-        .or_else(|error| match error.kind() {
+    let bind = || {
+        any(IpAddr::V6(Ipv6Addr::UNSPECIFIED)).or_else(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied => Err(error),
             _ => any(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         })
+    };
+    let listener = passed
+        .map_or_else(bind, Ok)
         .with_context(|| format!("cannot take TCP port {port}: free it, or set another one as {key}"))?;
     listener.set_nonblocking(true).context("cannot make a listener non-blocking")?;
     Ok(listener)
 }
 
-/// The one line of standard output: what people and scripts wait for.
+/// The one line of standard output: what people and scripts wait for. It has secrets in it, and is not for a log.
 fn say_ready(port: u16, join: &str, admin: &str) {
     let line = format!("ready: https://localhost:{port}/  join: {join}  admin token: {admin}\n");
     if let Err(error) = std::io::stdout().write_all(line.as_bytes()) {

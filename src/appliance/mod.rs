@@ -14,10 +14,12 @@ pub mod handle;
 mod media_socket;
 mod members;
 mod news;
+mod pulse;
 mod room_seat;
 mod run;
 mod words;
 mod worker;
 
 pub use handle::Handle;
+pub use pulse::{Heartbeat, LOOK_AFTER_MIN};
 pub use run::{Appliance, Invitation, Invite, Settings};

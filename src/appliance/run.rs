@@ -11,6 +11,7 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
+use crate::appliance::pulse::{Heartbeat, Pulses};
 use crate::appliance::room_seat::RoomSeat;
 use crate::appliance::worker::{MeetingId, NEWS_MAX, News, Order, Worker};
 use crate::meeting::{self, Meetings};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub room: RoomSettings,
     /// Makes the invitation to a meeting.
     pub invite: Invite,
+    /// Who wants to hear that the appliance is alive, if anybody does.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 /// The appliance: everything that is alive, owned by one task.
@@ -79,6 +82,9 @@ pub struct Appliance {
     pub(super) seat: RoomSeat,
     /// When the screen's invitation is made anew.
     invitation_due: Instant,
+    /// When the loops are looked at next.
+    beat_due: Instant,
+    pub(super) pulses: Pulses,
     /// Nothing is opened any more.
     pub(super) stopping: bool,
     calls: mpsc::Receiver<Call>,
@@ -156,6 +162,8 @@ impl Appliance {
             room,
             seat,
             invitation_due: now + INVITATION_EVERY,
+            beat_due: now,
+            pulses: Pulses::default(),
             stopping: false,
             calls,
             news,
@@ -179,8 +187,7 @@ impl Appliance {
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         loop {
-            let deadline =
-                self.meetings.poll_timeout().map_or(self.invitation_due, |at| at.min(self.invitation_due));
+            let deadline = self.deadline();
             tokio::select! {
                 Some(call) = self.calls.recv() => self.handle_call(call),
                 Some(news) = self.news.recv() => self.handle_news(news),
@@ -223,6 +230,12 @@ impl Appliance {
         }
     }
 
+    fn deadline(&self) -> Instant {
+        let beat = self.settings.heartbeat.as_ref().map(|_| self.beat_due);
+        let others = self.meetings.poll_timeout().into_iter().chain(beat);
+        others.fold(self.invitation_due, Instant::min)
+    }
+
     fn handle_timeouts(&mut self) {
         let now = self.clock.now();
         self.meetings.handle_timeout(now);
@@ -230,6 +243,10 @@ impl Appliance {
         if self.invitation_due <= now {
             self.invitation_due = now + INVITATION_EVERY;
             self.refresh_scene();
+        }
+        if let Some(heartbeat) = self.settings.heartbeat.clone().filter(|_| self.beat_due <= now) {
+            self.beat_due = now + heartbeat.every;
+            self.beat(&heartbeat);
         }
     }
 
@@ -256,7 +273,7 @@ impl Appliance {
         });
     }
 
-    fn status(&self) -> StatusView {
+    pub(super) fn status(&self) -> StatusView {
         StatusView {
             uptime: self.clock.now().saturating_duration_since(self.started),
             room: self.room_view(),

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -83,6 +84,7 @@ pub(super) struct Worker {
     orders: Sender<Order>,
     waker: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
+    turns: Arc<AtomicU64>,
     /// Where its media arrives.
     pub(super) addresses: Vec<SocketAddr>,
 }
@@ -110,6 +112,7 @@ impl Worker {
         let addresses =
             media_addresses(socket.port(), announce).context("cannot list the network's addresses")?;
         let (orders, receiver) = channel();
+        let turns = Arc::<AtomicU64>::default();
         let worker_thread = WorkerThread {
             poll,
             socket,
@@ -122,12 +125,13 @@ impl Worker {
             homes: HashMap::new(),
             meetings: HashMap::new(),
             run: Vec::with_capacity(65_536),
+            turns: Arc::clone(&turns),
         };
         let thread = std::thread::Builder::new()
             .name(format!("media-{index}"))
             .spawn(move || worker_thread.run())
             .context("cannot start a media thread")?;
-        Ok(Self { orders, waker, thread: Some(thread), addresses })
+        Ok(Self { orders, waker, thread: Some(thread), turns, addresses })
     }
 
     /// Hands over an order; it is carried out within the worker's next turn.
@@ -135,6 +139,11 @@ impl Worker {
         if self.orders.send(order).is_ok() {
             self.wake();
         }
+    }
+
+    /// How often its loop has turned.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// What the room calls after it has published something.
@@ -202,6 +211,7 @@ struct WorkerThread {
     meetings: HashMap<MeetingId, Hosted>,
     /// Reused for every run that is sent.
     run: Vec<u8>,
+    turns: Arc<AtomicU64>,
 }
 
 impl WorkerThread {
@@ -221,6 +231,7 @@ impl WorkerThread {
             self.take_from_rooms();
             self.turn_timers();
             self.flush();
+            self.turns.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -168,6 +168,18 @@ pub fn explain(config: &Config) -> String {
     })
 }
 
+/// A document with every key explained and none set: a later version's defaults hold.
+#[cfg(test)]
+pub(super) fn template() -> String {
+    let comment = |line: &str| match line.chars().next() {
+        None | Some('#' | '[') => format!("{line}\n"),
+        Some(_) => format!("# {line}\n"),
+    };
+    let head = "# The configuration of the Alcove room appliance. Take the mark from a line to set what it says;\n\
+                # `alcove config show` then tells whether it is understood. Restart alcove.service to use it.\n\n";
+    head.to_owned() + &explain(&Config::default()).lines().map(comment).collect::<String>()
+}
+
 /// One line or more of each key under the heads of the sections.
 fn each_key(
     config: &Config,

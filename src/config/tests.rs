@@ -111,3 +111,15 @@ fn a_file_that_was_named_must_be_there() {
     std::fs::write(&path, [0xFF, 0xFE, 0]).unwrap();
     assert!(load(Some(&path)).is_err());
 }
+
+#[test]
+fn the_packaged_document_explains_every_key_and_sets_none() {
+    let template = keys::template();
+    crate::blessed::compare("systemd/alcove.toml", &template);
+    assert_eq!(parse_text(&template), Ok(Config::default()));
+    let all_set: String = template
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("# ").filter(|it| it.contains(" = ")).unwrap_or(line)))
+        .collect();
+    assert_eq!(parse_text(&all_set), Ok(Config::default()), "every default can be written down");
+}

@@ -53,6 +53,7 @@ pub(super) fn run(shared: &Shared) {
         if shared.is_stopping() {
             return;
         }
+        Counters::add(&shared.counters.turns, 1);
         let now = shared.clock.now();
         let in_meeting = shared.wanted().joined.is_some();
         if in_meeting != was_in_meeting {

@@ -305,6 +305,12 @@ impl Room {
         self.snapshots.clone()
     }
 
+    /// How often the scene's clock has turned: several times a second, in meetings and between them.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        Counters::read(&self.shared.counters.turns)
+    }
+
     /// What the room is doing.
     #[must_use]
     pub fn status(&self) -> RoomStatus {

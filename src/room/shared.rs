@@ -57,6 +57,8 @@ pub(super) struct Sleepers {
 /// Counters that threads add to.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
+    /// Turns of the scene's clock, whether a picture was drawn or not.
+    pub(super) turns: AtomicU64,
     pub(super) frames: AtomicU64,
     pub(super) late: AtomicU64,
     pub(super) missing: AtomicU64,

@@ -31,13 +31,19 @@ pub fn install() -> Result<(), Error> {
     let level = parse_level(std::env::var(LEVEL_VARIABLE).ok().as_deref())?;
     // Where the journal cannot be reached, stderr is read by somebody, too.
     match JournalLog::new() {
-        Ok(journal) if connected_to_journal() => {
+        Ok(journal) if is_journal() => {
             log::set_boxed_logger(Box::new(Quieter { journal, level }))?;
             log::set_max_level(level);
         }
         _ => readable(level).try_init()?,
     }
     Ok(())
+}
+
+/// Whether what is written to standard error, and to standard output beside it, ends up in the journal.
+#[must_use]
+pub fn is_journal() -> bool {
+    connected_to_journal()
 }
 
 /// The journal, without the small talk of libraries.

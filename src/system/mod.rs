@@ -4,4 +4,5 @@ pub mod certificates;
 pub mod files;
 pub mod log;
 pub mod notify;
+pub mod sockets;
 pub mod tokens;

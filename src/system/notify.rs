@@ -9,25 +9,23 @@ pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
 }
 
-/// What the appliance is doing, for `systemctl status`.
-pub fn status(status: &str) {
-    tell(&[NotifyState::Status(&one_line(status))]);
-}
-
 /// The appliance has begun to stop.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// The loop is alive. To be said at least every [`watchdog_period`].
-pub fn alive() {
-    tell(&[NotifyState::Watchdog]);
+/// The daemon is alive, and doing this. To be said every [`beat_period`].
+pub fn alive(status: &str) {
+    tell(&[NotifyState::Watchdog, NotifyState::Status(&one_line(status))]);
 }
 
-/// How often [`alive`] is to be said: half the time after which systemd would start the daemon anew.
+/// How often [`alive`] is to be said: half the time after which systemd would start the daemon anew, every ten
+/// seconds where it would not, and never without systemd.
 #[must_use]
-pub fn watchdog_period() -> Option<Duration> {
-    sd_notify::watchdog_enabled().map(|patience| patience / 2)
+pub fn beat_period() -> Option<Duration> {
+    const UNWATCHED: Duration = Duration::from_secs(10);
+    std::env::var_os("NOTIFY_SOCKET")?;
+    Some(sd_notify::watchdog_enabled().map_or(UNWATCHED, |patience| patience / 2))
 }
 
 /// The words are lines, so that a line break would begin another word.

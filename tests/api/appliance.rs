@@ -1,11 +1,13 @@
 //! The daemon under test: on free ports, with simulated hardware and a state directory of its own.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use alcove::system::tokens::Tokens;
+use command_fds::{CommandFdExt as _, FdMapping};
 use reqwest::{Method, StatusCode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -35,7 +37,9 @@ pub(crate) struct Reply {
 /// The program, with nothing of this machine's configuration.
 pub(crate) fn alcove() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alcove"));
-    command.env_remove("STATE_DIRECTORY").env_remove("NOTIFY_SOCKET").env_remove("JOURNAL_STREAM");
+    for variable in ["STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "JOURNAL_STREAM"] {
+        command.env_remove(variable);
+    }
     command
 }
 
@@ -47,18 +51,18 @@ impl Appliance {
 
     /// The same, with a state directory that may have been in use.
     pub(crate) fn start_in(state: Arc<TempDir>, config: &str) -> Self {
+        Self::start_with(state, config, |_| ())
+    }
+
+    /// The same, with a last change to how it is started.
+    pub(crate) fn start_with(state: Arc<TempDir>, config: &str, change: impl FnOnce(&mut Command)) -> Self {
         let file = state.path().join("alcove.toml");
         let free = "[http]\nhttps_port = 0\nhttp_port = 0\n[media]\nport = 0\n";
         std::fs::write(&file, format!("{free}{config}")).unwrap();
-        let mut child = alcove()
-            .args(["run", "--simulated", "--state"])
-            .arg(state.path())
-            .arg("--config")
-            .arg(&file)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = alcove();
+        command.args(["run", "--simulated", "--state"]).arg(state.path()).arg("--config").arg(&file);
+        change(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let log_reader = Some(keep(child.stderr.take().unwrap(), Arc::clone(&log)));
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -73,6 +77,19 @@ impl Appliance {
         let http = reqwest::Client::builder().use_preconfigured_tls((*tls).clone()).build().unwrap();
         let (join_url, admin) = (join_url.to_owned(), admin.to_owned());
         Self { child, port, join_url, admin, state, tls, log, log_reader, http }
+    }
+
+    /// Starts it on sockets that are passed to it, as systemd does; the ports of HTTPS and plain HTTP.
+    pub(crate) fn start_on_passed_sockets() -> (Self, [u16; 2]) {
+        let listeners = [(); 2].map(|()| TcpListener::bind("[::]:0").unwrap());
+        let ports = listeners.each_ref().map(|listener| listener.local_addr().unwrap().port());
+        let appliance = Self::start_with(Arc::new(tempfile::tempdir().unwrap()), "", |command| {
+            let mappings = listeners.into_iter().zip(3..);
+            let mappings =
+                mappings.map(|(listener, child_fd)| FdMapping { parent_fd: listener.into(), child_fd });
+            command.env("LISTEN_FDS", "2").fd_mappings(mappings.collect()).unwrap();
+        });
+        (appliance, ports)
     }
 
     /// What it has logged so far.

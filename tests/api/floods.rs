@@ -1,6 +1,8 @@
 //! Floods: a reader that does not read, noise on the media port. Memory stays bounded, the meeting undisturbed.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -133,4 +135,14 @@ impl Noise {
         packet[..start.len()].copy_from_slice(start);
         usize::try_from(self.next() % 1_400).unwrap().max(1)
     }
+}
+
+#[test]
+fn whoever_never_says_what_it_wants_is_let_go() {
+    let (_alcove, [_, plain]) = Appliance::start_on_passed_sockets();
+    let mut slow = TcpStream::connect(("127.0.0.1", plain)).unwrap();
+    slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: alcove\r\n").unwrap();
+    let mut answer = Vec::new();
+    slow.read_to_end(&mut answer).expect("it is closed in time");
 }

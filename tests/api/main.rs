@@ -10,4 +10,5 @@ mod monitoring;
 mod program;
 mod room;
 mod sdp;
+mod systemd;
 mod words;

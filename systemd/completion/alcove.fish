@@ -1,0 +1,55 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_alcove_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_alcove_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_alcove_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_alcove_using_subcommand
+    set -l cmd (__fish_alcove_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c alcove -n "__fish_alcove_needs_command" -s h -l help -d 'Print help'
+complete -c alcove -n "__fish_alcove_needs_command" -s V -l version -d 'Print version'
+complete -c alcove -n "__fish_alcove_needs_command" -f -a "run" -d 'Runs the appliance until it is told to stop'
+complete -c alcove -n "__fish_alcove_needs_command" -f -a "devices" -d 'Shows cameras, microphones, loudspeakers, displays and encoders, which are used, and why'
+complete -c alcove -n "__fish_alcove_needs_command" -f -a "config" -d 'Shows the configuration'
+complete -c alcove -n "__fish_alcove_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c alcove -n "__fish_alcove_using_subcommand run" -l config -d 'The configuration; /etc/alcove/alcove.toml where it exists and none is named' -r -F
+complete -c alcove -n "__fish_alcove_using_subcommand run" -l state -d 'Where keys and tokens are kept' -r -F
+complete -c alcove -n "__fish_alcove_using_subcommand run" -l simulated -d 'Uses simulated hardware even where there is real one'
+complete -c alcove -n "__fish_alcove_using_subcommand run" -s h -l help -d 'Print help'
+complete -c alcove -n "__fish_alcove_using_subcommand run" -s V -l version -d 'Print version'
+complete -c alcove -n "__fish_alcove_using_subcommand devices" -l json -d 'As JSON, for programs'
+complete -c alcove -n "__fish_alcove_using_subcommand devices" -s h -l help -d 'Print help'
+complete -c alcove -n "__fish_alcove_using_subcommand devices" -s V -l version -d 'Print version'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and not __fish_seen_subcommand_from show help" -s V -l version -d 'Print version'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Prints the configuration in force, with defaults'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'The configuration; /etc/alcove/alcove.toml where it exists and none is named' -r -F
+complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -l explain -d 'Says of each key what it means, its unit, its range and its default'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Prints the configuration in force, with defaults'
+complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices config help" -f -a "run" -d 'Runs the appliance until it is told to stop'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices config help" -f -a "devices" -d 'Shows cameras, microphones, loudspeakers, displays and encoders, which are used, and why'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices config help" -f -a "config" -d 'Shows the configuration'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Prints the configuration in force, with defaults'
