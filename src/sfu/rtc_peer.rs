@@ -7,23 +7,25 @@
 //!               └── never ──▶ gone              └── goodbye, error, panic ──▶ gone
 //! ```
 
+mod answer;
+mod events;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::bwe::{Bitrate, BweKind};
-use str0m::change::SdpOffer;
+use str0m::bwe::Bitrate;
 use str0m::media::{KeyframeRequestKind, MediaTime, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor};
-use str0m::{Candidate, Event as RtcEvent, IceConnectionState, Input, Output, Rtc, RtcError};
+use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc, Vp8Descriptor};
+use str0m::{Input, Output, Rtc, RtcError};
 
 use crate::sfu::guard::guarded;
 use crate::sfu::inbound::{FromPeer, Packet};
-use crate::sfu::offer::{Plan, with_start_bitrate};
-use crate::sfu::outbox::{Datagram, Outbox};
+use crate::sfu::offer::Plan;
+use crate::sfu::outbox::Outbox;
 use crate::sfu::rewrite::Numbers;
-use crate::sfu::transport::{RtcSetup, configure, video_codec, vp8_patch};
-use crate::sfu::{GoneWhy, OfferRefused, PeerId};
+use crate::sfu::transport::vp8_patch;
+use crate::sfu::{GoneWhy, PeerId};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
 /// How late a deadline may be met. The pacer asks for one step per packet, a microsecond apart: steps this
@@ -91,147 +93,6 @@ pub(super) struct RtcPeer {
 }
 
 impl RtcPeer {
-    /// Answers a first offer.
-    pub(super) fn answer(
-        id: PeerId,
-        setup: RtcSetup<'_>,
-        plan: Plan,
-        sdp: &str,
-        now: Instant,
-    ) -> Result<(Self, String), OfferRefused> {
-        let begin = || Self::begin(id, setup, plan, sdp, now);
-        match guarded(|| Ok::<_, String>(begin())) {
-            Ok(outcome) => outcome,
-            Err(_) => Err(OfferRefused::Internal),
-        }
-    }
-
-    fn begin(
-        id: PeerId,
-        setup: RtcSetup<'_>,
-        plan: Plan,
-        sdp: &str,
-        now: Instant,
-    ) -> Result<(Self, String), OfferRefused> {
-        let offer =
-            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
-        let receives = plan.receiving().iter().any(|line| line.kind == Kind::Video);
-        let mut rtc = configure(setup, receives).build(now);
-        for address in setup.ice_addresses {
-            if let Ok(candidate) = Candidate::host(*address, "udp") {
-                rtc.add_local_candidate(candidate);
-            }
-        }
-        let answer =
-            rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
-        let mut peer = Self {
-            id,
-            ufrag: rtc.direct_api().local_ice_credentials().ufrag,
-            rtc,
-            plan,
-            deadline: now,
-            latest: now,
-            destination: None,
-            inlets: Vec::new(),
-            outlets: Vec::new(),
-            ssrcs: Vec::new(),
-            payload_types: Vec::new(),
-            connected: false,
-            lost_since: Some(now),
-            heard_at: now,
-            media_heard_at: None,
-            media_sent_at: None,
-            told_silent: true,
-            dirty: true,
-            over: false,
-        };
-        peer.map_lines()?;
-        peer.want_bandwidth(0, 0);
-        Ok((peer, with_start_bitrate(&answer.to_sdp_string())))
-    }
-
-    /// Finds payload types, inlets and outlets in what was negotiated.
-    fn map_lines(&mut self) -> Result<(), OfferRefused> {
-        let params = self.rtc.codec_config().params();
-        self.payload_types = params.iter().map(|one| (one.pt(), video_codec(one.spec().codec))).collect();
-        for line in self.plan.lines.iter().filter(|line| line.kind.is_some()) {
-            let negotiated =
-                self.rtc.media(Mid::from(line.mid.as_str())).map_or(&[][..], |media| media.remote_pts());
-            if negotiated.is_empty() && !line.is_rejected() {
-                return Err(OfferRefused::NothingUsable(
-                    "a media line offers neither Opus nor H.264 nor VP8",
-                ));
-            }
-        }
-        for line in self.plan.sending() {
-            let rids = line.rids.iter().map(|rid| Rid::from(rid.as_str())).collect();
-            self.inlets.push(Inlet { mid: Mid::from(line.mid.as_str()), source: line.source, rids });
-        }
-        for line in self.plan.receiving() {
-            let mid = Mid::from(line.mid.as_str());
-            let negotiated = self.rtc.media(mid).map_or(&[][..], |media| media.remote_pts());
-            let payload_types = self.payload_types.iter().filter(|(pt, _)| negotiated.contains(pt));
-            let payload_types = payload_types.map(|(pt, codec)| (*codec, *pt)).collect();
-            let ssrc = self.rtc.direct_api().stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
-            let Some(ssrc) = ssrc else {
-                return Err(OfferRefused::NothingUsable("a media line asks for simulcast to be sent to it"));
-            };
-            self.outlets.push(Outlet { mid, ssrc, kind: line.kind, payload_types });
-        }
-        if self.inlets.is_empty() && self.outlets.is_empty() {
-            return Err(OfferRefused::NothingUsable("every media line is rejected or inactive"));
-        }
-        Ok(())
-    }
-
-    /// Answers an ICE restart. The media lines must be those of the first offer.
-    pub(super) fn restart(
-        &mut self,
-        sdp: &str,
-        plan: &Plan,
-        now: Instant,
-        out: &mut Outbox,
-        up: &mut Vec<FromPeer>,
-    ) -> Result<String, OfferRefused> {
-        if !plan.has_lines_of(&self.plan) {
-            return Err(OfferRefused::LinesChanged);
-        }
-        let offer =
-            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
-        let mut answer = Err(OfferRefused::Internal);
-        self.step(out, up, |peer, out, up| {
-            answer =
-                peer.rtc.sdp_api().accept_offer(offer).map_err(|e| OfferRefused::Malformed(e.to_string()));
-            peer.ufrag = peer.rtc.direct_api().local_ice_credentials().ufrag;
-            peer.advance(now, out, up)
-        });
-        let answer = answer?;
-        self.heard_at = now;
-        self.told_silent = false;
-        Ok(with_start_bitrate(&answer.to_sdp_string()))
-    }
-
-    pub(super) fn add_candidate(
-        &mut self,
-        text: &str,
-        now: Instant,
-        out: &mut Outbox,
-        up: &mut Vec<FromPeer>,
-    ) -> Result<(), OfferRefused> {
-        let text = text.trim().trim_start_matches("a=");
-        if text.is_empty() || text.starts_with("end-of-candidates") || text.contains(".local ") {
-            // Names that only the browser's own network knows are found by its checks instead.
-            return Ok(());
-        }
-        let candidate = Candidate::from_sdp_string(text)
-            .map_err(|error| OfferRefused::BadCandidate(error.to_string()))?;
-        self.step(out, up, |peer, out, up| {
-            peer.rtc.add_remote_candidate(candidate);
-            peer.advance(now, out, up)
-        });
-        Ok(())
-    }
-
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -450,107 +311,5 @@ impl RtcPeer {
             up.push(FromPeer::Gone(GoneWhy::Error("the transport closed itself".to_owned())));
         }
         Ok(())
-    }
-
-    fn transmit(&mut self, transmit: str0m::net::Transmit, out: &mut Outbox, up: &mut Vec<FromPeer>) {
-        let contents: Vec<u8> = transmit.contents.into();
-        // STUN goes to every address that checks; media (RFC 7983: from 20 on) to the one that is in use.
-        let is_media = contents.first().is_some_and(|first| *first >= 20);
-        let moved = is_media && self.destination != Some(transmit.destination);
-        if moved && self.destination.replace(transmit.destination).is_some() && self.connected {
-            up.push(FromPeer::Moved);
-        }
-        out.send(Datagram {
-            peer: self.id,
-            source: transmit.source,
-            destination: transmit.destination,
-            contents,
-        });
-    }
-
-    fn on_event(&mut self, event: RtcEvent, up: &mut Vec<FromPeer>) {
-        match event {
-            RtcEvent::Connected => self.on_connected(up),
-            RtcEvent::IceConnectionStateChange(state) => self.on_ice(state),
-            RtcEvent::RtpPacket(packet) => self.on_rtp(packet, up),
-            RtcEvent::KeyframeRequest(request) => {
-                let slot = self.outlets.iter().position(|outlet| outlet.mid == request.mid);
-                up.extend(slot.map(|slot| FromPeer::KeyframeWanted { slot }));
-            }
-            RtcEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, can_probe: true }) => {
-                up.push(FromPeer::Estimate { bps: estimate.as_u64() });
-            }
-            RtcEvent::MediaEgressStats(stats) => up.extend(stats.rtt.map(FromPeer::RoundTrip)),
-            RtcEvent::Closed => {
-                self.over = true;
-                up.push(FromPeer::Gone(GoneWhy::ClosedByPeer));
-            }
-            // Data channels and pauses mean nothing here; words travel over the WebSocket.
-            _ => {}
-        }
-    }
-
-    fn on_connected(&mut self, up: &mut Vec<FromPeer>) {
-        self.connected = true;
-        self.lost_since = None;
-        self.told_silent = false;
-        up.push(FromPeer::Connected);
-    }
-
-    fn on_ice(&mut self, state: IceConnectionState) {
-        match state {
-            IceConnectionState::Disconnected => {
-                self.lost_since.get_or_insert(self.latest);
-            }
-            IceConnectionState::Connected | IceConnectionState::Completed if self.connected => {
-                self.lost_since = None;
-            }
-            _ => {}
-        }
-    }
-
-    fn on_rtp(&mut self, rtp: RtpPacket, up: &mut Vec<FromPeer>) {
-        self.media_heard_at = Some(self.latest);
-        let known = self.ssrcs.iter().find(|(ssrc, _, _)| *ssrc == rtp.header.ssrc);
-        let (source, layer, fresh) = match known {
-            Some((_, source, layer)) => (*source, *layer, false),
-            None => match self.learn(rtp.header.ssrc) {
-                Some((source, layer)) => (source, layer, true),
-                None => return,
-            },
-        };
-        let codec = self.payload_types.iter().find(|(pt, _)| *pt == rtp.header.payload_type);
-        let Some((_, codec)) = codec else { return };
-        if codec.is_some() != (source.kind() == Kind::Video) || rtp.payload.is_empty() {
-            return;
-        }
-        let packet = Packet {
-            sequence: *rtp.seq_no,
-            timestamp: rtp.header.timestamp,
-            marker: rtp.header.marker,
-            codec: *codec,
-            audio_level: rtp.header.ext_vals.audio_level,
-            voice: rtp.header.ext_vals.voice_activity,
-            captured: rtp.header.ext_vals.abs_capture_time,
-            payload: rtp.payload,
-        };
-        up.push(FromPeer::Media { source, layer, fresh, packet });
-    }
-
-    /// The track and layer of an SSRC that is seen for the first time.
-    fn learn(&mut self, ssrc: Ssrc) -> Option<(Source, Layer)> {
-        let mut direct = self.rtc.direct_api();
-        let stream = direct.stream_rx(&ssrc)?;
-        let inlet = self.inlets.iter().find(|inlet| inlet.mid == stream.mid())?;
-        let at = match stream.rid() {
-            Some(rid) => inlet.rids.iter().position(|one| *one == rid)?,
-            None => 0,
-        };
-        let layer = Layer(u8::try_from(at).ok()?);
-        if self.ssrcs.len() >= SSRCS_MAX {
-            self.ssrcs.remove(0);
-        }
-        self.ssrcs.push((ssrc, inlet.source, layer));
-        Some((inlet.source, layer))
     }
 }
