@@ -199,11 +199,6 @@ impl Shared {
         devices.retain(|(known, ..)| *known != class);
         devices.push((class, name.to_owned(), state.clone()));
         drop(devices);
-        match &state {
-            DeviceState::Lost(why) => log::warn!("{class} lost: {why}"),
-            DeviceState::InUse => log::info!("{class} in use: {name}"),
-            DeviceState::Off => log::info!("{class} off: {name}"),
-        }
         self.tell(RoomEvent::Device { class, name: name.to_owned(), state });
     }
 

@@ -1,8 +1,10 @@
 //! Displays: a connector of the kernel's (DRM/KMS) where there is one, else a window where there is a desktop.
 
 use std::env;
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
 
 use gstreamer as gst;
 use gstreamer_app::AppSrc;
@@ -19,14 +21,18 @@ use crate::{Error, Result};
 const WAITING_FRAMES: u32 = 2;
 /// Where the kernel lists connectors.
 const DRM: &str = "/sys/class/drm";
+/// Where the devices of graphics cards are.
+const CARDS: &str = "/dev/dri";
+/// `errno(3)`: not allowed.
+const EACCES: i32 = 13;
 /// The largest picture that is composed for a display; a larger display is asked for a smaller mode.
 const LARGEST: (u32, u32) = (1920, 1080);
 
 /// Where the pictures go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Output {
-    /// A connector of a graphics card: the driver's name, and what modes it has, the preferred one first.
-    Connector { driver: String, connector_id: Option<u32>, sizes: Vec<(u32, u32)> },
+    /// A connector of a graphics card: the card's device, and what modes it has, the preferred one first.
+    Connector { card: PathBuf, connector_id: Option<u32>, sizes: Vec<(u32, u32)> },
     /// A window on a desktop.
     Window,
 }
@@ -63,21 +69,19 @@ fn connectors(drm: &Path) -> Vec<GstDisplay> {
     let mut names: Vec<_> =
         fs::read_dir(drm).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     names.sort();
-    names.iter().filter_map(|connector| connected(drm, connector)).collect()
+    names.iter().filter_map(|connector| connected(connector)).collect()
 }
 
-fn connected(drm: &Path, connector: &Path) -> Option<GstDisplay> {
+fn connected(connector: &Path) -> Option<GstDisplay> {
     let read = |file: &str| fs::read_to_string(connector.join(file)).unwrap_or_default();
     if read("status").trim() != "connected" {
         return None;
     }
     let name = connector.file_name()?.to_str()?;
     let (card, plug) = name.split_once('-')?;
-    let driver = fs::canonicalize(drm.join(card).join("device/driver")).ok()?;
-    let driver = driver.file_name()?.to_str()?.replace("-pci", "");
     let sizes = read("modes").lines().filter_map(parse_size).collect();
     let connector_id = read("connector_id").trim().parse().ok();
-    let output = Output::Connector { driver, connector_id, sizes };
+    let output = Output::Connector { card: Path::new(CARDS).join(card), connector_id, sizes };
     Some(GstDisplay { name: format!("{plug} ({card})"), output })
 }
 
@@ -103,19 +107,35 @@ impl DisplayDevice for GstDisplay {
     }
 
     fn open(&self, wanted: VideoMode) -> Result<Box<dyn Display>> {
-        let ((width, height), sink) = match &self.output {
-            Output::Window => ((wanted.width, wanted.height), "autovideosink sync=false".to_owned()),
-            Output::Connector { driver, connector_id, sizes } => {
+        let ((width, height), sink, card) = match &self.output {
+            Output::Window => ((wanted.width, wanted.height), "autovideosink sync=false".to_owned(), None),
+            Output::Connector { card, connector_id, sizes } => {
                 let connector = connector_id.map_or_else(String::new, |id| format!("connector-id={id}"));
+                // The sink would look for the card by the names of the drivers it knows; this one may be another.
+                let card = open_card(card).map_err(|error| explain(&self.name, &error))?;
                 let sink = format!(
-                    "video/x-raw,format=BGRx ! kmssink driver-name={driver} {connector} force-modesetting=true \
-                     sync=false async=false"
+                    "video/x-raw,format=BGRx ! kmssink fd={} {connector} force-modesetting=true sync=false \
+                     async=false",
+                    card.as_raw_fd()
                 );
-                (best_size(sizes, wanted), sink)
+                (best_size(sizes, wanted), sink, Some(card))
             }
         };
         let mode = VideoMode { width, height, fps: wanted.fps.max(1) };
-        Ok(Box::new(OpenDisplay::start(&self.name, &sink, mode)?))
+        Ok(Box::new(OpenDisplay::start(&self.name, &sink, mode, card)?))
+    }
+}
+
+fn open_card(card: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).open(card)
+}
+
+fn explain(display: &str, error: &io::Error) -> Error {
+    let (device, said) = (display.to_owned(), error.to_string());
+    match error.raw_os_error() {
+        Some(EACCES) => Error::Failed { device, cause: format!("{said}; add the user to the group video") },
+        _ if error.kind() == io::ErrorKind::NotFound => Error::Gone { device, cause: said },
+        _ => Error::Failed { device, cause: said },
     }
 }
 
@@ -124,10 +144,12 @@ struct OpenDisplay {
     mode: VideoMode,
     pipeline: Pipeline,
     frames: AppSrc,
+    /// Closed after the pipeline has ended, which draws through it.
+    _card: Option<File>,
 }
 
 impl OpenDisplay {
-    fn start(name: &str, sink: &str, mode: VideoMode) -> Result<Self> {
+    fn start(name: &str, sink: &str, mode: VideoMode, card: Option<File>) -> Result<Self> {
         let description = format!(
             "appsrc name=frames is-live=true format=time do-timestamp=true max-bytes=0 \
              max-buffers={WAITING_FRAMES} leaky-type=downstream ! videoconvert n-threads=1 ! {sink}"
@@ -136,7 +158,7 @@ impl OpenDisplay {
         let frames = pipeline.source("frames")?;
         frames.set_caps(Some(&raw_caps((mode.width, mode.height), mode.fps)));
         pipeline.play()?;
-        Ok(Self { name: name.to_owned(), mode, pipeline, frames })
+        Ok(Self { name: name.to_owned(), mode, pipeline, frames, _card: card })
     }
 }
 
@@ -193,7 +215,7 @@ mod tests {
     #[test]
     fn pictures_of_the_mode_reach_the_sink_as_it_wants_them_and_others_are_refused() {
         let sink = "video/x-raw,format=BGRx ! fakesink name=screen sync=false async=false";
-        let mut display = OpenDisplay::start("test", sink, WANTED).unwrap();
+        let mut display = OpenDisplay::start("test", sink, WANTED, None).unwrap();
         (0..5).for_each(|_| show_grey(&mut display, 1280, 720).unwrap());
         assert!(matches!(show_grey(&mut display, 640, 360), Err(Error::Unsupported { .. })));
     }
@@ -201,7 +223,7 @@ mod tests {
     #[test]
     fn an_output_that_ends_is_gone() {
         let sink = "identity error-after=2 ! fakesink sync=false async=false";
-        let mut display = OpenDisplay::start("test", sink, WANTED).unwrap();
+        let mut display = OpenDisplay::start("test", sink, WANTED, None).unwrap();
         let outcome = (0..100_000).find_map(|_| show_grey(&mut display, 1280, 720).err());
         assert!(matches!(outcome, Some(Error::Gone { .. })), "{outcome:?}");
     }
@@ -211,6 +233,12 @@ mod tests {
         assert_eq!(parse_size("1920x1080\n"), Some((1920, 1080)));
         assert_eq!(parse_size("1920x1080i"), None, "interlaced modes are not used");
         assert_eq!(parse_size(""), None);
+    }
+
+    #[test]
+    fn a_card_that_is_not_there_is_gone() {
+        let error = open_card(Path::new("/nonexistent")).unwrap_err();
+        assert!(matches!(explain("HDMI-A-1", &error), Error::Gone { .. }));
     }
 
     #[test]

@@ -38,15 +38,13 @@ impl Identity {
     /// Of this machine as it is now. What the system does not tell is left out.
     #[must_use]
     pub fn of_this_machine(extra: &[String]) -> Self {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|cause| {
-            log::warn!(cause:%; "the host's name is not known");
-            "localhost".to_owned()
-        });
+        // By a call of the kernel: its files are hidden from daemons that have a sandbox.
+        let host = gethostname::gethostname();
         let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|cause| {
             log::warn!(cause:%; "the addresses of the interfaces are not known");
             vec![]
         });
-        Self::new(&host, extra, interfaces.iter().map(if_addrs::Interface::ip))
+        Self::new(&host.to_string_lossy(), extra, interfaces.iter().map(if_addrs::Interface::ip))
     }
 }
 
