@@ -3,6 +3,8 @@
 #   make run      start the appliance here, with simulated hardware where there is none
 #   make test     all tests that need no second machine
 #   make check    format, lints, documentation, licences
+#   make deb      the Debian package for this machine, or with ARCH=arm64 cross-built, in target/debian/
+#   make machine-test  boots an arm64 guest in QEMU with devices that its kernel makes, and asks it
 #   make bench    measure, into target/bench/*.json (BENCH_MINUTES: of joins and leaves, 10; BENCH_REPEATS: 5)
 
 # Shared by all checkouts of this user, so that a fresh clone does not build the world again.
@@ -16,7 +18,11 @@ page := src/web/client
 dist := $(page)/dist/index.html
 page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path $(page)/dist -prune -o -type f -print)
 
-.PHONY: run test test-rust test-page test-browser check bench setup-build setup-run setup-page setup-check setup-test
+# What packages are built for.
+ARCH ?= $(shell dpkg --print-architecture)
+
+.PHONY: run test test-rust test-page test-browser check deb machine-test bench \
+  setup-build setup-run setup-page setup-check setup-test setup-package setup-machine
 
 run: setup-build setup-run $(dist)
 	cargo build --release --locked
@@ -39,7 +45,17 @@ check: setup-build setup-check setup-page $(dist)
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	npm --prefix $(page) run check
+	systemd/check
 	$(cache)/tools/bin/cargo-deny --all-features --log-level error check licenses bans sources
+
+deb: setup-build setup-package $(dist)
+	systemd/debian/build $(ARCH)
+
+# The guest is always arm64: what is tested is what the boards get.
+machine-test: ARCH := arm64
+machine-test: deb setup-machine setup-test
+	tests/machine/build target/debian/alcove_*_arm64.deb
+	npm --prefix tests/browser run machine
 
 bench: setup-build setup-run setup-test $(dist)
 	cargo build --release --locked --package alcove --package alcove-bench
@@ -59,3 +75,7 @@ setup-check:
 	@.ci/setup check
 setup-test:
 	@.ci/setup test
+setup-machine:
+	@.ci/setup machine
+setup-package:
+	@.ci/setup package $(if $(filter-out $(shell dpkg --print-architecture),$(ARCH)),cross)
