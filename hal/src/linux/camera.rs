@@ -18,6 +18,7 @@ use super::camera_controls;
 use super::camera_h264::{self, H264Reader};
 use super::camera_modes::{self, Coding, Offer};
 use super::camera_units::Buffer;
+use super::colour::Conversion;
 use super::picture_decoder::PictureDecoder;
 use super::pixels::{self, Layout};
 use crate::camera::{Camera, CameraDevice, VideoMode};
@@ -145,7 +146,8 @@ impl V4lCamera {
             Coding::Raw(format_of_pixels) => {
                 let narrowest = if format_of_pixels == pixels::RawFormat::Yuyv { 2 * width } else { width };
                 let stride = narrowest.max(format.stride as usize);
-                Ok(Reader::Raw(Layout { format: format_of_pixels, width, height, stride }))
+                let layout = Layout { format: format_of_pixels, width, height, stride };
+                Ok(Reader::Raw(layout, Conversion::of_camera(format.colorspace, format.quantization)))
             }
         }
     }
@@ -230,7 +232,7 @@ fn start(device: &Device, buffers: u32) -> io::Result<Stream<'static>> {
 
 /// Makes I420 of what the camera delivers.
 enum Reader {
-    Raw(Layout),
+    Raw(Layout, Option<Conversion>),
     Jpeg(PictureDecoder),
     H264(H264Reader),
 }
@@ -246,10 +248,14 @@ impl Reader {
         let picture = match self {
             Self::H264(reader) => return reader.read(buffer, captured_at),
             _ if buffer.is_damaged => None,
-            Self::Raw(layout) => {
+            Self::Raw(layout, conversion) => {
                 let extent = |pixels: usize| u32::try_from(pixels).unwrap_or_default();
-                pixels::to_i420(buffer.bytes, *layout)
-                    .map(|picture| (extent(layout.width), extent(layout.height), picture))
+                let (width, height) = (extent(layout.width), extent(layout.height));
+                let mut picture = pixels::to_i420(buffer.bytes, *layout);
+                if let (Some(picture), Some(conversion)) = (&mut picture, conversion) {
+                    conversion.apply(width, height, picture);
+                }
+                picture.map(|picture| (width, height, picture))
             }
             Self::Jpeg(decoder) => decoder.decode(buffer.bytes)?,
         };

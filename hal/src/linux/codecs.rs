@@ -22,8 +22,10 @@ use crate::{Error, Result};
 const PROBE_FRAMES: u32 = 5;
 /// How long the next frame waits for the one before; some hardware gives out a frame only with the next.
 const PROBE_PATIENCE: Duration = Duration::from_millis(60);
-/// How long the whole of an encoder's frames is waited for in the end.
+/// How long the next of an encoder's frames is waited for in the end: hardware that hangs shall not hold up the start;
+/// software always comes, also on a small board that is busy starting.
 const PROBE_LAST_PATIENCE: Duration = Duration::from_millis(400);
+const PROBE_LAST_PATIENCE_SOFTWARE: Duration = Duration::from_secs(3);
 /// Payloads that wait for the probe to look at them; more are dropped, none are needed.
 const PROBE_PAYLOADS: usize = 64;
 
@@ -84,7 +86,8 @@ impl GstCodecs {
         let sink: PayloadSink = Box::new(move |payload| _ = sender.try_send(payload));
         let mut encoder = GstEncoder::start(profile, &settings, self.epoch, Arc::default(), sink)
             .map_err(|error| error.to_string())?;
-        self.encode_some(&mut encoder, mode, &payloads).map_err(|error| error.to_string())
+        let last = if profile.hardware { PROBE_LAST_PATIENCE } else { PROBE_LAST_PATIENCE_SOFTWARE };
+        self.encode_some(&mut encoder, mode, &payloads, last).map_err(|error| error.to_string())
     }
 
     fn encode_some(
@@ -92,6 +95,7 @@ impl GstCodecs {
         encoder: &mut GstEncoder,
         mode: VideoMode,
         payloads: &Receiver<Payload>,
+        last_patience: Duration,
     ) -> Result<f64> {
         let card = TestCard::new(mode.width as usize, mode.height as usize, "", PatchColour::Red);
         let mut came = 0;
@@ -105,7 +109,7 @@ impl GstCodecs {
                 first_came_at = self.clock.now();
             }
         }
-        while came < PROBE_FRAMES - 1 && frame_came(payloads, PROBE_LAST_PATIENCE) {
+        while came < PROBE_FRAMES - 1 && frame_came(payloads, last_patience) {
             came += 1;
         }
         if came < PROBE_FRAMES - 1 {

@@ -4,6 +4,7 @@
 
 use gst_video::{VideoColorMatrix, VideoColorRange};
 use gstreamer_video as gst_video;
+use v4l::format::{Colorspace, Quantization};
 
 /// Fixed point: so many bits after the point.
 const POINT: i32 = 14;
@@ -55,6 +56,26 @@ impl Conversion {
             _ => BT709,
         };
         let range = if colorimetry.range() == VideoColorRange::Range0_255 { FULL } else { LIMITED };
+        Self::unless_as_frames(matrix, range)
+    }
+
+    /// What the uncompressed pictures of a camera need, by what its driver tells (the kernel's "Colorspaces", with
+    /// its defaults: what is not said is BT.601 in limited range).
+    pub(super) fn of_camera(colorspace: Colorspace, quantization: Quantization) -> Option<Self> {
+        let matrix = match colorspace {
+            Colorspace::Rec709 | Colorspace::DCIP3 => BT709,
+            Colorspace::Rec2020 => BT2020,
+            _ => BT601,
+        };
+        let is_full = match quantization {
+            Quantization::Default => matches!(colorspace, Colorspace::JPEG),
+            Quantization::FullRange => true,
+            Quantization::LimitedRange => false,
+        };
+        Self::unless_as_frames(matrix, if is_full { FULL } else { LIMITED })
+    }
+
+    fn unless_as_frames(matrix: Matrix, range: Range) -> Option<Self> {
         (matrix != BT709 || range != LIMITED).then(|| Self::new(matrix, range))
     }
 
@@ -171,6 +192,16 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn cameras_that_say_nothing_are_taken_for_bt601_as_the_kernel_does() {
+        let limited = Some(Conversion::new(BT601, LIMITED));
+        assert_eq!(Conversion::of_camera(Colorspace::SRGB, Quantization::Default), limited);
+        assert_eq!(Conversion::of_camera(Colorspace::JPEG, Quantization::LimitedRange), limited);
+        let full = Some(Conversion::new(BT601, FULL));
+        assert_eq!(Conversion::of_camera(Colorspace::JPEG, Quantization::Default), full);
+        assert_eq!(Conversion::of_camera(Colorspace::Rec709, Quantization::Default), None);
     }
 
     #[test]
