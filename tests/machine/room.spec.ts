@@ -56,6 +56,14 @@ function stripes(page: Page, id: string, count: number): Promise<number[][] | nu
   }, [id, count] as const)
 }
 
+/** Waits until vivid's bars are seen, or are no longer. */
+async function seesBars(page: Page, id: string, wanted: boolean): Promise<void> {
+  await expect.poll(async () => {
+    const seen = await stripes(page, id, bars.length)
+    return seen?.every((colour, at) => colour.every((value, channel) => Math.abs(value - bars[at]![channel]!) < 24)) ?? false
+  }, { message: `vivid's bars are ${wanted ? 'seen' : 'no longer seen'}` }).toBe(wanted)
+}
+
 /** How loud one pitch is in 16-bit samples, against all there is: 0 to 1 (Goertzel). */
 function part(samples: Int16Array, hz: number, rate: number): number {
   const turn = 2 * Math.cos(2 * Math.PI * hz / rate)
@@ -112,10 +120,7 @@ test('the camera reaches a browser, and the browser is heard in the room', async
   const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
   await join(page, await link(), 'Ann')
   const room = await idOf(page, 'Aspen')
-  await expect.poll(async () => {
-    const seen = await stripes(page, room, bars.length)
-    return seen?.every((colour, at) => colour.every((value, channel) => Math.abs(value - bars[at]![channel]!) < 24)) ?? false
-  }, { message: "vivid's bars are seen" }).toBe(true)
+  await seesBars(page, room, true)
 
   await expect.poll(async () => {
     const recorded = await guest.run('arecord -q -D plughw:Loop,1,0 -f S16_LE -r 48000 -c 2 -d 2 -t raw | base64 -w0')
@@ -128,4 +133,37 @@ test('the camera reaches a browser, and the browser is heard in the room', async
   const told = await guest.run('journalctl -b -u alcove MEETING=aspen -o cat --no-pager')
   expect(told, 'the journal can be asked for a meeting').toContain('participant joined')
   expect(await guest.run('journalctl -b --no-pager -o cat'), 'no secrets in the journal').not.toContain('admin token:')
+})
+
+test('a camera that is unplugged is replaced by a notice, and comes back while the meeting goes on', async () => {
+  const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
+  await join(page, await link(), 'Bob')
+  const room = await idOf(page, 'Aspen')
+  await seesBars(page, room, true)
+
+  await guest.run('echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind')
+  await seesBars(page, room, false)
+  expect(await stripes(page, room, 1), 'something is seen in its place').not.toBeNull()
+  expect((await api('GET', 'status')).body.toString()).toContain('vivid')
+
+  await guest.run('echo vivid.0 > /sys/bus/platform/drivers/vivid/bind')
+  await guest.run('v4l2-ctl -d /dev/video0 -c test_pattern=1 -c osd_text_mode=2')
+  await seesBars(page, room, true)
+  expect(await page.evaluate(() => window.alcove.state().participants.length), 'nobody has left').toBe(2)
+  await context.close()
+})
+
+test('killed, it is started anew, and who was there comes back by itself', async () => {
+  const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
+  await join(page, await link(), 'Eve')
+  await seesBars(page, await idOf(page, 'Aspen'), true)
+
+  const since = Number(await guest.run("systemctl kill -s KILL alcove && cut -d' ' -f1 /proc/uptime"))
+  await expect.poll(() => guest.run('systemctl show alcove -p NRestarts')).toBe('NRestarts=1\n')
+  await expect.poll(() => guest.run('systemctl is-active alcove || true')).toBe('active\n')
+  const ready = Number(await guest.run('systemctl show alcove -p ActiveEnterTimestampMonotonic --value')) / 1e6
+  console.log(`  ready ${(ready - since).toFixed(1)} s after it was killed`)
+
+  await seesBars(page, await idOf(page, 'Aspen'), true)
+  await context.close()
 })
