@@ -42,6 +42,8 @@ export class Peer {
   readonly #pc: RTCPeerConnection;
   readonly #senders: Record<Source, RTCRtpTransceiver>;
   readonly #receivers: RTCRtpTransceiver[];
+  /** What each source was told to send last. */
+  readonly #sent = new Map<Source, MediaStreamTrack | null>();
   #offer: Promise<string> | null = null;
   /** The codec that is sent; the answer's order has chosen it until another one is asked for. */
   #codec: VideoCodec | null = null;
@@ -96,8 +98,10 @@ export class Peer {
 
   /** Sends `track` as the given source from now on; null sends nothing (muted means: nothing leaves). */
   async send(source: Source, track: MediaStreamTrack | null): Promise<void> {
-    const { sender } = this.#senders[source];
-    if (sender.track !== track) await sender.replaceTrack(track);
+    // Not the sender's own word: that changes only once a replacement is done, and one that is under way would win.
+    if ((this.#sent.get(source) ?? null) === track) return;
+    this.#sent.set(source, track);
+    await this.#senders[source].sender.replaceTrack(track);
   }
 
   /** Notes the codec that the answer brings about by its order, so that nothing needs to be set at the join. */
