@@ -19,6 +19,7 @@ use super::camera_h264::{self, H264Reader};
 use super::camera_modes::{self, Coding, Offer};
 use super::camera_units::Buffer;
 use super::colour::Conversion;
+use super::kernel_error::explain;
 use super::picture_decoder::PictureDecoder;
 use super::pixels::{self, Layout};
 use crate::camera::{Camera, CameraDevice, VideoMode};
@@ -35,10 +36,6 @@ const H264_BUFFERS: u32 = 8;
 const TRIAL_MODE: VideoMode = VideoMode { width: 1280, height: 720, fps: 30 };
 /// `poll(2)`: there is something to read.
 const POLLIN: i16 = 1;
-/// `errno(3)`: no such file, no such address, no such device.
-const GONE: [i32; 3] = [2, 6, 19];
-const EACCES: i32 = 13;
-const EBUSY: i32 = 16;
 
 /// A camera of the kernel's.
 pub struct V4lCamera {
@@ -186,17 +183,6 @@ fn look_at(path: &Path) -> io::Result<Option<bool>> {
     let has = |wanted: &dyn Fn([u8; 4]) -> bool| formats.iter().any(|format| wanted(format.fourcc.repr));
     let readable = has(&camera_modes::is_always_readable);
     Ok(readable.then(|| has(&|fourcc| fourcc == *b"H264")))
-}
-
-/// The error of a device, told by what the kernel said.
-fn explain(device: &str, error: &io::Error) -> Error {
-    let (device, said) = (device.to_owned(), error.to_string());
-    match error.raw_os_error() {
-        Some(code) if GONE.contains(&code) => Error::Gone { device, cause: said },
-        Some(EACCES) => Error::Failed { device, cause: format!("{said}; add the user to the group video") },
-        Some(EBUSY) => Error::Failed { device, cause: format!("{said}; another program has it open") },
-        _ => Error::Failed { device, cause: said },
-    }
 }
 
 impl CameraDevice for V4lCamera {

@@ -10,6 +10,7 @@ use gstreamer as gst;
 use gstreamer_app::AppSrc;
 
 use super::encoder::{describe_planes, raw_caps};
+use super::kernel_error::explain;
 use super::pipeline::{self, Pipeline};
 use crate::camera::VideoMode;
 use crate::display::{Display, DisplayDevice};
@@ -23,8 +24,6 @@ const WAITING_FRAMES: u32 = 2;
 const DRM: &str = "/sys/class/drm";
 /// Where the devices of graphics cards are.
 const CARDS: &str = "/dev/dri";
-/// `errno(3)`: not allowed.
-const EACCES: i32 = 13;
 /// The largest picture that is composed for a display; a larger display is asked for a smaller mode.
 const LARGEST: (u32, u32) = (1920, 1080);
 
@@ -128,15 +127,6 @@ impl DisplayDevice for GstDisplay {
 
 fn open_card(card: &Path) -> io::Result<File> {
     File::options().read(true).write(true).open(card)
-}
-
-fn explain(display: &str, error: &io::Error) -> Error {
-    let (device, said) = (display.to_owned(), error.to_string());
-    match error.raw_os_error() {
-        Some(EACCES) => Error::Failed { device, cause: format!("{said}; add the user to the group video") },
-        _ if error.kind() == io::ErrorKind::NotFound => Error::Gone { device, cause: said },
-        _ => Error::Failed { device, cause: said },
-    }
 }
 
 struct OpenDisplay {

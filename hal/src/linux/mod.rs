@@ -12,6 +12,7 @@ mod decoder;
 pub mod display;
 mod encoder;
 mod encoder_profiles;
+mod kernel_error;
 mod pass_through;
 mod payloads;
 mod picture_decoder;
