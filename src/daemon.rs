@@ -66,7 +66,8 @@ fn discover(
     simulated: bool,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<std::thread::JoinHandle<Hardware>> {
-    let options = DiscoverOptions { simulated, room_name: config.room.name.clone() };
+    let wishes = devices::wishes(&config.room);
+    let options = DiscoverOptions { simulated, room_name: config.room.name.clone(), wishes };
     std::thread::Builder::new()
         .name("discover".into())
         .spawn(move || alcove_hal::discover(&options, &clock))
@@ -90,7 +91,7 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
     let public_url = public_url(https_port);
     let invite = invite(&clock, &tokens, public_url.clone());
-    let in_use = devices::choose(&hardware, &config.room, &clock);
+    let in_use = devices::of(&hardware);
     let (handle, appliance) = Appliance::start(settings(config, invite), &in_use, Arc::clone(&clock))?;
     for address in appliance.media_addresses() {
         log::info!("media arrives at UDP {address}");
@@ -99,7 +100,7 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
         room_name: config.room.name.clone(),
         public_url,
         authority_pem: certificates.authority_pem().map(str::to_owned),
-        devices: serde_json::to_value(&hardware.report).context("cannot write down the devices")?,
+        devices: Arc::new(move || serde_json::json!(hardware.report())),
     };
     let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), facts };
     let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();

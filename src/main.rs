@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use alcove::appliance::clock::SystemClock;
 use alcove::cli::{Cli, Command, ConfigCommand};
-use alcove::{config, daemon, system};
+use alcove::{config, daemon, room, system};
 use alcove_hal::clock::Clock;
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -40,8 +40,10 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
 
 fn show_devices(json: bool) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let options = alcove_hal::DiscoverOptions { simulated: false, room_name: "Alcove".into() };
-    let report = alcove_hal::discover(&options, &clock).report;
+    let room = config::load(None)?.room;
+    let wishes = room::devices::wishes(&room);
+    let options = alcove_hal::DiscoverOptions { simulated: false, room_name: room.name, wishes };
+    let report = alcove_hal::discover(&options, &clock).report();
     let text = if json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
     say(&text)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Result, frame::Frame};
+use crate::{Result, codec::Probe, frame::Frame};
 
 /// A picture size and rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -41,4 +41,10 @@ pub trait CameraDevice: Send + Sync {
     /// [`Gone`](crate::Error::Gone) when it is not plugged in, [`Unsupported`](crate::Error::Unsupported)
     /// when it has no mode that can be turned into I420.
     fn open(&self, wanted: VideoMode) -> Result<Box<dyn Camera>>;
+
+    /// Tries the H.264 that the camera makes by itself, if it makes any; from then on it is opened in that
+    /// format, if that worked. Takes up to 1.5 seconds.
+    fn try_h264(&self) -> Option<Probe> {
+        None
+    }
 }

@@ -10,6 +10,7 @@ use crate::codec::{Codecs, Probe};
 use crate::display::DisplayDevice;
 use crate::linux::{self, AlsaDevice, GstCodecs, GstDisplay, V4lCamera};
 use crate::report::{DeviceClass, DeviceReport, Report};
+use crate::seat::{Found, Looker, Seat, Wish};
 use crate::simulated::SimulatedRoom;
 
 /// What to look for.
@@ -19,24 +20,41 @@ pub struct DiscoverOptions {
     pub simulated: bool,
     /// The name that the simulated camera shows.
     pub room_name: String,
+    /// Which devices are wished for.
+    pub wishes: Wishes,
 }
 
-/// The hardware of the room: the first of each kind is the one to use.
+/// What is wished for of each kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// What others see.
+    pub camera: Wish,
+    /// What others hear.
+    pub microphone: Wish,
+    /// Where others are heard.
+    pub speaker: Wish,
+    /// Where the scene is shown.
+    pub display: Wish,
+}
+
+/// The hardware of the room. A seat is absent where no device is wished for.
 pub struct Hardware {
-    /// At least one.
-    pub cameras: Vec<Arc<dyn CameraDevice>>,
-    /// At least one.
-    pub microphones: Vec<Arc<dyn MicrophoneDevice>>,
-    /// At least one.
-    pub speakers: Vec<Arc<dyn SpeakerDevice>>,
-    /// None where there is no screen: then the scene is seen in the snapshot only.
-    pub displays: Vec<Arc<dyn DisplayDevice>>,
+    /// What others see.
+    pub camera: Option<Arc<Seat<dyn CameraDevice>>>,
+    /// What others hear.
+    pub microphone: Option<Arc<Seat<dyn MicrophoneDevice>>>,
+    /// Where others are heard.
+    pub speaker: Option<Arc<Seat<dyn SpeakerDevice>>>,
+    /// Where the scene is shown. With nothing in this seat, it is seen in the snapshot only.
+    pub display: Option<Arc<Seat<dyn DisplayDevice>>>,
     /// The encoders and decoders.
     pub codecs: Arc<dyn Codecs>,
-    /// What was found, and why what is used.
-    pub report: Report,
     /// The simulated devices, whether they are used or not: handles for tests.
     pub simulation: SimulatedRoom,
+    simulated_only: bool,
+    encoders: Vec<Probe>,
+    media_start_ms: f64,
+    probing_ms: f64,
 }
 
 /// Looks for devices and tries the encoders. Takes some tens of milliseconds when GStreamer's list of plug-ins
@@ -44,119 +62,193 @@ pub struct Hardware {
 #[must_use]
 pub fn discover(options: &DiscoverOptions, clock: &Arc<dyn Clock>) -> Hardware {
     let simulation = SimulatedRoom::new(&options.room_name, clock);
-    let mut finder = Finder { simulated_only: options.simulated, devices: Vec::new(), notes: Vec::new() };
-    let real_cameras = finder.find_cameras(clock);
-    let found = real_cameras.iter().map(|camera| Arc::clone(camera) as Arc<dyn CameraDevice>).collect();
-    let stand_in: Arc<dyn CameraDevice> = Arc::clone(&simulation.camera) as _;
-    let cameras = finder.choose(DeviceClass::Camera, found, stand_in, |it| it.name());
-    let found = finder.real(|| AlsaDevice::microphones(clock));
-    let found = found.into_iter().map(|device| Arc::new(device) as Arc<dyn MicrophoneDevice>).collect();
-    let stand_in: Arc<dyn MicrophoneDevice> = Arc::clone(&simulation.microphone) as _;
-    let microphones = finder.choose(DeviceClass::Microphone, found, stand_in, |it| it.name());
-    let found = finder.real(|| AlsaDevice::speakers(clock));
-    let found = found.into_iter().map(|device| Arc::new(device) as Arc<dyn SpeakerDevice>).collect();
-    let stand_in: Arc<dyn SpeakerDevice> = Arc::clone(&simulation.speaker) as _;
-    let speakers = finder.choose(DeviceClass::Speaker, found, stand_in, |it| it.name());
-
     let start = clock.now();
     linux::start_media();
     let started = clock.now();
-    let displays = finder.find_displays(&simulation);
+    let place = Place { simulated_only: options.simulated, clock };
+    let wishes = &options.wishes;
+    let camera: Arc<dyn CameraDevice> = Arc::clone(&simulation.camera) as _;
+    let camera = place.seat(&wishes.camera, <dyn CameraDevice>::name, cameras(clock), camera);
+    let microphone: Arc<dyn MicrophoneDevice> = Arc::clone(&simulation.microphone) as _;
+    let microphone =
+        place.seat(&wishes.microphone, <dyn MicrophoneDevice>::name, microphones(clock), microphone);
+    let speaker: Arc<dyn SpeakerDevice> = Arc::clone(&simulation.speaker) as _;
+    let speaker = place.seat(&wishes.speaker, <dyn SpeakerDevice>::name, speakers(clock), speaker);
+    let display: Arc<dyn DisplayDevice> = Arc::clone(&simulation.display) as _;
+    let display = place.seat(&wishes.display, <dyn DisplayDevice>::name, displays(), display);
     let probing = clock.now();
-    let own_h264: Vec<Probe> = real_cameras.iter().filter_map(|camera| camera.try_h264()).collect();
+    let found = camera.iter().flat_map(|seat| seat.found());
+    let own_h264: Vec<Probe> = found.filter_map(|camera| camera.try_h264()).collect();
     let codecs = GstCodecs::probe(Arc::clone(clock), &own_h264);
-    let report = Report {
-        devices: finder.devices,
+    Hardware {
+        camera,
+        microphone,
+        speaker,
+        display,
         encoders: codecs.probes().to_vec(),
-        notes: finder.notes,
+        codecs: Arc::new(codecs),
+        simulation,
+        simulated_only: options.simulated,
         media_start_ms: milliseconds(start, started),
         probing_ms: milliseconds(probing, clock.now()),
-    };
-    Hardware { cameras, microphones, speakers, displays, codecs: Arc::new(codecs), report, simulation }
+    }
 }
 
 fn milliseconds(from: Instant, to: Instant) -> f64 {
     to.saturating_duration_since(from).as_secs_f64() * 1_000.0
 }
 
+fn cameras(clock: &Arc<dyn Clock>) -> Looker<dyn CameraDevice> {
+    let clock = Arc::clone(clock);
+    let find = move || {
+        let (cameras, problems) = V4lCamera::find_all(&clock);
+        Found { devices: shared(cameras, |camera| Arc::new(camera) as _), problems }
+    };
+    Looker { list: linux::list_cameras, find: Box::new(find), has_stand_in: true }
+}
+
+fn microphones(clock: &Arc<dyn Clock>) -> Looker<dyn MicrophoneDevice> {
+    let clock = Arc::clone(clock);
+    let find = move || {
+        let devices = shared(AlsaDevice::microphones(&clock), |device| Arc::new(device) as _);
+        Found { devices, problems: Vec::new() }
+    };
+    Looker { list: linux::list_sound, find: Box::new(find), has_stand_in: true }
+}
+
+fn speakers(clock: &Arc<dyn Clock>) -> Looker<dyn SpeakerDevice> {
+    let clock = Arc::clone(clock);
+    let find = move || {
+        let devices = shared(AlsaDevice::speakers(&clock), |device| Arc::new(device) as _);
+        Found { devices, problems: Vec::new() }
+    };
+    Looker { list: linux::list_sound, find: Box::new(find), has_stand_in: true }
+}
+
+/// A simulated display shows nothing to anybody: it stands in for none.
+fn displays() -> Looker<dyn DisplayDevice> {
+    let find = || {
+        let (displays, why_none) = GstDisplay::find_all();
+        let problems = if displays.is_empty() {
+            vec![format!("no display: {why_none}; the scene is seen in the snapshot only")]
+        } else {
+            Vec::new()
+        };
+        Found { devices: shared(displays, |display| Arc::new(display) as _), problems }
+    };
+    Looker { list: linux::list_displays, find: Box::new(find), has_stand_in: false }
+}
+
+fn shared<Device, Shared>(found: Vec<Device>, share: fn(Device) -> Shared) -> Vec<Shared> {
+    found.into_iter().map(share).collect()
+}
+
+/// What seats are made with.
+struct Place<'a> {
+    simulated_only: bool,
+    clock: &'a Arc<dyn Clock>,
+}
+
+impl Place<'_> {
+    fn seat<Device: ?Sized>(
+        &self,
+        wish: &Wish,
+        name: fn(&Device) -> &str,
+        looker: Looker<Device>,
+        simulated: Arc<Device>,
+    ) -> Option<Arc<Seat<Device>>> {
+        let clock = Arc::clone(self.clock);
+        match wish {
+            Wish::None => None,
+            _ if self.simulated_only => Some(Arc::new(Seat::fixed(simulated, name, clock))),
+            Wish::Simulated => Some(Arc::new(Seat::fixed(simulated, name, clock))),
+            Wish::Auto | Wish::Named(_) => {
+                Some(Arc::new(Seat::new(wish.clone(), name, looker, simulated, clock)))
+            }
+        }
+    }
+}
+
+impl Hardware {
+    /// What is there now, what is used, and why.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let mut told = Told { simulated_only: self.simulated_only, devices: Vec::new(), notes: Vec::new() };
+        told.tell(DeviceClass::Camera, self.camera.as_deref());
+        told.tell(DeviceClass::Microphone, self.microphone.as_deref());
+        told.tell(DeviceClass::Speaker, self.speaker.as_deref());
+        told.tell(DeviceClass::Display, self.display.as_deref());
+        Report {
+            devices: told.devices,
+            encoders: self.encoders.clone(),
+            notes: told.notes,
+            media_start_ms: self.media_start_ms,
+            probing_ms: self.probing_ms,
+        }
+    }
+}
+
 /// Collects the report on the way.
-struct Finder {
+struct Told {
     simulated_only: bool,
     devices: Vec<DeviceReport>,
     notes: Vec<String>,
 }
 
-impl Finder {
-    /// What `find` finds, unless real devices are not wanted.
-    fn real<Device>(&self, find: impl FnOnce() -> Vec<Device>) -> Vec<Device> {
-        if self.simulated_only { Vec::new() } else { find() }
-    }
-
-    /// The cameras of the kernel's, unless real devices are not wanted.
-    fn find_cameras(&mut self, clock: &Arc<dyn Clock>) -> Vec<Arc<V4lCamera>> {
-        if self.simulated_only {
-            return Vec::new();
+impl Told {
+    fn tell<Device: ?Sized>(&mut self, class: DeviceClass, seat: Option<&Seat<Device>>) {
+        let Some(seat) = seat else {
+            self.notes.push(format!("no {} is used: the configuration says so", class.word()));
+            return;
+        };
+        let in_use = seat.device().map(|device| seat.name_of(&device).to_owned());
+        let (present, problems) = seat.present();
+        self.notes.extend(problems);
+        if let Wish::Named(part) = seat.wish()
+            && !present.iter().any(|(name, _)| name.contains(part.as_str()))
+        {
+            self.notes.push(format!(
+                "no {} named {part:?} is there; another one is used until it is",
+                class.word()
+            ));
         }
-        let found = V4lCamera::find_all(clock);
-        self.notes.extend(found.problems);
-        found.cameras.into_iter().map(Arc::new).collect()
+        let mut told: Vec<_> = present
+            .into_iter()
+            .map(|(name, simulated)| {
+                let chosen = in_use.as_ref() == Some(&name);
+                let reason = self.reason(class, seat.wish(), &name, chosen, simulated).to_owned();
+                DeviceReport { class, name, chosen, simulated, reason }
+            })
+            .collect();
+        told.sort_by_key(|device| !device.chosen);
+        self.devices.extend(told);
     }
 
-    /// Real devices if there are any, else the simulated one; and says so.
-    fn choose<Device: ?Sized>(
-        &mut self,
+    fn reason(
+        &self,
         class: DeviceClass,
-        found: Vec<Arc<Device>>,
-        simulated: Arc<Device>,
-        name: fn(&Device) -> &str,
-    ) -> Vec<Arc<Device>> {
-        if found.is_empty() {
-            let reason = self.why_simulated(class);
-            self.tell(class, name(&simulated), true, &reason, true);
-            return vec![simulated];
-        }
-        self.tell_real(class, found.iter().map(|device| name(device)));
-        found
-    }
-
-    fn tell_real<'a>(&mut self, class: DeviceClass, names: impl Iterator<Item = &'a str>) {
-        for (index, name) in names.enumerate() {
-            let reason = if index == 0 { "the first that was found" } else { "another one comes first" };
-            self.tell(class, name, index == 0, reason, false);
+        wish: &Wish,
+        name: &str,
+        chosen: bool,
+        simulated: bool,
+    ) -> &'static str {
+        match (simulated, chosen, wish) {
+            (true, ..) if self.simulated_only || *wish == Wish::Simulated => {
+                "simulated devices were asked for"
+            }
+            (true, ..) => why_simulated(class),
+            (false, false, _) => "another one comes first",
+            (false, true, Wish::Named(part)) if name.contains(part.as_str()) => "the configuration names it",
+            (false, true, _) => "the first that was found",
         }
     }
+}
 
-    fn find_displays(&mut self, simulation: &SimulatedRoom) -> Vec<Arc<dyn DisplayDevice>> {
-        if self.simulated_only {
-            let display: Arc<dyn DisplayDevice> = Arc::clone(&simulation.display) as _;
-            self.tell(DeviceClass::Display, display.name(), true, "simulated devices were asked for", true);
-            return vec![display];
-        }
-        let (found, why_none) = GstDisplay::find_all();
-        let displays: Vec<Arc<dyn DisplayDevice>> =
-            found.into_iter().map(|display| Arc::new(display) as Arc<dyn DisplayDevice>).collect();
-        if displays.is_empty() {
-            self.notes.push(format!("no display: {why_none}; the scene is seen in the snapshot only"));
-        }
-        self.tell_real(DeviceClass::Display, displays.iter().map(|display| display.name()));
-        displays
-    }
-
-    fn why_simulated(&self, class: DeviceClass) -> String {
-        if self.simulated_only {
-            return "simulated devices were asked for".to_owned();
-        }
-        match class {
-            DeviceClass::Camera => "no camera found: /dev/video* has none; a simulated test card is in use",
-            DeviceClass::Microphone => "no microphone found: ALSA has none; simulated speech is in use",
-            DeviceClass::Speaker => "no loudspeaker found: ALSA has none; nothing will be heard in the room",
-            DeviceClass::Display => "no display found",
-        }
-        .to_owned()
-    }
-
-    fn tell(&mut self, class: DeviceClass, name: &str, chosen: bool, reason: &str, simulated: bool) {
-        let (name, reason) = (name.to_owned(), reason.to_owned());
-        self.devices.push(DeviceReport { class, name, chosen, simulated, reason });
+const fn why_simulated(class: DeviceClass) -> &'static str {
+    match class {
+        DeviceClass::Camera => "no camera found: /dev/video* has none; a simulated test card is in use",
+        DeviceClass::Microphone => "no microphone found: ALSA has none; simulated speech is in use",
+        DeviceClass::Speaker => "no loudspeaker found: ALSA has none; nothing will be heard in the room",
+        DeviceClass::Display => "no display found",
     }
 }

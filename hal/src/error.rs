@@ -1,4 +1,4 @@
-//! What can go wrong with hardware, in four kinds that callers tell apart.
+//! What can go wrong with hardware, in five kinds that callers tell apart.
 
 /// A failure of a device or a codec: the kind decides what the caller does next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,14 @@ pub enum Error {
         device: String,
         /// How long was waited.
         waited_ms: u64,
+    },
+    /// The device takes its picture from elsewhere, and nothing comes from there: look again in a moment.
+    #[error("{device} has no signal: {cause}")]
+    NoSignal {
+        /// The device, as `alcove devices` names it.
+        device: String,
+        /// What is known about the reason.
+        cause: String,
     },
     /// The device or codec cannot do what was asked: ask for something else.
     #[error("{device} cannot do that: {cause}")]

@@ -2,8 +2,8 @@
 //!
 //! In reading order: [`frame`] and [`coded`] (pictures as values), [`clock`], [`error`], then a trait and its
 //! values per kind of device ([`camera`], [`audio`], [`display`], [`codec`]), then the two back ends that
-//! implement them ([`simulated`], [`linux`]), and [`mod@discover`], which chooses between them and writes a
-//! [`report`].
+//! implement them ([`simulated`], [`linux`]), and [`mod@discover`], which gives each kind its [`seat`] and writes
+//! a [`report`].
 
 pub mod audio;
 pub mod camera;
@@ -16,7 +16,8 @@ pub mod error;
 pub mod frame;
 pub mod linux;
 pub mod report;
+pub mod seat;
 pub mod simulated;
 
-pub use discover::{DiscoverOptions, Hardware, discover};
+pub use discover::{DiscoverOptions, Hardware, Wishes, discover};
 pub use error::{Error, Result};

@@ -53,7 +53,7 @@ fn cameras() -> Vec<Asked<dyn CameraDevice>> {
     let plug = room.camera.plug();
     let mut asked = vec![Asked::simulated(room.camera as Arc<dyn CameraDevice>, &clock, plug)];
     let system: Arc<dyn Clock> = Arc::new(SystemClock);
-    let real = V4lCamera::find_all(&system).cameras;
+    let real = V4lCamera::find_all(&system).0;
     asked.extend(real.into_iter().map(|device| Asked::real(Arc::new(device) as Arc<dyn CameraDevice>)));
     tell(asked.iter().map(|it| it.device.name()));
     asked

@@ -55,7 +55,7 @@ pub struct Edge {
 }
 
 /// What the API tells and never asks the loop for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Facts {
     /// The room's name, for people.
     pub room_name: String,
@@ -63,8 +63,8 @@ pub struct Facts {
     pub public_url: String,
     /// The certificate of this box's own authority, as PEM; none when a certificate of the owner's is used.
     pub authority_pem: Option<String>,
-    /// What `alcove devices --json` says.
-    pub devices: serde_json::Value,
+    /// What `alcove devices --json` says at the moment; may take some milliseconds.
+    pub devices: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
 }
 
 /// What the endpoints share.

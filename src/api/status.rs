@@ -12,7 +12,7 @@ use super::Shared;
 use super::documents::Status;
 use super::problem::{Document, Problem};
 use crate::appliance::handle::{RoomStatus, StatusView};
-use crate::refusal::Code;
+use crate::refusal::{Code, Refusal};
 
 /// What the appliance does.
 #[utoipa::path(
@@ -34,8 +34,11 @@ pub(crate) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Sta
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn device(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
-    Json(shared.facts.devices.clone())
+pub(crate) async fn device(State(shared): State<Arc<Shared>>) -> Result<Json<serde_json::Value>, Problem> {
+    let devices = Arc::clone(&shared.facts.devices);
+    let told = tokio::task::spawn_blocking(move || devices()).await;
+    told.map(Json)
+        .map_err(|_| Refusal::new(Code::Internal, "the devices could not be looked at; see the log").into())
 }
 
 /// What the room's screen shows.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alcove_hal::Error;
 use alcove_hal::camera::{Camera, CameraDevice, VideoMode};
 use alcove_hal::codec::Codecs;
 use alcove_hal::frame::Frame;
+use alcove_hal::seat::Seat;
 
 use crate::room::canvas::{Canvas, Colour};
 use crate::room::ladder::Ladder;
@@ -23,7 +25,7 @@ const NOTICE_PERIOD: Duration = Duration::from_millis(200);
 
 /// What the camera's thread works with.
 pub(super) struct CameraTask {
-    pub(super) device: Arc<dyn CameraDevice>,
+    pub(super) seat: Arc<Seat<dyn CameraDevice>>,
     pub(super) codecs: Arc<dyn Codecs>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) courier: std::thread::Thread,
@@ -41,7 +43,7 @@ impl CameraTask {
     /// ```text
     ///         wanted                   opened
     ///  off ──────────▶ opening ◀───────────────▶ capturing
-    ///   ▲                 │  lost: the notice        │
+    ///   ▲                 │  lost: the notice        │   outdone: a better camera was plugged in
     ///   └─────────────────┴──────────────────────────┘
     ///          not wanted: the device is dropped
     /// ```
@@ -60,39 +62,48 @@ impl CameraTask {
         let mut ladder = self.ladder(self.mode);
         let mut patience = Patience::default();
         while is_wanted(&shared.wanted()) && !shared.is_stopping() {
-            let cause = match self.device.open(self.mode) {
+            let changes = self.seat.changes();
+            let Some(device) = self.seat.device() else {
+                shared.rest_until(patience.for_a_device(shared.clock.now()), is_wanted);
+                continue;
+            };
+            let cause = match device.open(self.mode) {
                 Ok(mut camera) => {
                     patience.reset();
-                    shared.report(DeviceClass::Camera, self.device.name(), DeviceState::InUse);
+                    shared.report(DeviceClass::Camera, device.name(), DeviceState::InUse);
                     ladder = self.ladder(camera.mode());
-                    match self.capture(shared, &mut *camera, &mut ladder) {
-                        Ok(()) => break,
-                        Err(cause) => cause,
-                    }
+                    self.capture(shared, &device, &mut *camera, &mut ladder).err()
                 }
-                Err(cause) => cause,
+                Err(cause) => Some(cause),
             };
-            shared.report_loss(DeviceClass::Camera, self.device.name(), &cause);
-            let retry_at = patience.after_failure(shared.clock.now());
-            self.show_notice(shared, &mut ladder, retry_at);
+            if let Some(cause) = cause {
+                shared.report_loss(DeviceClass::Camera, device.name(), &cause);
+                let retry_at = patience.after_failure(shared.clock.now(), &cause);
+                self.show_notice(shared, &mut ladder, &cause, |now| {
+                    now < retry_at && self.seat.changes() == changes
+                });
+            } else {
+                shared.report(DeviceClass::Camera, device.name(), DeviceState::Off);
+            }
         }
         *locked(&shared.own_picture) = None;
-        shared.report(DeviceClass::Camera, self.device.name(), DeviceState::Off);
+        shared.report_off(DeviceClass::Camera);
     }
 
     fn ladder(&self, mode: VideoMode) -> Ladder {
         Ladder::new(Arc::clone(&self.codecs), Arc::clone(&self.mailbox), self.courier.clone(), mode)
     }
 
+    /// Captures until the camera is not wanted, or a better one has come.
     fn capture(
         &self,
         shared: &Arc<Shared>,
+        device: &Arc<dyn CameraDevice>,
         camera: &mut dyn Camera,
         ladder: &mut Ladder,
     ) -> alcove_hal::Result<()> {
         loop {
-            let wanted = shared.wanted();
-            if !is_wanted(&wanted) || shared.is_stopping() {
+            if !is_wanted(&shared.wanted()) || shared.is_stopping() || self.seat.is_outdone(device) {
                 return Ok(());
             }
             let frame = camera.next_frame(SILENCE_MAX)?;
@@ -101,22 +112,36 @@ impl CameraTask {
         }
     }
 
-    /// In place of the camera's picture, others see what is wrong.
-    fn show_notice(&self, shared: &Arc<Shared>, ladder: &mut Ladder, until: Instant) {
+    /// In place of the camera's picture, others see what is wrong, while `still` says so.
+    fn show_notice(
+        &self,
+        shared: &Arc<Shared>,
+        ladder: &mut Ladder,
+        cause: &Error,
+        still: impl Fn(Instant) -> bool,
+    ) {
         let size = Size { width: self.mode.width & !1, height: self.mode.height & !1 };
         let mut canvas = Canvas::new(size, Colour::rgb(35, 39, 46));
-        let text = "The camera of this room is unplugged.".to_owned();
-        if let Some(notice) = self.painter.paint(&Piece::Notice { text, size }) {
+        if let Some(notice) = self.painter.paint(&Piece::Notice { text: notice(cause).to_owned(), size }) {
             notice.blend(&mut canvas, 0, 0);
         }
         loop {
             let now = shared.clock.now();
-            if now >= until || !is_wanted(&shared.wanted()) || shared.is_stopping() {
+            if !still(now) || !is_wanted(&shared.wanted()) || shared.is_stopping() {
                 return;
             }
             send(shared, ladder, canvas.clone().into_frame(now));
-            shared.clock.wait_until(until.min(now + NOTICE_PERIOD));
+            shared.clock.wait_until(now + NOTICE_PERIOD);
         }
+    }
+}
+
+/// What others are told in place of a picture.
+const fn notice(cause: &Error) -> &'static str {
+    match cause {
+        Error::Gone { .. } => "The camera of this room is unplugged.",
+        Error::NoSignal { .. } => "There is no signal at the camera input of this room.",
+        _ => "The camera of this room gives no picture.",
     }
 }
 

@@ -48,6 +48,7 @@ use alcove_hal::camera::{CameraDevice, VideoMode};
 use alcove_hal::clock::Clock;
 use alcove_hal::codec::Codecs;
 use alcove_hal::display::DisplayDevice;
+use alcove_hal::seat::Seat;
 
 use crate::room::camera::CameraTask;
 use crate::room::layout::Size;
@@ -83,13 +84,13 @@ pub struct RoomSettings {
 #[derive(Clone)]
 pub struct Devices {
     /// What others see.
-    pub camera: Option<Arc<dyn CameraDevice>>,
+    pub camera: Option<Arc<Seat<dyn CameraDevice>>>,
     /// What others hear.
-    pub microphone: Option<Arc<dyn MicrophoneDevice>>,
+    pub microphone: Option<Arc<Seat<dyn MicrophoneDevice>>>,
     /// Where others are heard.
-    pub speaker: Option<Arc<dyn SpeakerDevice>>,
+    pub speaker: Option<Arc<Seat<dyn SpeakerDevice>>>,
     /// Where the scene is shown; snapshots work without.
-    pub display: Option<Arc<dyn DisplayDevice>>,
+    pub display: Option<Arc<Seat<dyn DisplayDevice>>>,
     /// Encoders and decoders.
     pub codecs: Arc<dyn Codecs>,
 }
@@ -360,20 +361,20 @@ fn start_threads(
     let mut courier_task = Courier::new(Arc::clone(mailbox), to_mixer);
     let link = spawn("room-link", shared, move |shared| courier_task.run(shared));
     let courier = link.thread().clone();
-    let camera = devices.camera.clone().map(|device| CameraTask {
-        device,
+    let camera = devices.camera.clone().map(|seat| CameraTask {
+        seat,
         codecs: Arc::clone(&devices.codecs),
         mailbox: Arc::clone(mailbox),
         courier: courier.clone(),
         painter: Arc::clone(&painter),
         mode,
     });
-    let voice = devices.microphone.clone().map(|device| VoiceTask {
-        device,
+    let voice = devices.microphone.clone().map(|seat| VoiceTask {
+        seat,
         mailbox: Arc::clone(mailbox),
         courier: courier.clone(),
     });
-    let mut sound = SoundTask { device: devices.speaker.clone(), packets, mixer: Mixer::default() };
+    let mut sound = SoundTask { seat: devices.speaker.clone(), packets, mixer: Mixer::default() };
     let display = devices.display.clone();
     let codecs = Arc::clone(&devices.codecs);
     let threads = vec![
@@ -382,7 +383,7 @@ fn start_threads(
         spawn("room-voice", shared, move |shared| voice.iter().for_each(|task| task.run(shared))),
         spawn("room-sound", shared, move |shared| sound.run(shared)),
         spawn("room-screen", shared, move |shared| {
-            display.iter().for_each(|device| screen::run(shared, device, mode));
+            display.iter().for_each(|seat| screen::run(shared, seat, mode));
         }),
         spawn("room-decoders", shared, move |shared| slots::run_decoders(shared, &codecs)),
     ];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alcove_hal::display::{Display, DisplayDevice};
+use alcove_hal::seat::Seat;
 
 use crate::room::layout::Size;
 use crate::room::shared::{Patience, Shared, locked};
@@ -11,31 +12,39 @@ use alcove_hal::camera::VideoMode;
 
 /// Shows pictures until the room stops. A picture that the screen cannot take in time is left out here, so
 /// the scene's clock never waits.
-pub(super) fn run(shared: &Shared, device: &Arc<dyn DisplayDevice>, wanted: VideoMode) {
+pub(super) fn run(shared: &Shared, seat: &Seat<dyn DisplayDevice>, wanted: VideoMode) {
     let mut patience = Patience::default();
     while !shared.is_stopping() {
-        let cause = match device.open(wanted) {
-            Ok(mut display) => {
-                patience.reset();
-                shared.report(DeviceClass::Display, device.name(), DeviceState::InUse);
-                match show_all(shared, &mut *display) {
-                    Ok(()) => return,
-                    Err(cause) => cause,
-                }
-            }
-            Err(cause) => cause,
+        let changes = seat.changes();
+        let Some(device) = seat.device() else {
+            shared.rest_until(patience.for_a_device(shared.clock.now()), |_| seat.changes() == changes);
+            continue;
         };
-        shared.report_loss(DeviceClass::Display, device.name(), &cause);
-        shared.rest_until(patience.after_failure(shared.clock.now()), |_| true);
+        let outcome = device.open(wanted).and_then(|mut display| {
+            patience.reset();
+            shared.report(DeviceClass::Display, device.name(), DeviceState::InUse);
+            show_all(shared, seat, &device, &mut *display)
+        });
+        if let Err(cause) = outcome {
+            shared.report_loss(DeviceClass::Display, device.name(), &cause);
+            let retry_at = patience.after_failure(shared.clock.now(), &cause);
+            shared.rest_until(retry_at, |_| seat.changes() == changes);
+        }
     }
 }
 
-fn show_all(shared: &Shared, display: &mut dyn Display) -> alcove_hal::Result<()> {
+/// Shows pictures until the room stops, or a better display was plugged in.
+fn show_all(
+    shared: &Shared,
+    seat: &Seat<dyn DisplayDevice>,
+    device: &Arc<dyn DisplayDevice>,
+    display: &mut dyn Display,
+) -> alcove_hal::Result<()> {
     let mode = display.mode();
     let size = Size { width: mode.width & !1, height: mode.height & !1 };
     shared.resize(size);
     let mut shown_at = None;
-    while !shared.is_stopping() {
+    while !shared.is_stopping() && !seat.is_outdone(device) {
         let latest = locked(&shared.composed).clone();
         let fresh = latest.filter(|frame| {
             shown_at != Some(frame.captured_at)

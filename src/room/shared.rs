@@ -206,6 +206,14 @@ impl Shared {
         self.report(class, name, DeviceState::Lost(cause.to_string()));
     }
 
+    /// The device of that kind, whichever it was, is closed.
+    pub(super) fn report_off(&self, class: DeviceClass) {
+        let name = self.devices().into_iter().find_map(|(known, name, _)| (known == class).then_some(name));
+        if let Some(name) = name {
+            self.report(class, &name, DeviceState::Off);
+        }
+    }
+
     pub(super) fn devices(&self) -> Vec<(DeviceClass, String, DeviceState)> {
         locked(&self.devices).clone()
     }
@@ -259,10 +267,20 @@ pub(super) struct Patience {
 impl Patience {
     const FIRST: Duration = Duration::from_millis(250);
     const LONGEST: Duration = Duration::from_secs(5);
+    /// Whether a signal is there is asked without disturbing anything.
+    const FOR_A_SIGNAL: Duration = Duration::from_millis(500);
+    const FOR_A_DEVICE: Duration = Duration::from_millis(500);
+
+    /// There is no device at all: when to look next.
+    pub(super) fn for_a_device(self, now: Instant) -> Instant {
+        now + Self::FOR_A_DEVICE
+    }
 
     /// It failed again: when to try next.
-    pub(super) fn after_failure(&mut self, now: Instant) -> Instant {
-        let pause = Self::FIRST.saturating_mul(1 << self.failures.min(8)).min(Self::LONGEST);
+    pub(super) fn after_failure(&mut self, now: Instant, cause: &Error) -> Instant {
+        let longest =
+            if matches!(cause, Error::NoSignal { .. }) { Self::FOR_A_SIGNAL } else { Self::LONGEST };
+        let pause = Self::FIRST.saturating_mul(1 << self.failures.min(8)).min(longest);
         self.failures = self.failures.saturating_add(1);
         now + pause
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use alcove_hal::audio::{
     BLOCK_SAMPLES, Block, Microphone, MicrophoneDevice, SAMPLE_RATE_HZ, Speaker, SpeakerDevice,
 };
+use alcove_hal::seat::Seat;
 use rtrb::{Consumer, Producer};
 
 use crate::room::link::{Encoded, Mailbox};
@@ -24,7 +25,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// What the microphone's thread works with.
 pub(super) struct VoiceTask {
-    pub(super) device: Arc<dyn MicrophoneDevice>,
+    pub(super) seat: Arc<Seat<dyn MicrophoneDevice>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) courier: std::thread::Thread,
 }
@@ -50,38 +51,44 @@ impl VoiceTask {
         let mut ring = self.mailbox.open(Source::Microphone, Layer(0), None);
         let mut patience = Patience::default();
         while is_wanted(&shared.wanted()) && !shared.is_stopping() {
-            let cause = match self.device.open() {
-                Ok(mut microphone) => {
-                    patience.reset();
-                    shared.report(DeviceClass::Microphone, self.device.name(), DeviceState::InUse);
-                    match self.capture(shared, &mut *microphone, &mut ring) {
-                        Ok(()) => break,
-                        Err(cause) => cause,
-                    }
-                }
-                Err(cause) => cause,
+            let changes = self.seat.changes();
+            let Some(device) = self.seat.device() else {
+                shared.rest_until(patience.for_a_device(shared.clock.now()), is_wanted);
+                continue;
             };
-            shared.report_loss(DeviceClass::Microphone, self.device.name(), &cause);
-            shared.rest_until(patience.after_failure(shared.clock.now()), is_wanted);
+            let outcome = device.open().and_then(|mut microphone| {
+                patience.reset();
+                shared.report(DeviceClass::Microphone, device.name(), DeviceState::InUse);
+                self.capture(shared, &device, &mut *microphone, &mut ring)
+            });
+            if let Err(cause) = outcome {
+                shared.report_loss(DeviceClass::Microphone, device.name(), &cause);
+                let retry_at = patience.after_failure(shared.clock.now(), &cause);
+                shared.rest_until(retry_at, |wanted| is_wanted(wanted) && self.seat.changes() == changes);
+            } else {
+                shared.report(DeviceClass::Microphone, device.name(), DeviceState::Off);
+            }
         }
-        shared.report(DeviceClass::Microphone, self.device.name(), DeviceState::Off);
+        shared.report_off(DeviceClass::Microphone);
     }
 
+    /// Captures until the microphone is not wanted, or a better one has come.
     fn capture(
         &self,
         shared: &Shared,
+        device: &Arc<dyn MicrophoneDevice>,
         microphone: &mut dyn Microphone,
         ring: &mut Producer<Encoded>,
     ) -> alcove_hal::Result<()> {
         let mut encoder = VoiceEncoder::new().map_err(|cause| alcove_hal::Error::Failed {
-            device: self.device.name().to_owned(),
+            device: device.name().to_owned(),
             cause: format!("no Opus encoder could be made: {cause}"),
         })?;
         let mut began: Option<u32> = None;
         let mut packets = 0_u32;
         loop {
             let block = microphone.read(SILENCE_MAX)?;
-            if !is_wanted(&shared.wanted()) || shared.is_stopping() {
+            if !is_wanted(&shared.wanted()) || shared.is_stopping() || self.seat.is_outdone(device) {
                 return Ok(());
             }
             let Some(packet) = encoder.push(&block) else { continue };
@@ -114,7 +121,7 @@ fn samples(count: usize) -> u32 {
 
 /// What the loudspeaker's thread works with.
 pub(super) struct SoundTask {
-    pub(super) device: Option<Arc<dyn SpeakerDevice>>,
+    pub(super) seat: Option<Arc<Seat<dyn SpeakerDevice>>>,
     /// Each with the number of the join that it belongs to.
     pub(super) packets: Consumer<(u64, Delivered)>,
     pub(super) mixer: Mixer,
@@ -135,9 +142,9 @@ impl SoundTask {
     fn play(&mut self, shared: &Shared, join: u64) {
         self.mixer.clear();
         let mut output = Output {
-            device: self.device.clone(),
-            speaker: None,
-            retry_at: None,
+            seat: self.seat.clone(),
+            open: None,
+            retry: None,
             due: shared.clock.now(),
             patience: Patience::default(),
         };
@@ -152,31 +159,40 @@ impl SoundTask {
             *locked(&shared.mixer) = self.mixer.counters();
             output.write(shared, &block);
         }
-        if let Some(device) = output.device {
-            shared.report(DeviceClass::Speaker, device.name(), DeviceState::Off);
-        }
+        shared.report_off(DeviceClass::Speaker);
     }
 }
 
 /// The loudspeaker, or the clock while there is none: either sets the pace.
 struct Output {
-    device: Option<Arc<dyn SpeakerDevice>>,
-    speaker: Option<Box<dyn Speaker>>,
-    retry_at: Option<Instant>,
+    seat: Option<Arc<Seat<dyn SpeakerDevice>>>,
+    open: Option<(Arc<dyn SpeakerDevice>, Box<dyn Speaker>)>,
+    retry: Option<Retry>,
     due: Instant,
     patience: Patience,
 }
 
+/// When a loudspeaker that failed is tried again: at a time, or as soon as devices have come or gone.
+struct Retry {
+    at: Instant,
+    changes: u64,
+}
+
 impl Output {
     fn write(&mut self, shared: &Shared, block: &Block) {
-        self.open(shared);
-        if let Some(speaker) = &mut self.speaker {
-            match speaker.write(block) {
-                Ok(()) => {
-                    self.due = shared.clock.now();
-                    return;
+        if let Some(seat) = self.seat.clone() {
+            self.choose(shared, &seat);
+            if let Some((device, speaker)) = &mut self.open {
+                match speaker.write(block) {
+                    Ok(()) => {
+                        self.due = shared.clock.now();
+                        return;
+                    }
+                    Err(cause) => {
+                        let device = Arc::clone(device);
+                        self.lose(shared, &seat, &*device, &cause);
+                    }
                 }
-                Err(cause) => self.lose(shared, &cause),
             }
         }
         // A clock that was behind does not catch up: the sound of that time is gone.
@@ -184,24 +200,39 @@ impl Output {
         shared.clock.wait_until(self.due);
     }
 
-    fn open(&mut self, shared: &Shared) {
-        let is_due = self.retry_at.is_none_or(|at| shared.clock.now() >= at);
-        let Some(device) = self.device.clone().filter(|_| self.speaker.is_none() && is_due) else { return };
+    /// Opens the loudspeaker that is to be used now, if it is not open and may be tried.
+    fn choose(&mut self, shared: &Shared, seat: &Seat<dyn SpeakerDevice>) {
+        self.open.take_if(|(device, _)| seat.is_outdone(device));
+        let waits = |retry: &Retry| shared.clock.now() < retry.at && seat.changes() == retry.changes;
+        if self.open.is_some() || self.retry.as_ref().is_some_and(waits) {
+            return;
+        }
+        let Some(device) = seat.device() else {
+            self.retry =
+                Some(Retry { at: self.patience.for_a_device(shared.clock.now()), changes: seat.changes() });
+            return;
+        };
         match device.open() {
             Ok(speaker) => {
-                self.speaker = Some(speaker);
                 self.patience.reset();
+                self.retry = None;
                 shared.report(DeviceClass::Speaker, device.name(), DeviceState::InUse);
+                self.open = Some((device, speaker));
             }
-            Err(cause) => self.lose(shared, &cause),
+            Err(cause) => self.lose(shared, seat, &*device, &cause),
         }
     }
 
-    fn lose(&mut self, shared: &Shared, cause: &alcove_hal::Error) {
-        self.speaker = None;
-        self.retry_at = Some(self.patience.after_failure(shared.clock.now()));
-        if let Some(device) = &self.device {
-            shared.report_loss(DeviceClass::Speaker, device.name(), cause);
-        }
+    fn lose(
+        &mut self,
+        shared: &Shared,
+        seat: &Seat<dyn SpeakerDevice>,
+        device: &dyn SpeakerDevice,
+        cause: &alcove_hal::Error,
+    ) {
+        self.open = None;
+        let at = self.patience.after_failure(shared.clock.now(), cause);
+        self.retry = Some(Retry { at, changes: seat.changes() });
+        shared.report_loss(DeviceClass::Speaker, device.name(), cause);
     }
 }

@@ -6,6 +6,9 @@ mod own_h264;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use alcove_hal::audio::{MicrophoneDevice, SpeakerDevice};
+use alcove_hal::display::DisplayDevice;
+use alcove_hal::seat::Seat;
 use alcove_hal::simulated::microphone::MARKER_HZ;
 use alcove_hal::simulated::{SimulatedRoom, time_code};
 
@@ -37,6 +40,14 @@ struct House {
     layer: Layer,
 }
 
+fn seat<Device: ?Sized>(
+    device: Arc<Device>,
+    name: fn(&Device) -> &str,
+    clock: &Arc<dyn Clock>,
+) -> Option<Arc<Seat<Device>>> {
+    Some(Arc::new(Seat::fixed(device, name, Arc::clone(clock))))
+}
+
 impl House {
     fn new() -> Self {
         Self::with(|camera| camera, Arc::new(GlassCodecs))
@@ -53,10 +64,10 @@ impl House {
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
         let all = Devices {
-            camera: Some(camera(devices.camera.clone())),
-            microphone: Some(devices.microphone.clone()),
-            speaker: Some(devices.speaker.clone()),
-            display: Some(devices.display.clone()),
+            camera: seat(camera(devices.camera.clone()), <dyn CameraDevice>::name, &as_clock),
+            microphone: seat(devices.microphone.clone(), <dyn MicrophoneDevice>::name, &as_clock),
+            speaker: seat(devices.speaker.clone(), <dyn SpeakerDevice>::name, &as_clock),
+            display: seat(devices.display.clone(), <dyn DisplayDevice>::name, &as_clock),
             codecs,
         };
         let settings = RoomSettings { name: "Library".into(), mode: MODE, join_text: "library.local".into() };

@@ -38,7 +38,8 @@ pub(crate) struct Recording {
 
 /// Records the simulated camera and microphone in real time.
 pub(crate) fn record(clock: &Arc<dyn Clock>) -> anyhow::Result<Recording> {
-    let options = DiscoverOptions { simulated: true, room_name: "Bench".into() };
+    let options =
+        DiscoverOptions { simulated: true, room_name: "Bench".into(), ..DiscoverOptions::default() };
     let hardware = discover(&options, clock);
     let layers = record_camera(&hardware, clock)?;
     let sound = record_microphone(&hardware)?;
@@ -47,7 +48,11 @@ pub(crate) fn record(clock: &Arc<dyn Clock>) -> anyhow::Result<Recording> {
 
 fn record_camera(hardware: &Hardware, clock: &Arc<dyn Clock>) -> anyhow::Result<Vec<Vec<Picture>>> {
     let mode = |height: u32| VideoMode { width: height * 16 / 9, height, fps: 30 };
-    let camera = hardware.cameras.first().context("no camera, not even a simulated one")?;
+    let camera = hardware
+        .camera
+        .as_ref()
+        .and_then(|seat| seat.device())
+        .context("no camera, not even a simulated one")?;
     let mut camera = camera.open(mode(720))?;
     let taken: Vec<Arc<Mutex<Vec<Payload>>>> = LAYERS.iter().map(|_| Arc::default()).collect();
     let mut encoders = Vec::new();
@@ -97,7 +102,11 @@ fn pictures(payloads: &[Payload]) -> Vec<Picture> {
 }
 
 fn record_microphone(hardware: &Hardware) -> anyhow::Result<Vec<Arc<[u8]>>> {
-    let microphone = hardware.microphones.first().context("no microphone, not even a simulated one")?;
+    let microphone = hardware
+        .microphone
+        .as_ref()
+        .and_then(|seat| seat.device())
+        .context("no microphone, not even a simulated one")?;
     let mut microphone = microphone.open()?;
     let mut encoder = VoiceEncoder::new().map_err(anyhow::Error::msg)?;
     let mut sound = Vec::new();

@@ -17,6 +17,7 @@ use v4l::{Device, FourCC};
 use super::camera_controls;
 use super::camera_h264::{self, H264Reader};
 use super::camera_modes::{self, Coding, Offer};
+use super::camera_signal;
 use super::camera_units::Buffer;
 use super::colour::Conversion;
 use super::kernel_error::explain;
@@ -34,8 +35,9 @@ const BUFFERS: u32 = 4;
 const H264_BUFFERS: u32 = 8;
 /// The mode in which a camera's H.264 is tried: the one in which the room opens it.
 const TRIAL_MODE: VideoMode = VideoMode { width: 1280, height: 720, fps: 30 };
-/// `poll(2)`: there is something to read.
+/// `poll(2)`: there is something to read; something has happened.
 const POLLIN: i16 = 1;
+const POLLPRI: i16 = 2;
 
 /// A camera of the kernel's.
 pub struct V4lCamera {
@@ -43,78 +45,60 @@ pub struct V4lCamera {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     has_h264: bool,
+    /// Whether its H.264 was tried, with whatever outcome.
+    h264_is_known: AtomicBool,
     /// Whether its H.264 was tried, worked, and has not been given up since.
     h264_is_usable: Arc<AtomicBool>,
 }
 
-/// What was found in `/dev`.
-pub struct FoundCameras {
-    /// The cameras, in the order of their numbers.
-    pub cameras: Vec<V4lCamera>,
-    /// Devices that may be cameras and cannot be used, with the reason.
-    pub problems: Vec<String>,
-}
-
 impl V4lCamera {
-    /// Looks for cameras whose pictures can be read.
+    /// Looks for cameras whose pictures can be read, in the order of their numbers; and tells which devices may
+    /// be cameras and cannot be used, with the reason.
     #[must_use]
-    pub fn find_all(clock: &Arc<dyn Clock>) -> FoundCameras {
-        let mut found = FoundCameras { cameras: Vec::new(), problems: Vec::new() };
+    pub fn find_all(clock: &Arc<dyn Clock>) -> (Vec<Self>, Vec<String>) {
+        let (mut cameras, mut problems) = (Vec::new(), Vec::new());
         for (number, path) in video_nodes() {
             let name = node_name(number, &path);
             match look_at(&path) {
                 Ok(Some(has_h264)) => {
-                    let (clock, h264_is_usable) = (Arc::clone(clock), Arc::default());
-                    found.cameras.push(Self { name, path, clock, has_h264, h264_is_usable });
+                    let clock = Arc::clone(clock);
+                    let (h264_is_known, h264_is_usable) = (AtomicBool::default(), Arc::default());
+                    cameras.push(Self { name, path, clock, has_h264, h264_is_known, h264_is_usable });
                 }
                 Ok(None) => log::debug!("{name} is no camera that can be read"),
-                Err(error) => found.problems.push(explain(&name, &error).to_string()),
+                Err(error) => problems.push(explain(&name, &error).to_string()),
             }
         }
-        found
-    }
-
-    /// Tries the H.264 of a camera that offers any, by opening it for some frames. From then on it is opened
-    /// in that format, if that worked.
-    #[must_use]
-    pub fn try_h264(&self) -> Option<Probe> {
-        if !self.has_h264 {
-            return None;
-        }
-        self.h264_is_usable.store(true, Ordering::Relaxed);
-        let outcome = match self.open_h264(TRIAL_MODE) {
-            Ok(mut camera) => camera_h264::try_out(&mut camera, &*self.clock),
-            Err(error) => Err(error.to_string()),
-        };
-        self.h264_is_usable.store(outcome.is_ok(), Ordering::Relaxed);
-        let name = format!("H.264 of {}", self.name);
-        Some(Probe { name, codec: Codec::H264, hardware: true, pass_through: true, outcome })
+        (cameras, problems)
     }
 
     fn open_h264(&self, wanted: VideoMode) -> Result<OpenCamera> {
-        let device = self.device()?;
+        let (device, tells_changes) = self.device()?;
         let Some(offer) = camera_modes::best_h264(&camera_modes::offers(&device, wanted), wanted) else {
             let VideoMode { width, height, fps } = wanted;
             let cause = format!("it has none of {width}x{height} at {fps} frames per second");
             return Err(Error::Unsupported { device: self.name.clone(), cause });
         };
-        self.open_as(device, offer)
+        self.open_as(device, offer, tells_changes)
     }
 
     fn open_plain(&self, wanted: VideoMode) -> Result<OpenCamera> {
-        let device = self.device()?;
+        let (device, tells_changes) = self.device()?;
         let Some(offer) = camera_modes::best(&camera_modes::offers(&device, wanted), wanted) else {
             let cause = "it has no pictures as I420, NV12, YUYV or JPEG".to_owned();
             return Err(Error::Unsupported { device: self.name.clone(), cause });
         };
-        self.open_as(device, offer)
+        self.open_as(device, offer, tells_changes)
     }
 
-    fn device(&self) -> Result<Device> {
-        Device::with_path(&self.path).map_err(|error| explain(&self.name, &error))
+    /// The device, and whether it tells when its signal changes.
+    fn device(&self) -> Result<(Device, bool)> {
+        let device = Device::with_path(&self.path).map_err(|error| explain(&self.name, &error))?;
+        let tells_changes = camera_signal::take(&device, &self.name)?;
+        Ok((device, tells_changes))
     }
 
-    fn open_as(&self, device: Device, offer: Offer) -> Result<OpenCamera> {
+    fn open_as(&self, device: Device, offer: Offer, tells_changes: bool) -> Result<OpenCamera> {
         let told = |error: io::Error| explain(&self.name, &error);
         let mut format = device.format().map_err(told)?;
         (format.width, format.height) = (offer.mode.width, offer.mode.height);
@@ -130,7 +114,7 @@ impl V4lCamera {
         let reader = self.reader(format, offer.coding)?;
         let stream = start(&device, if is_h264 { H264_BUFFERS } else { BUFFERS }).map_err(told)?;
         let (name, clock) = (self.name.clone(), Arc::clone(&self.clock));
-        Ok(OpenCamera { name, mode, reader, makes_keyframes, device, stream, clock })
+        Ok(OpenCamera { name, mode, reader, makes_keyframes, tells_changes, device, stream, clock })
     }
 
     fn reader(&self, format: v4l::Format, coding: Coding) -> Result<Reader> {
@@ -191,6 +175,10 @@ impl CameraDevice for V4lCamera {
     }
 
     fn open(&self, wanted: VideoMode) -> Result<Box<dyn Camera>> {
+        // One that was plugged in later is tried when it is wanted first.
+        if self.has_h264 && !self.h264_is_known.load(Ordering::Relaxed) {
+            log::info!("{:?}", self.try_h264());
+        }
         if self.h264_is_usable.load(Ordering::Relaxed) {
             match self.open_h264(wanted) {
                 Ok(camera) => return Ok(Box::new(camera)),
@@ -199,6 +187,21 @@ impl CameraDevice for V4lCamera {
             }
         }
         Ok(Box::new(self.open_plain(wanted)?))
+    }
+
+    fn try_h264(&self) -> Option<Probe> {
+        if !self.has_h264 {
+            return None;
+        }
+        self.h264_is_known.store(true, Ordering::Relaxed);
+        self.h264_is_usable.store(true, Ordering::Relaxed);
+        let outcome = match self.open_h264(TRIAL_MODE) {
+            Ok(mut camera) => camera_h264::try_out(&mut camera, &*self.clock),
+            Err(error) => Err(error.to_string()),
+        };
+        self.h264_is_usable.store(outcome.is_ok(), Ordering::Relaxed);
+        let name = format!("H.264 of {}", self.name);
+        Some(Probe { name, codec: Codec::H264, hardware: true, pass_through: true, outcome })
     }
 }
 
@@ -254,6 +257,7 @@ struct OpenCamera {
     mode: VideoMode,
     reader: Reader,
     makes_keyframes: bool,
+    tells_changes: bool,
     device: Device,
     stream: Stream<'static>,
     clock: Arc<dyn Clock>,
@@ -264,10 +268,15 @@ impl OpenCamera {
     fn wait(&self, patience: Duration, deadline: Instant) -> Result<()> {
         let left = deadline.saturating_duration_since(self.clock.now());
         let left_ms = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
-        match self.device.handle().poll(POLLIN, left_ms) {
+        let happened = if self.tells_changes { POLLIN | POLLPRI } else { POLLIN };
+        match self.device.handle().poll(happened, left_ms) {
             Ok(0) => {
                 let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
                 Err(Error::Silent { device: self.name.clone(), waited_ms })
+            }
+            Ok(_) if self.tells_changes && matches!(self.device.handle().poll(POLLPRI, 0), Ok(1..)) => {
+                let cause = "it has changed, and is looked at anew".to_owned();
+                Err(Error::NoSignal { device: self.name.clone(), cause })
             }
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.wait(patience, deadline),

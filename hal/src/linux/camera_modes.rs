@@ -71,7 +71,13 @@ fn offers_in(device: &Device, rank: usize, fourcc: [u8; 4], coding: Coding, want
         FrameSizeEnum::Discrete(size) => (size.width, size.height),
         FrameSizeEnum::Stepwise(range) => nearest_step(&range, wanted),
     });
-    let even = sizes.filter(|(width, height)| width % 2 == 0 && height % 2 == 0 && *width > 0 && *height > 0);
+    // Inputs for signals from elsewhere list no sizes: theirs is that of the signal.
+    let current = || device.format().map(|format| (format.width, format.height)).ok();
+    let mut sizes: Vec<_> = sizes.collect();
+    sizes.extend(sizes.is_empty().then(current).flatten());
+    let even = sizes
+        .into_iter()
+        .filter(|(width, height)| width % 2 == 0 && height % 2 == 0 && *width > 0 && *height > 0);
     even.map(|(width, height)| {
         let mode = VideoMode { width, height, fps: rate(device, code, (width, height), wanted.fps) };
         Offer { fourcc, coding, rank, mode }

@@ -63,6 +63,17 @@ impl GstDisplay {
     }
 }
 
+/// Every connector and whether something is plugged into it, without asking the hardware.
+#[must_use]
+pub fn list_displays() -> Vec<String> {
+    let entries = fs::read_dir(DRM).into_iter().flatten().flatten();
+    let told =
+        |path: PathBuf| Some(format!("{} {}", path.display(), fs::read_to_string(path.join("status")).ok()?));
+    let mut listed: Vec<_> = entries.filter_map(|entry| told(entry.path())).collect();
+    listed.sort();
+    listed
+}
+
 /// The connectors below `drm` that have a display plugged in.
 fn connectors(drm: &Path) -> Vec<GstDisplay> {
     let mut names: Vec<_> =

@@ -4,6 +4,7 @@ pub mod camera;
 mod camera_controls;
 mod camera_h264;
 mod camera_modes;
+mod camera_signal;
 mod camera_units;
 mod camera_wishes;
 pub mod codecs;
@@ -13,6 +14,7 @@ pub mod display;
 mod encoder;
 mod encoder_profiles;
 mod kernel_error;
+mod nodes;
 mod pass_through;
 mod payloads;
 mod picture_decoder;
@@ -22,7 +24,8 @@ pub mod sound;
 
 pub use camera::V4lCamera;
 pub use codecs::GstCodecs;
-pub use display::GstDisplay;
+pub use display::{GstDisplay, list_displays};
+pub use nodes::{list_cameras, list_sound};
 pub use sound::AlsaDevice;
 
 /// Starts GStreamer, which takes milliseconds, or seconds when its list of plug-ins has to be made anew. A

@@ -89,7 +89,7 @@ impl House {
             room_name: "Blue <room>".to_owned(),
             public_url: "https://blue.local:8443".to_owned(),
             authority_pem: Some("-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n".to_owned()),
-            devices: json!({ "camera": "simulated" }),
+            devices: Arc::new(|| json!({ "camera": "simulated" })),
         };
         let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: clock.clone(), facts };
         Self { router: router(edge), fake, tokens, clock, _state: state }
