@@ -34,6 +34,15 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Asks the running appliance to work once: that it is ready, and that a call through it is heard
+    Check {
+        /// Where it keeps keys and tokens
+        #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY", default_value = "/var/lib/alcove")]
+        state: PathBuf,
+        /// Asks again and again for so long before it gives up
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        within: u32,
+    },
     /// Shows the configuration
     Config {
         /// What to do with it.

@@ -19,8 +19,10 @@ use crate::config::Config;
 use crate::meeting::Role;
 use crate::room::{RoomSettings, devices};
 use crate::system::certificates::{Certificates, Identity, Renewal};
+use crate::system::files::{self, Readers};
 use crate::system::tokens::Tokens;
-use crate::system::{files, log as system_log, notify, sockets};
+use crate::system::updates::Updates;
+use crate::system::{log as system_log, notify, sockets};
 
 /// How long the join link of the ready line lets people in.
 const READY_LINK_VALID: Duration = Duration::from_hours(12);
@@ -34,17 +36,32 @@ const REQUEST_HEAD_MAX: Duration = Duration::from_secs(5);
 /// How often is looked whether the certificate is due, or the machine's names or addresses have changed.
 const CERTIFICATE_CHECK: Duration = Duration::from_mins(10);
 
+/// How often is looked whether the machine's clock was set: boards without a battery start years ago.
+const CLOCK_CHECK: Duration = Duration::from_secs(2);
+
+/// A clock that is set by less changes no certificate.
+const CLOCK_JUMP: Duration = Duration::from_hours(1);
+
+/// Where the image's first process writes what it could not do.
+const BOOT_TROUBLE: &str = "/run/alcove-preinit/notes";
+
 /// Runs the appliance until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// When a port is in use, or the state directory or a certificate cannot be used: one sentence each.
-pub fn run(config: &Config, state: &Path, simulated: bool) -> anyhow::Result<()> {
+pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<String>) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let discovering = discover(config, simulated, Arc::clone(&clock))?;
-    files::make_folder(state)?;
-    let tokens = Arc::new(Tokens::open(state)?);
+    let (state, trouble) = files::state_folder(state)?;
+    troubles.extend(trouble);
+    let at_boot = files::read(Path::new(BOOT_TROUBLE)).unwrap_or_default().unwrap_or_default();
+    troubles.extend(at_boot.lines().map(str::to_owned));
+    for trouble in &troubles {
+        log::warn!("{trouble}");
+    }
+    let tokens = Arc::new(Tokens::open(&state)?);
     let identity = Identity::of_this_machine(&config.tls.names);
-    let certificates = Certificates::open(state, &config.tls, &identity, clock.unix_time().as_secs())?;
+    let certificates = Certificates::open(&state, &config.tls, &identity, clock.unix_time().as_secs())?;
     let passed = sockets::take()
         .context("cannot use the sockets that systemd has passed: alcove.socket lists HTTPS, then HTTP")?;
     let https = listen(passed.https, config.http.https_port, "http.https_port")?;
@@ -57,7 +74,17 @@ pub fn run(config: &Config, state: &Path, simulated: bool) -> anyhow::Result<()>
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve(Parts { config, clock, tokens, certificates, https, http, hardware }))
+    runtime.block_on(serve(Parts {
+        config,
+        state: &state,
+        clock,
+        tokens,
+        certificates,
+        https,
+        http,
+        hardware,
+        troubles,
+    }))
 }
 
 /// Looks for devices and tries the encoders, while the rest starts.
@@ -76,23 +103,26 @@ fn discover(
 
 struct Parts<'a> {
     config: &'a Config,
+    state: &'a Path,
     clock: Arc<dyn Clock>,
     tokens: Arc<Tokens>,
     certificates: Certificates,
     https: TcpListener,
     http: TcpListener,
     hardware: Hardware,
+    troubles: Vec<String>,
 }
 
 async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
-    let Parts { config, clock, tokens, certificates, https, http, hardware } = parts;
+    let Parts { config, state, clock, tokens, certificates, https, http, hardware, troubles } = parts;
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
     let public_url = public_url(https_port);
     let invite = invite(&clock, &tokens, public_url.clone());
     let in_use = devices::of(&hardware);
-    let (handle, appliance) = Appliance::start(settings(config, invite), &in_use, Arc::clone(&clock))?;
+    let (handle, appliance) =
+        Appliance::start(settings(config, invite, troubles), &in_use, Arc::clone(&clock))?;
     for address in appliance.media_addresses() {
         log::info!("media arrives at UDP {address}");
     }
@@ -102,7 +132,8 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
         authority_pem: certificates.authority_pem().map(str::to_owned),
         devices: Arc::new(move || serde_json::json!(hardware.report())),
     };
-    let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), facts };
+    let updates = Updates::new(state);
+    let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), updates, facts };
     let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
@@ -115,6 +146,8 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
     let renewing = tokio::spawn(renew(certificates, config.tls.names.clone(), Arc::clone(&clock)));
 
+    let url = url_for_this_machine(config, https_port, http_port);
+    files::write(&state.join(files::URL), &format!("{url}\n"), Readers::Everybody)?;
     // Whoever reads that it is ready may tell it to stop at once.
     let stop = stop_asked()?;
     let standing = config.standing_meeting();
@@ -140,7 +173,7 @@ fn limit_waiting(builder: &mut Builder<TokioExecutor>) {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD_MAX);
 }
 
-fn settings(config: &Config, invite: Invite) -> Settings {
+fn settings(config: &Config, invite: Invite, troubles: Vec<String>) -> Settings {
     Settings {
         standing_meeting: config.standing_meeting().to_string(),
         media_port: config.media.port,
@@ -155,6 +188,7 @@ fn settings(config: &Config, invite: Invite) -> Settings {
             join_text: String::new(),
         },
         invite,
+        troubles,
         heartbeat: heartbeat(),
     }
 }
@@ -169,6 +203,16 @@ fn heartbeat() -> Option<Heartbeat> {
 fn media_workers(config: &Config) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     config.media.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from)
+}
+
+/// Where programs on this machine reach the API. A certificate of the owner's is not made out to `localhost`; what
+/// does not leave the machine needs none.
+fn url_for_this_machine(config: &Config, https_port: u16, http_port: u16) -> String {
+    if config.tls.certificate.is_some() {
+        format!("http://localhost:{http_port}/")
+    } else {
+        format!("https://localhost:{https_port}/")
+    }
 }
 
 /// What guests open: the port is told where browsers do not know it.
@@ -187,13 +231,25 @@ fn host_for_guests() -> String {
 
 /// Keeps the certificate good for as long as the appliance runs.
 async fn renew(mut certificates: Certificates, names: Vec<String>, clock: Arc<dyn Clock>) {
-    let mut turns = tokio::time::interval(CERTIFICATE_CHECK);
     loop {
-        turns.tick().await;
+        due(&*clock).await;
         match certificates.renew(&Identity::of_this_machine(&names), clock.unix_time().as_secs()) {
             Ok(Renewal::Kept) => {}
             Ok(Renewal::Replaced) => log::info!("the certificate was renewed, and is in use"),
             Err(error) => log::warn!("the certificate could not be renewed, and stays in use: {error}"),
+        }
+    }
+}
+
+/// Ready when the certificate is to be looked at: from time to time, and when the clock was set.
+async fn due(clock: &dyn Clock) {
+    let (began, began_unix) = (clock.now(), clock.unix_time());
+    let mut turns = tokio::time::interval(CLOCK_CHECK);
+    loop {
+        turns.tick().await;
+        let passed = clock.now().saturating_duration_since(began);
+        if passed >= CERTIFICATE_CHECK || clock.unix_time().abs_diff(began_unix + passed) >= CLOCK_JUMP {
+            return;
         }
     }
 }

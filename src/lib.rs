@@ -8,7 +8,7 @@
 //! * [`room`]: the room as a participant: devices to tracks, slots to scene, screen and loudspeaker.
 //! * [`appliance`]: the loop; commands and wake-ups in, acts out, with the media workers.
 //! * [`web`]: the words of the WebSocket and the page. [`api`]: HTTP.
-//! * [`daemon`] puts the parts together; [`cli`] is how it is told to.
+//! * [`daemon`] puts the parts together; [`cli`] is how it is told to; [`check`] asks it from outside to work.
 //!
 //! # Words
 //!
@@ -31,6 +31,7 @@ pub mod api;
 pub mod appliance;
 #[cfg(test)]
 mod blessed;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;

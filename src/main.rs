@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alcove::appliance::clock::SystemClock;
 use alcove::cli::{Cli, Command, ConfigCommand};
-use alcove::{config, daemon, room, system};
+use alcove::{check, config, daemon, room, system};
 use alcove_hal::clock::Clock;
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -26,11 +27,17 @@ fn main() -> ExitCode {
 fn carry_out(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run { config, state, simulated } => {
-            let config = config::load(config.as_deref())?;
+            let (config, fault) = config::load_for_service(config.as_deref())?;
             system::log::install()?;
-            daemon::run(&config, &state, simulated)
+            let fault =
+                fault.map(|fault| format!("{fault}. Everything is as by default until that is mended."));
+            daemon::run(&config, &state, simulated, fault.into_iter().collect())
         }
         Command::Devices { json } => show_devices(json),
+        Command::Check { state, within } => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            say(&check::run(&state, Duration::from_secs(within.into()), &clock)?)
+        }
         Command::Config { command: ConfigCommand::Show { config, explain } } => {
             let config = config::load(config.as_deref())?;
             say(&if explain { config::explain(&config) } else { config::show(&config) })
@@ -40,7 +47,11 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
 
 fn show_devices(json: bool) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let room = config::load(None)?.room;
+    let (config, fault) = config::load_for_service(None)?;
+    if let Some(fault) = fault {
+        writeln!(std::io::stderr(), "alcove: {fault}").context("cannot write to standard error")?;
+    }
+    let room = config.room;
     let wishes = room::devices::wishes(&room);
     let options = alcove_hal::DiscoverOptions { simulated: false, room_name: room.name, wishes };
     let report = alcove_hal::discover(&options, &clock).report();

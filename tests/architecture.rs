@@ -26,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("remote", &["appliance", "config", "refusal", "sfu", "system", "track", "web"]),
     ("web", &["appliance", "config", "meeting", "refusal", "system", "track"]),
     ("api", &["appliance", "config", "meeting", "refusal", "system", "track", "web"]),
+    ("check", &["system"]),
     ("cli", &[]),
     ("daemon", &["api", "appliance", "config", "meeting", "room", "system"]),
 ];

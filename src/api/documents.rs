@@ -187,6 +187,8 @@ pub(crate) struct Status {
     pub participants: usize,
     /// Where media arrives, `address:port`.
     pub media_addresses: Vec<String>,
+    /// What was wrong at the start, a sentence each, with what to do; empty when nothing was.
+    pub troubles: Vec<String>,
 }
 
 impl From<StatusView> for Status {
@@ -198,6 +200,7 @@ impl From<StatusView> for Status {
             meetings: view.meetings,
             participants: view.participants,
             media_addresses: view.media_addresses.iter().map(ToString::to_string).collect(),
+            troubles: view.troubles,
         }
     }
 }

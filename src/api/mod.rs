@@ -22,6 +22,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod updates;
 mod whip;
 mod words;
 
@@ -40,6 +41,7 @@ use utoipa_axum::routes;
 use self::problem::Problem;
 use crate::appliance::Handle;
 use crate::system::tokens::Tokens;
+use crate::system::updates::Updates;
 use crate::web::assets;
 
 /// Everything that the edge needs from the rest of the appliance.
@@ -50,6 +52,8 @@ pub struct Edge {
     pub tokens: Arc<Tokens>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Takes updates of the image.
+    pub updates: Updates,
     /// What does not change while the appliance runs.
     pub facts: Facts,
 }
@@ -71,6 +75,7 @@ pub struct Facts {
 struct Shared {
     handle: Handle,
     gate: gate::Gate,
+    updates: Updates,
     facts: Facts,
     bridges: whip::Bridges,
     sockets: Arc<Semaphore>,
@@ -78,10 +83,11 @@ struct Shared {
 
 /// The whole of HTTP, the same on the secure and on the plain port.
 pub fn router(edge: Edge) -> Router {
-    let Edge { handle, tokens, clock, facts } = edge;
+    let Edge { handle, tokens, clock, updates, facts } = edge;
     let gate = gate::Gate::new(tokens, clock);
     let sockets = Arc::new(Semaphore::new(words::SOCKETS_MAX));
-    let shared = Arc::new(Shared { handle, gate, facts, bridges: whip::Bridges::default(), sockets });
+    let shared =
+        Arc::new(Shared { handle, gate, updates, facts, bridges: whip::Bridges::default(), sockets });
     let administrators_only = from_fn_with_state(Arc::clone(&shared), gate::administrators_only);
     Router::from(administration().route_layer(administrators_only))
         .merge(open())
@@ -125,6 +131,8 @@ fn administration() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(status::status))
         .routes(routes!(status::device))
         .routes(routes!(status::snapshot))
+        .routes(routes!(updates::show, updates::install))
+        .routes(routes!(updates::reboot))
 }
 
 /// What needs no token, or brings it in another way.

@@ -159,7 +159,14 @@ mod tests {
         let room =
             RoomView { meeting: None, microphone_on: true, camera_on: true, devices: Vec::new(), figures };
         let uptime = Duration::from_millis(2900);
-        let status = StatusView { uptime, room, meetings: 2, participants: 7, media_addresses: Vec::new() };
+        let status = StatusView {
+            uptime,
+            room,
+            meetings: 2,
+            participants: 7,
+            media_addresses: Vec::new(),
+            troubles: Vec::new(),
+        };
         let text = exposition(&status);
         let figures: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(

@@ -313,6 +313,7 @@ impl State {
             meetings: self.meetings.len(),
             participants: self.members.len(),
             media_addresses: vec![SocketAddr::from(([127, 0, 0, 1], 7800))],
+            troubles: Vec::new(),
         }
     }
 }

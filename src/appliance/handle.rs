@@ -100,6 +100,8 @@ pub struct StatusView {
     pub participants: usize,
     /// Where media arrives.
     pub media_addresses: Vec<SocketAddr>,
+    /// What was wrong at the start, a sentence each.
+    pub troubles: Vec<String>,
 }
 
 /// A reply to come.

@@ -240,7 +240,8 @@ impl Appliance {
     pub(super) fn refresh_scene(&self) {
         let invited = self.seat.meeting().unwrap_or(&self.settings.standing_meeting);
         let Invitation { url, text } = (self.settings.invite)(invited);
-        let mut model = SceneModel { join_url: url, join_text: text, ..SceneModel::default() };
+        let trouble = self.settings.troubles.first().cloned().unwrap_or_default();
+        let mut model = SceneModel { join_url: url, join_text: text, trouble, ..SceneModel::default() };
         if let Some(name) = self.seat.meeting()
             && let (Ok(core), Some(hosted)) = (self.meetings.get(name), self.hosted.get(name))
         {

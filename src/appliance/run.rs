@@ -59,6 +59,8 @@ pub struct Settings {
     pub room: RoomSettings,
     /// Makes the invitation to a meeting.
     pub invite: Invite,
+    /// What was wrong at the start, a sentence each: shown on the screen and told in the status.
+    pub troubles: Vec<String>,
     /// Who wants to hear that the appliance is alive, if anybody does.
     pub heartbeat: Option<Heartbeat>,
 }
@@ -280,6 +282,7 @@ impl Appliance {
             meetings: self.hosted.len(),
             participants: self.members.len() + usize::from(self.seat.meeting().is_some()),
             media_addresses: self.media_addresses(),
+            troubles: self.settings.troubles.clone(),
         }
     }
 }

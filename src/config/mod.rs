@@ -220,6 +220,20 @@ pub fn load(path: Option<&Path>) -> Result<Config, Error> {
     }
 }
 
+/// The configuration for the daemon. A file that was named must be good; the usual one may be spoilt by a cut or
+/// a slip, and a room that still opens is worth more than one that does not: then everything is as by default,
+/// the file is left as it is, and the fault is told.
+///
+/// # Errors
+/// When the file that was named cannot be used.
+pub fn load_for_service(path: Option<&Path>) -> Result<(Config, Option<Error>), Error> {
+    match (load(path), path) {
+        (Ok(config), _) => Ok((config, None)),
+        (Err(fault), None) => Ok((Config::default(), Some(fault))),
+        (Err(fault), Some(_)) => Err(fault),
+    }
+}
+
 /// Checks the text of a document; `path` is what errors call it.
 fn parse(path: &Path, text: &str) -> Result<Config, Error> {
     let wrong = |offset: usize, key: String, cause: String| {

@@ -69,6 +69,8 @@ pub enum Piece {
         join_url: String,
         /// The join address.
         join_text: String,
+        /// What is wrong, where anything is.
+        trouble: String,
         /// The language.
         language: Language,
         /// The size of the whole.
@@ -225,7 +227,7 @@ fn panel(piece: &Piece) -> String {
 }
 
 fn welcome(piece: &Piece) -> String {
-    let Piece::Welcome { room, meeting, join_url, join_text, language, size } = piece else {
+    let Piece::Welcome { room, meeting, join_url, join_text, trouble, language, size } = piece else {
         return String::new();
     };
     let (width, height) = (side(size.width), side(size.height));
@@ -251,6 +253,11 @@ fn welcome(piece: &Piece) -> String {
     for part in wrapped(join_text, chars_in(left - x * 1.3, font * 1.15), 5) {
         y += font * 1.6;
         svg += &line(&part, [x, y], font * 1.15, "#fff", "start");
+    }
+    let small = font * 0.7;
+    for (index, part) in (0_u8..).zip(wrapped(trouble, chars_in(width * 0.86, small), 2)) {
+        let y = height * 0.94 + small * 1.4 * f32::from(index);
+        svg += &line(&part, [x, y], small, "#ffb454", "start");
     }
     svg + &qr_code(join_url, [left, height * 0.4], qr)
 }

@@ -58,12 +58,28 @@ fn the_welcome_picture_has_a_qr_code_of_the_join_address() {
         meeting: None,
         join_url: url.into(),
         join_text: "room.local:8443".into(),
+        trouble: String::new(),
         language: Language::English,
         size: SIZE,
     };
     let plane = luma(&welcome);
     let white = plane.iter().filter(|luma| **luma > 230).count();
     assert!(white > 1000, "{white} white pixels");
+}
+
+#[test]
+fn the_welcome_picture_says_what_is_wrong() {
+    let welcome = |trouble: &str| Piece::Welcome {
+        room: String::new(),
+        meeting: None,
+        join_url: String::new(),
+        join_text: String::new(),
+        trouble: trouble.into(),
+        language: Language::English,
+        size: SIZE,
+    };
+    let lit = |trouble: &str| luma(&welcome(trouble)).iter().filter(|luma| **luma > 60).count();
+    assert!(lit("The configuration cannot be read.") > lit("") + 50);
 }
 
 #[test]

@@ -148,6 +148,7 @@ impl Planner {
             meeting: self.model.meeting.clone(),
             join_url: self.model.join_url.clone(),
             join_text: self.model.join_text.clone(),
+            trouble: self.model.trouble.clone(),
             language: self.model.language,
             size: rect.size(),
         }

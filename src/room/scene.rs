@@ -34,6 +34,8 @@ pub struct SceneModel {
     pub active: Option<u64>,
     /// Everybody who is heard now, the loudest first.
     pub heard: Vec<u64>,
+    /// What the people in the room should tell somebody: one sentence, or nothing.
+    pub trouble: String,
     /// The language of the scene's own words.
     pub language: Language,
 }

@@ -1,5 +1,6 @@
 //! Files of the state directory: written whole or not at all, and secret where they must be.
 
+use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -7,6 +8,12 @@ use std::path::{Path, PathBuf};
 
 /// The largest file that is read into memory here, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The file of the state directory that says where the running appliance is reached from this machine.
+pub const URL: &str = "url";
+
+/// The folders below the state directory whose files are copied to memory when it cannot be written.
+const COPIED_FOLDERS: [&str; 1] = ["tls"];
 
 /// Who may read a file besides its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +58,62 @@ pub fn make_folder(path: &Path) -> Result<(), Error> {
         .mode(0o700)
         .create(path)
         .map_err(|cause| Error::new("make the folder", path, &cause))
+}
+
+/// The folder to keep keys and tokens in: the one that was asked for, made where it is not there yet. One that
+/// cannot be written at the moment, because the disk is full or read-only, is copied to memory, so that the room
+/// opens all the same; the sentence says so.
+///
+/// # Errors
+/// One sentence when it can never be used: it belongs to somebody else, or is no folder.
+pub fn state_folder(asked: &Path) -> Result<(PathBuf, Option<String>), Error> {
+    let is_passing = |cause: &io::Error| {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(cause.kind(), ReadOnlyFilesystem | StorageFull | QuotaExceeded)
+    };
+    let cause = match try_out(asked) {
+        Ok(()) => return Ok((asked.to_owned(), None)),
+        Err(cause) if is_passing(&cause) => cause,
+        Err(cause) => return Err(Error::new("write to", asked, &cause)),
+    };
+    let folder = env::var_os("RUNTIME_DIRECTORY").map_or_else(env::temp_dir, PathBuf::from);
+    let folder = folder.join(format!("state-{}", std::process::id()));
+    copy_small_files(asked, &folder).map_err(|cause| Error::new("write to", &folder, &cause))?;
+    let trouble = format!(
+        "{} cannot be written ({cause}): what changes now is lost at the next start. Free some space, or have \
+         the disk looked at.",
+        asked.display()
+    );
+    Ok((folder, Some(trouble)))
+}
+
+/// Makes the folder, and writes to it as later writes will.
+fn try_out(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let probe = folder.join("probe");
+    replace(&probe, "what is written here is kept\n", Readers::OwnerAlone)?;
+    fs::remove_file(probe)
+}
+
+/// Copies the files of a folder and of those in it; what cannot be read is left out, and made anew.
+fn copy_small_files(from: &Path, to: &Path) -> io::Result<()> {
+    // What is there already may be somebody else's.
+    fs::DirBuilder::new().mode(0o700).create(to)?;
+    for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        match entry.metadata() {
+            Ok(data) if data.is_dir() && COPIED_FOLDERS.iter().any(|name| entry.file_name() == *name) => {
+                copy_small_files(&source, &target)?;
+            }
+            Ok(data) if data.is_file() && data.len() <= FILE_BYTES_MAX => {
+                if let Ok(content) = fs::read_to_string(&source) {
+                    replace(&target, &content, Readers::OwnerAlone)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Reads a file; `None` when there is none.
@@ -119,6 +182,30 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         write(&path, "x", Readers::Everybody).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn a_state_folder_is_made_tried_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = folder.path().join("a/b");
+        assert!(matches!(state_folder(&asked), Ok((used, None)) if used == asked));
+        assert_eq!(fs::read_dir(&asked).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn keys_are_copied_to_memory_and_recordings_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        for name in ["tls", "recordings"] {
+            fs::create_dir_all(from.join(name)).unwrap();
+            fs::write(from.join(name).join("one"), "content").unwrap();
+        }
+        fs::write(from.join("token.key"), "key").unwrap();
+        copy_small_files(&from, &to).unwrap();
+        assert_eq!(read(&to.join("token.key")).unwrap().as_deref(), Some("key"));
+        assert_eq!(read(&to.join("tls/one")).unwrap().as_deref(), Some("content"));
+        assert!(!to.join("recordings").exists());
+        assert!(copy_small_files(&from, &to).is_err(), "a folder that is there may be somebody else's");
     }
 
     #[test]

@@ -6,3 +6,4 @@ pub mod log;
 pub mod notify;
 pub mod sockets;
 pub mod tokens;
+pub mod updates;

@@ -16,6 +16,9 @@ _alcove() {
             ",$1")
                 cmd="alcove"
                 ;;
+            alcove,check)
+                cmd="alcove__subcmd__check"
+                ;;
             alcove,config)
                 cmd="alcove__subcmd__config"
                 ;;
@@ -40,6 +43,9 @@ _alcove() {
             alcove__subcmd__config__subcmd__help,show)
                 cmd="alcove__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            alcove__subcmd__help,check)
+                cmd="alcove__subcmd__help__subcmd__check"
+                ;;
             alcove__subcmd__help,config)
                 cmd="alcove__subcmd__help__subcmd__config"
                 ;;
@@ -62,12 +68,34 @@ _alcove() {
 
     case "${cmd}" in
         alcove)
-            opts="-h -V --help --version run devices config help"
+            opts="-h -V --help --version run devices check config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__check)
+            opts="-h -V --state --within --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -164,8 +192,22 @@ _alcove() {
             return 0
             ;;
         alcove__subcmd__help)
-            opts="run devices config help"
+            opts="run devices check config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

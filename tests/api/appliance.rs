@@ -97,6 +97,11 @@ impl Appliance {
         self.log.lock().unwrap().clone()
     }
 
+    /// Its state directory.
+    pub(crate) fn state(&self) -> &std::path::Path {
+        self.state.path()
+    }
+
     /// Makes and checks tokens with its own secrets.
     pub(crate) fn tokens(&self) -> Tokens {
         Tokens::open(self.state.path()).unwrap()

@@ -152,3 +152,19 @@ async fn what_it_has_made_is_kept_from_one_start_to_the_next() {
     assert_eq!(std::fs::read(second.state.path().join("tls/ca.pem")).unwrap(), ca);
     Words::join(&second, "room", &token, "Ann").await;
 }
+
+#[test]
+fn a_check_makes_a_call_through_the_running_appliance() {
+    let house = Appliance::start("");
+    let output = alcove().arg("check").arg("--state").arg(house.state()).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("ready ") && told.contains("heard after"), "{told}");
+}
+
+#[test]
+fn a_check_of_an_appliance_that_never_ran_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let sentence = failure(alcove().arg("check").arg("--state").arg(folder.path()));
+    assert!(sentence.contains("has the appliance been started"), "{sentence}");
+}

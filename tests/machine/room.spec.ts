@@ -18,9 +18,7 @@ test.beforeAll(async () => {
   guest = await Guest.make()
   const booted = await guest.boot()
   console.log(`  the guest takes orders after ${(booted / 1000).toFixed(1)} s`)
-  // Where browsers on the host reach media of the guest.
-  const config = `[room]\\nname = "Aspen"\\n[media]\\nport = ${guest.ports.media}\\nannounce = ["127.0.0.1"]\\n`
-  await guest.run(`printf '${config}' > /etc/alcove/alcove.toml && systemctl restart alcove`)
+  await configure()
   browser = await launch()
 })
 
@@ -28,6 +26,13 @@ test.afterAll(async () => {
   await browser?.close()
   await guest?.discard()
 })
+
+/** Writes the room's configuration, with some more lines for the room, and starts the daemon with it. */
+async function configure(room = ''): Promise<void> {
+  // Where browsers on the host reach media of the guest.
+  const config = `[room]\nname = "Aspen"\n${room}\n[media]\nport = ${guest.ports.media}\nannounce = ["127.0.0.1"]\n`
+  await guest.run(`cat > /etc/alcove/alcove.toml <<'END'\n${config}END\nsystemctl restart alcove`)
+}
 
 /** Asks the guest's API as the administrator. */
 async function api(method: string, path: string, body?: unknown): Promise<Answer> {
@@ -64,6 +69,9 @@ async function seesBars(page: Page, id: string, wanted: boolean): Promise<void> 
   }, { message: `vivid's bars are ${wanted ? 'seen' : 'no longer seen'}` }).toBe(wanted)
 }
 
+/** Has vivid show plain bars, on its webcam and on its HDMI input. */
+const plainBars = 'for camera in 0 1; do v4l2-ctl -d /dev/video$camera -c test_pattern=1 -c osd_text_mode=2; done'
+
 /** How loud one pitch is in 16-bit samples, against all there is: 0 to 1 (Goertzel). */
 function part(samples: Int16Array, hz: number, rate: number): number {
   const turn = 2 * Math.cos(2 * Math.PI * hz / rate)
@@ -74,6 +82,29 @@ function part(samples: Int16Array, hz: number, rate: number): number {
   }
   const power = before * before + last * last - turn * before * last
   return all === 0 ? 0 : 2 * power / (samples.length * all)
+}
+
+/** Waits until that pitch comes out of the room's loudspeaker, by the other end of the loop. */
+async function hears(hz: number): Promise<void> {
+  await expect.poll(async () => {
+    const recorded = await guest.run('arecord -q -D plughw:Loop,1,0 -f S16_LE -r 48000 -c 2 -d 2 -t raw | base64 -w0')
+    const bytes = Buffer.from(recorded, 'base64')
+    const both = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1)
+    return part(both.filter((_, at) => at % 2 === 0), hz, 48_000)
+  }, { message: `${hz} Hz come out of the loudspeaker` }).toBeGreaterThan(0.3)
+}
+
+/** What the status says of one device of the room. */
+async function device(kind: string): Promise<string> {
+  const status = (await api('GET', 'status')).json()
+  return status.room.devices.find((one: { class: string }) => one.class === kind)?.choice ?? ''
+}
+
+/** How long the kernel's word and the picture are apart, in ms. */
+async function untilBars(page: Page, id: string): Promise<number> {
+  const began = performance.now()
+  await seesBars(page, id, true)
+  return performance.now() - began
 }
 
 test.afterEach(async ({}, info) => {
@@ -116,18 +147,13 @@ test('the scene is on the display, drawn by the kernel without a desktop', async
 })
 
 test('the camera reaches a browser, and the browser is heard in the room', async () => {
-  await guest.run('v4l2-ctl -d /dev/video0 -c test_pattern=1 -c osd_text_mode=2')
+  await guest.run(plainBars)
   const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
   await join(page, await link(), 'Ann')
   const room = await idOf(page, 'Aspen')
   await seesBars(page, room, true)
 
-  await expect.poll(async () => {
-    const recorded = await guest.run('arecord -q -D plughw:Loop,1,0 -f S16_LE -r 48000 -c 2 -d 2 -t raw | base64 -w0')
-    const bytes = Buffer.from(recorded, 'base64')
-    const both = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1)
-    return part(both.filter((_, at) => at % 2 === 0), 700, 48_000)
-  }, { message: '700 Hz come out of the loudspeaker' }).toBeGreaterThan(0.3)
+  await hears(700)
   await context.close()
 
   const told = await guest.run('journalctl -b -u alcove MEETING=aspen -o cat --no-pager')
@@ -144,26 +170,157 @@ test('a camera that is unplugged is replaced by a notice, and comes back while t
   await guest.run('echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind')
   await seesBars(page, room, false)
   expect(await stripes(page, room, 1), 'something is seen in its place').not.toBeNull()
-  expect((await api('GET', 'status')).body.toString()).toContain('vivid')
+  await expect.poll(() => device('camera')).toContain('gone')
 
-  await guest.run('echo vivid.0 > /sys/bus/platform/drivers/vivid/bind')
-  await guest.run('v4l2-ctl -d /dev/video0 -c test_pattern=1 -c osd_text_mode=2')
-  await seesBars(page, room, true)
+  await guest.run(`echo vivid.0 > /sys/bus/platform/drivers/vivid/bind && ${plainBars}`)
+  console.log(`  seen again ${(await untilBars(page, room)).toFixed(0)} ms after the kernel had it`)
   expect(await page.evaluate(() => window.alcove.state().participants.length), 'nobody has left').toBe(2)
+
+  // The cable is there, and nothing comes through it.
+  await guest.run('v4l2-ctl -d /dev/video0 -c percentage_of_dropped_buffers=100')
+  await expect.poll(() => device('camera')).toContain('delivered nothing')
+  await seesBars(page, room, false)
+  await guest.run('v4l2-ctl -d /dev/video0 -c percentage_of_dropped_buffers=0')
+  await seesBars(page, room, true)
   await context.close()
 })
 
-test('killed, it is started anew, and who was there comes back by itself', async () => {
+test('a sound card that is unplugged comes back while the meeting goes on', async () => {
+  const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 900 })
+  await join(page, await link(), 'Cleo')
+  await hears(900)
+  await guest.run('echo snd_aloop.0 > /sys/bus/platform/drivers/snd_aloop/unbind')
+  await expect.poll(async () => [await device('loudspeaker'), await device('microphone')].join('; ')).toMatch(/gone.*gone/)
+  await guest.run('echo snd_aloop.0 > /sys/bus/platform/drivers/snd_aloop/bind')
+  await hears(900)
+  await expect.poll(() => device('microphone')).toContain('in use')
+  await context.close()
+})
+
+test('an HDMI input shows its signal, and a notice while there is none', async () => {
+  await guest.run('v4l2-ctl -d /dev/video1 -c dv_timings_signal_mode=1')
+  await configure('camera = "vivid-001"')
+  const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
+  await join(page, await link(), 'Dora')
+  const room = await idOf(page, 'Aspen')
+  await expect.poll(() => device('camera')).toMatch(/vivid-001.*no signal/)
+  await expect.poll(() => stripes(page, room, 1), { message: 'the notice is seen' }).not.toBeNull()
+
+  await guest.run('v4l2-ctl -d /dev/video1 -c dv_timings_signal_mode=0')
+  console.log(`  seen ${(await untilBars(page, room)).toFixed(0)} ms after the signal was there`)
+  await guest.run('v4l2-ctl -d /dev/video1 -c dv_timings_signal_mode=1')
+  await seesBars(page, room, false)
+  await guest.run('v4l2-ctl -d /dev/video1 -c dv_timings_signal_mode=0')
+  await seesBars(page, room, true)
+  await context.close()
+})
+
+test('a camera and a sound card that are plugged in after the start take the place of the simulated ones', async () => {
+  await guest.run('cd /sys/bus/platform/drivers && echo vivid.0 > vivid/unbind && echo snd_aloop.0 > snd_aloop/unbind')
+  await configure()
+  const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 500 })
+  await join(page, await link(), 'Finn')
+  const room = await idOf(page, 'Aspen')
+  await expect.poll(() => device('camera')).toContain('simulated')
+  expect(JSON.stringify((await api('GET', 'device')).json())).toContain('no camera found')
+
+  await guest.run(`cd /sys/bus/platform/drivers && echo vivid.0 > vivid/bind && echo snd_aloop.0 > snd_aloop/bind && ${plainBars}`)
+  await seesBars(page, room, true)
+  await hears(500)
+  expect(JSON.stringify((await api('GET', 'device')).json())).not.toContain('no camera found')
+  await context.close()
+})
+
+/** Waits until the daemon was started anew that often since the guest was; how long it took, in seconds. */
+async function ready(restarts: number, since: number): Promise<number> {
+  await expect.poll(() => guest.run('systemctl show alcove -p NRestarts')).toBe(`NRestarts=${restarts}\n`)
+  await expect.poll(() => guest.run('systemctl is-active alcove || true')).toBe('active\n')
+  const at = Number(await guest.run('systemctl show alcove -p ActiveEnterTimestampMonotonic --value')) / 1e6
+  return at - since
+}
+
+test('killed or stuck, it is started anew, and who was there comes back by itself', async () => {
+  await guest.run('systemctl reset-failed alcove')
   const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
   await join(page, await link(), 'Eve')
   await seesBars(page, await idOf(page, 'Aspen'), true)
 
-  const since = Number(await guest.run("systemctl kill -s KILL alcove && cut -d' ' -f1 /proc/uptime"))
-  await expect.poll(() => guest.run('systemctl show alcove -p NRestarts')).toBe('NRestarts=1\n')
-  await expect.poll(() => guest.run('systemctl is-active alcove || true')).toBe('active\n')
-  const ready = Number(await guest.run('systemctl show alcove -p ActiveEnterTimestampMonotonic --value')) / 1e6
-  console.log(`  ready ${(ready - since).toFixed(1)} s after it was killed`)
+  const killed = Number(await guest.run("systemctl kill -s KILL alcove && cut -d' ' -f1 /proc/uptime"))
+  console.log(`  ready ${(await ready(1, killed)).toFixed(1)} s after it was killed`)
+  await seesBars(page, await idOf(page, 'Aspen'), true)
 
+  const stuck = Number(await guest.run("systemctl kill -s STOP alcove && cut -d' ' -f1 /proc/uptime"))
+  console.log(`  ready ${(await ready(2, stuck)).toFixed(1)} s after it stood still; the watchdog waits for 20`)
+  expect(await guest.run('journalctl -b -u alcove -o cat --no-pager')).toContain('Watchdog timeout')
+  await seesBars(page, await idOf(page, 'Aspen'), true)
+
+  const stopped = Number(await guest.run("cut -d' ' -f1 /proc/uptime && systemctl stop alcove"))
+  const gone = Number(await guest.run('systemctl show alcove -p InactiveEnterTimestampMonotonic --value')) / 1e6
+  console.log(`  stopped in ${(gone - stopped).toFixed(1)} s, with people in the meeting`)
+  expect(gone - stopped).toBeLessThan(5)
+  expect(await guest.run('systemctl show alcove -p Result')).toBe('Result=success\n')
+  await guest.run('systemctl start alcove')
+  await context.close()
+})
+
+/** What was wrong at the start, as the status tells it. */
+async function troubles(): Promise<string> {
+  return (await api('GET', 'status')).json().troubles.join('\n')
+}
+
+test('with a configuration that cannot be read it starts all the same, says so, and leaves the file alone', async () => {
+  const spoilt = '[room]\nname = "Asp'
+  await guest.run(`printf '%s' '${spoilt}' > /etc/alcove/alcove.toml && systemctl restart alcove`)
+  expect(await troubles()).toContain('/etc/alcove/alcove.toml')
+  expect(await guest.run('cat /etc/alcove/alcove.toml')).toBe(spoilt)
+  const said = (await api('GET', 'display/snapshot.png')).body
+  await configure()
+  expect(await troubles()).toBe('')
+  await expect.poll(async () => (await api('GET', 'display/snapshot.png')).body.equals(said), {
+    message: 'the screen says something else',
+  }).toBe(false)
+})
+
+test('with a state directory that is full or read-only it starts with the keys that it has', async () => {
+  const state = '/var/lib/alcove'
+  const authority = await guest.run(`cat ${state}/tls/ca.pem`)
+  const covered = [
+    `cp -a ${state} /tmp/state && mount -t tmpfs -o size=200k tmpfs ${state} && cp -a /tmp/state/. ${state}/`,
+    `chown alcove:alcove ${state} && chmod 700 ${state}; cat /dev/zero > ${state}/filler 2>/dev/null; true`,
+  ].join(' && ')
+  for (const [cover, cause] of [
+    [covered, 'No space left'],
+    [`mount --bind ${state} ${state} && mount -o remount,ro,bind ${state}`, 'Read-only'],
+  ] as const) {
+    await guest.run(`systemctl stop alcove && ${cover}`)
+    await guest.run('systemctl start alcove')
+    expect(await troubles()).toContain(cause)
+    const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
+    await join(page, await link(), 'Gus')
+    await seesBars(page, await idOf(page, 'Aspen'), true)
+    await context.close()
+    await guest.run(`systemctl stop alcove && umount ${state} && rm -rf /tmp/state && systemctl start alcove`)
+  }
+  expect(await guest.run(`cat ${state}/tls/ca.pem`)).toBe(authority)
+})
+
+test('with a clock that begins in 1970 it serves, and goes on when the clock is set', async () => {
+  const now = Math.floor(Date.now() / 1000)
+  await guest.run('systemctl stop alcove && date -s @86400 && systemctl start alcove')
+  expect((await api('GET', 'status')).status).toBe(200)
+  await guest.run(`date -s @${now}`)
+  expect((await api('GET', 'status')).status).toBe(200)
+  const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
+  await join(page, await link(), 'Hal')
   await seesBars(page, await idOf(page, 'Aspen'), true)
   await context.close()
+})
+
+test('the check of the room makes a call through it', async () => {
+  const told = await guest.run('alcove check')
+  console.log(told)
+  expect(told).toMatch(/call +heard after/)
+  await guest.run('systemctl stop alcove')
+  await expect(guest.run('alcove check')).rejects.toThrow(/not ready/)
+  await guest.run('systemctl start alcove')
 })

@@ -113,3 +113,17 @@ async fn guessing_is_slowed_down_for_its_address_alone() {
     house.clock.turn(WINDOW);
     assert_eq!(house.get("/api/v1/status").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_machine_without_slots_takes_no_update_and_says_why() {
+    let house = House::new();
+    let bundle = Request::post("/api/v1/updates")
+        .header(header::AUTHORIZATION, format!("Bearer {}", house.tokens.admin()))
+        .header(header::CONTENT_TYPE, "application/octet-stream")
+        .body(Body::from("no bundle at all"))
+        .expect("a request");
+    let reply = house.send(bundle).await;
+    assert_eq!(reply.status, 409);
+    assert_eq!(reply.json()["code"], "unsupported-mode");
+    assert!(reply.json()["detail"].as_str().expect("words").contains("update its package"));
+}

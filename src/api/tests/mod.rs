@@ -22,6 +22,7 @@ use super::{Edge, Facts, router};
 use crate::appliance::fake::Fake;
 use crate::meeting::Role;
 use crate::system::tokens::Tokens;
+use crate::system::updates::Updates;
 
 /// 2027, so that tokens have room to expire in both directions.
 const NOW_UNIX_S: u64 = 1_800_000_000;
@@ -91,7 +92,8 @@ impl House {
             authority_pem: Some("-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n".to_owned()),
             devices: Arc::new(|| json!({ "camera": "simulated" })),
         };
-        let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: clock.clone(), facts };
+        let updates = Updates::new(state.path());
+        let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: clock.clone(), updates, facts };
         Self { router: router(edge), fake, tokens, clock, _state: state }
     }
 

@@ -1,0 +1,273 @@
+//! Updates of the image: bundles are handed to RAUC over D-Bus, which checks who signed them and writes them to the
+//! slot that is not running.
+//!
+//! ```text
+//!  a bundle arrives ──▶ looked at ──▶ written to the other slot ──▶ restart ──▶ the other slot runs ──▶ confirmed
+//!        │                 │                   │                                      │
+//!        ▼                 ▼                   ▼                                      ▼  not healthy
+//!   cut short       a stranger's, or     no longer readable                  restart: this slot runs again
+//!                   for another board
+//! ```
+//! What happens after the restart is seen to outside the daemon (`alcove-confirm.service` of the image), since it is
+//! the daemon that may not start.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use zbus::{Connection, OwnedVariant, Variant, proxy};
+
+/// The largest bundle that is taken, in bytes.
+pub const BUNDLE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// A file whose being there has the image restart the machine.
+const RESTART_WISH: &str = "/run/alcove/reboot";
+
+/// Where the image writes that an update did not start, or was not healthy.
+const WENT_BACK: &str = "/data/slots/failed";
+
+/// Why an update is not possible: one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// This machine has no slots.
+    #[error(
+        "this machine cannot be updated as a whole: {0}; it is not an image with two slots, update its package"
+    )]
+    Unsupported(String),
+    /// Another update is on its way.
+    #[error("another update is being installed; wait until it is done")]
+    Busy,
+    /// The bundle is not one for this machine.
+    #[error("the bundle is refused: {0}")]
+    Refused(String),
+    /// It could not be kept.
+    #[error("the bundle cannot be kept: {0}; free some space")]
+    NotKept(#[from] io::Error),
+}
+
+/// How the machine stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// Which boards' bundles it takes.
+    pub compatible: String,
+    /// What RAUC is doing, in its own word: `idle` or `installing`.
+    pub operation: String,
+    /// How far that is, in percent, and what is being done.
+    pub progress: (i32, String),
+    /// Why the last installation failed; empty when it did not.
+    pub last_error: String,
+    /// The slots.
+    pub slots: Vec<Slot>,
+    /// Whether the other slot is what the next start takes.
+    pub restart_needed: bool,
+    /// Whether an update did not start or was not healthy, and this slot runs instead.
+    pub went_back: bool,
+}
+
+/// One of the two systems on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// `A` or `B`.
+    pub name: String,
+    /// Whether it runs now.
+    pub booted: bool,
+    /// `good` or `bad`.
+    pub state: String,
+    /// The version of the bundle that it was written from; empty for the one that the disk came with.
+    pub version: String,
+}
+
+#[proxy(
+    interface = "de.pengutronix.rauc.Installer",
+    default_service = "de.pengutronix.rauc",
+    default_path = "/"
+)]
+trait Installer {
+    fn info(&self, bundle: &str) -> zbus::Result<(String, String)>;
+    fn install_bundle(&self, source: &str, args: HashMap<&str, Variant<'_>>) -> zbus::Result<()>;
+    fn get_slot_status(&self) -> zbus::Result<Vec<(String, HashMap<String, OwnedVariant>)>>;
+    fn get_primary(&self) -> zbus::Result<String>;
+    #[zbus(signal)]
+    fn completed(&self, result: i32) -> zbus::Result<()>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn operation(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn last_error(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn progress(&self) -> zbus::Result<(i32, String, i32)>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn compatible(&self) -> zbus::Result<String>;
+}
+
+/// Takes bundles, one at a time.
+pub struct Updates {
+    folder: PathBuf,
+    turn: Arc<Mutex<()>>,
+}
+
+/// A bundle that is arriving.
+pub struct Arriving {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+    turn: OwnedMutexGuard<()>,
+}
+
+impl Updates {
+    /// Bundles are kept below the state directory while they are being installed.
+    #[must_use]
+    pub fn new(state: &Path) -> Self {
+        Self { folder: state.join("updates"), turn: Arc::default() }
+    }
+
+    /// How the machine stands.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where there is no RAUC.
+    pub async fn view(&self) -> Result<View, Error> {
+        let installer = installer().await?;
+        let told = async {
+            let (percent, doing, _) = installer.progress().await?;
+            let slots = installer.get_slot_status().await?;
+            let primary = installer.get_primary().await?;
+            let booted = |(name, status): &(String, HashMap<String, OwnedVariant>)| {
+                *name == primary && text(status, "state") == "booted"
+            };
+            let slots_view = slots.iter().filter(|(_, status)| status.contains_key("bootname"));
+            zbus::Result::Ok(View {
+                compatible: installer.compatible().await?,
+                operation: installer.operation().await?,
+                progress: (percent, doing),
+                last_error: installer.last_error().await?,
+                restart_needed: !slots.iter().any(booted),
+                slots: slots_view.map(|(_, status)| slot(status)).collect(),
+                went_back: Path::new(WENT_BACK).exists(),
+            })
+        };
+        told.await.map_err(unsupported)
+    }
+
+    /// A place for a bundle that is about to arrive.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where there is no RAUC, [`Error::Busy`] while another bundle is arriving or being
+    /// installed.
+    pub async fn expect(&self) -> Result<Arriving, Error> {
+        let turn = Arc::clone(&self.turn).try_lock_owned().map_err(|_| Error::Busy)?;
+        if installer().await?.operation().await.map_err(unsupported)? != "idle" {
+            return Err(Error::Busy);
+        }
+        // Whatever an earlier one has left behind goes first.
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder)?;
+        }
+        fs::create_dir(&self.folder)?;
+        let path = self.folder.join("bundle.raucb");
+        Ok(Arriving { file: File::create_new(&path)?, path, bytes: 0, turn })
+    }
+}
+
+impl Arriving {
+    /// The next piece of it.
+    ///
+    /// # Errors
+    /// [`Error::NotKept`] when the disk is full, [`Error::Refused`] when it is too long to be a bundle.
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.bytes += piece.len() as u64;
+        if self.bytes > BUNDLE_BYTES_MAX {
+            return Err(Error::Refused(format!("it has more than {BUNDLE_BYTES_MAX} bytes")));
+        }
+        Ok(self.file.write_all(piece)?)
+    }
+
+    /// It is all there: looks at it, and has it installed. Returns its version once that has begun.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with RAUC's reason.
+    pub async fn install(mut self) -> Result<String, Error> {
+        self.file.sync_all()?;
+        let installer = installer().await?;
+        let path = self.path.display().to_string();
+        let (its, version) = installer.info(&path).await.map_err(refused)?;
+        let ours = installer.compatible().await.map_err(unsupported)?;
+        if its != ours {
+            return Err(Error::Refused(format!("it is for {its}, and this is {ours}")));
+        }
+        let mut completed = installer.receive_completed().await.map_err(unsupported)?;
+        installer.install_bundle(&path, HashMap::new()).await.map_err(refused)?;
+        log::info!("the update to {version} is being installed");
+        let told = version.clone();
+        tokio::spawn(async move {
+            // Its place and its turn are kept until RAUC has read it.
+            let _arrived = &mut self;
+            match completed.next().await.as_ref().map(Completed::args) {
+                Some(Ok(outcome)) if *outcome.result() == 0 => {
+                    log::info!("the update to {version} is installed; the next start takes it");
+                }
+                _ => {
+                    let cause = installer.last_error().await.unwrap_or_default();
+                    log::warn!("the update to {version} was not installed: {cause}");
+                }
+            }
+        });
+        Ok(told)
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            log::debug!("the bundle {} stays: {error}", self.path.display());
+        }
+        log::debug!("the turn of the bundle ends ({:?})", self.turn);
+    }
+}
+
+/// Asks the image to restart the machine.
+///
+/// # Errors
+/// When this machine has nobody who watches for that wish.
+pub fn restart() -> io::Result<()> {
+    File::create(RESTART_WISH).map(drop)
+}
+
+async fn installer() -> Result<InstallerProxy<'static>, Error> {
+    let bus = Connection::system().await.map_err(unsupported)?;
+    let installer = InstallerProxy::new(&bus).await.map_err(unsupported)?;
+    installer.operation().await.map_err(unsupported)?;
+    Ok(installer)
+}
+
+fn slot(status: &HashMap<String, OwnedVariant>) -> Slot {
+    Slot {
+        name: text(status, "bootname"),
+        booted: text(status, "state") == "booted",
+        state: text(status, "boot-status"),
+        version: text(status, "bundle.version"),
+    }
+}
+
+fn text(status: &HashMap<String, OwnedVariant>, key: &str) -> String {
+    let value = status.get(key).and_then(|value| value.downcast_ref::<&str>().ok());
+    value.unwrap_or_default().to_owned()
+}
+
+fn unsupported(error: zbus::Error) -> Error {
+    Error::Unsupported(words(error))
+}
+
+fn refused(error: zbus::Error) -> Error {
+    Error::Refused(words(error))
+}
+
+/// What the other side said, without the name of its error.
+fn words(error: zbus::Error) -> String {
+    match error {
+        zbus::Error::MethodError(_, Some(said), _) => said,
+        other => other.to_string(),
+    }
+}
