@@ -41,7 +41,7 @@ async function bundles(): Promise<void> {
   const good = join(parts, 'alcove-qemu.raucb')
   copyFileSync(good, join(guest.share, 'good.raucb'))
   copyFileSync(good, join(guest.share, 'short.raucb'))
-  truncateSync(join(guest.share, 'short.raucb'), statSync(good).size / 2)
+  truncateSync(join(guest.share, 'short.raucb'), Math.floor(statSync(good).size / 2))
 
   await execute('openssl', ['req', '-x509', '-newkey', 'rsa:3072', '-nodes', '-days', '30', '-subj', '/CN=a stranger',
     '-keyout', join(work, 'key.pem'), '-out', join(work, 'stranger.pem')])
