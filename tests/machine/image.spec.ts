@@ -91,8 +91,8 @@ const rauc = 'de.pengutronix.rauc / de.pengutronix.rauc.Installer'
 /** Has a bundle installed by the daemon's user and waits; what RAUC says went wrong, or nothing. */
 async function install(name: string): Promise<string> {
   await begin(name)
-  await expect.poll(() => operation(), { message: 'the installation ends', timeout: 300_000 }).toBe('idle')
-  return word(await guest.run(`${asDaemon} busctl --system get-property ${rauc} LastError`))
+  await expect.poll(() => property('Operation'), { message: 'the installation ends', timeout: 300_000 }).toBe('idle')
+  return property('LastError')
 }
 
 async function begin(name: string): Promise<void> {
@@ -100,14 +100,10 @@ async function begin(name: string): Promise<void> {
   await guest.run(`${asDaemon} busctl --system call ${rauc} InstallBundle 'sa{sv}' ${path} 0`)
 }
 
-async function operation(): Promise<string> {
-  return word(await guest.run(`${asDaemon} busctl --system get-property ${rauc} Operation`))
+async function property(name: string): Promise<any> {
+  return JSON.parse(await guest.run(`${asDaemon} busctl --system --json=short get-property ${rauc} ${name}`)).data
 }
 
-/** The text in a property as busctl prints it. */
-function word(told: string): string {
-  return JSON.parse(told.replace(/^s /, ''))
-}
 
 async function slot(): Promise<string> {
   return (await guest.run('. /run/alcove-preinit/slot; echo $SLOT')).trim()
@@ -201,9 +197,9 @@ test('a full disk and a read-only state directory leave the room in service', as
 test('power cut while a slot is written: the old one runs on', async () => {
   await begin('good')
   await expect.poll(async () => {
-    const told = await guest.run(`${asDaemon} busctl --system get-property ${rauc} Progress`)
-    return told.includes('root') && told.includes('Copying')
-  }, { message: 'the root file system is being written', intervals: [250] }).toBe(true)
+    const [, doing] = await property('Progress')
+    return doing
+  }, { message: 'the root file system is being written', intervals: [250] }).toContain('Copying image to rootfs')
   await powerCut()
   expect(await slot()).toBe('A')
   expect(await guest.run('rauc status --output-format=json')).toMatch(/"rootfs.1":\{[^}]*"boot_status":"bad"/)
