@@ -47,6 +47,7 @@ check: setup-build setup-check setup-page $(dist)
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	npm --prefix $(page) run check
 	systemd/check
+	buildroot/board/rpi/check-bootloader
 	$(cache)/tools/bin/cargo-deny --all-features --log-level error check licenses bans sources
 
 deb: setup-build setup-package $(dist)
