@@ -17,7 +17,7 @@ export const parts = join(cache, 'qemu-guest')
 const firmware = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd'
 
 /** How long the guest may take until it can be given orders, in ms: emulation is slow, and more so on a busy machine. */
-const bootMax = 300_000
+const bootMax = 600_000
 
 /** Host ports of the guest's HTTPS, plain HTTP and media. */
 export interface Ports {
@@ -70,7 +70,7 @@ export class Guest {
       '-device', 'virtio-rng-pci', '-device', 'virtio-gpu-pci,romfile=,xres=1280,yres=720',
       '-device', 'i6300esb', '-virtfs', `local,path=${this.share},mount_tag=share,security_model=none,readonly=on`,
     ], { stdio: ['ignore', 'ignore', 'inherit'] })
-    await this.#started('')
+    await this.#started('', bootMax)
     return performance.now() - began
   }
 
@@ -80,14 +80,14 @@ export class Guest {
   }
 
   /** Waits until it takes orders in another start than this one; the time that took, in ms. */
-  async restarted(than: string): Promise<number> {
+  async restarted(than: string, patience = bootMax): Promise<number> {
     const began = performance.now()
-    await this.#started(than)
+    await this.#started(than, patience)
     return performance.now() - began
   }
 
-  async #started(than: string): Promise<void> {
-    const end = performance.now() + bootMax
+  async #started(than: string, patience: number): Promise<void> {
+    const end = performance.now() + patience
     for (;;) {
       const now = await this.bootId().catch((why: unknown) => `${why}`)
       if (/^[-0-9a-f]{36}\n$/.test(now) && now !== than) return

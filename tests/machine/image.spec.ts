@@ -232,6 +232,8 @@ test('power cut during the first start of the new slot: the old one comes back',
 })
 
 test('an update stays when it is healthy, even if the power is cut while it starts', async () => {
+  test.setTimeout(1_500_000)
+  await confirmed()
   expect(await install('good')).toBe('')
   await restart()
   expect(await slot()).toBe('B')
@@ -247,13 +249,15 @@ test('an update stays when it is healthy, even if the power is cut while it star
 })
 
 test('an update whose daemon never starts goes back by itself', async () => {
+  // It is waited for five minutes.
+  test.setTimeout(1_500_000)
   await confirmed()
   expect(await install('mute')).toBe('')
   const began = performance.now()
   await restart()
   expect(await slot()).toBe('A')
   const before = await guest.bootId()
-  await guest.restarted(before)
+  await guest.restarted(before, 900_000)
   console.log(`  back in the old slot ${seconds(performance.now() - began)} after the restart`)
   expect(await slot()).toBe('B')
   await settled()
@@ -290,4 +294,13 @@ test('a factory reset leaves what is on the keep-list alone', async () => {
   expect(await guest.run('cat /run/alcove-preinit/notes')).toContain('factory reset')
   expect(await slot()).toBe('B')
   await confirmed()
+})
+
+test('data that is lost is made anew, and that is said', async () => {
+  await guest.run('dd if=/dev/zero of=/dev/disk/by-partlabel/data bs=1M count=400 conv=fsync', 300_000)
+  await powerCut()
+  expect(await guest.run('cat /run/alcove-preinit/notes')).toContain('the data partition cannot be repaired: it is made anew')
+  expect(await slot()).toBe('B')
+  await confirmed()
+  expect(await guest.run('systemctl --failed --plain --no-legend')).toBe('')
 })
