@@ -4,6 +4,7 @@
 #   make test     all tests that need no second machine
 #   make check    format, lints, documentation, licences
 #   make deb      the Debian package for this machine, or with ARCH=arm64 cross-built, in target/debian/
+#   make image    the image that boots and its update bundle, in target/image/, with BOARD=qemu, rpi4 or rpi5
 #   make machine-test  boots an arm64 guest in QEMU with devices that its kernel makes, and asks it
 #   make bench    measure, into target/bench/*.json (BENCH_MINUTES: of joins and leaves, 10; BENCH_REPEATS: 5)
 
@@ -21,8 +22,8 @@ page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path 
 # What packages are built for.
 ARCH ?= $(shell dpkg --print-architecture)
 
-.PHONY: run test test-rust test-page test-browser check deb machine-test bench \
-  setup-build setup-run setup-page setup-check setup-test setup-package setup-machine
+.PHONY: run test test-rust test-page test-browser check deb image machine-test bench \
+  setup-build setup-run setup-page setup-check setup-test setup-package setup-image setup-machine
 
 run: setup-build setup-run $(dist)
 	cargo build --release --locked
@@ -46,14 +47,19 @@ check: setup-build setup-check setup-page $(dist)
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	npm --prefix $(page) run check
 	systemd/check
+	buildroot/board/rpi/check-bootloader
 	$(cache)/tools/bin/cargo-deny --all-features --log-level error check licenses bans sources
 
 deb: setup-build setup-package $(dist)
 	systemd/debian/build $(ARCH)
 
-# The guest is always arm64: what is tested is what the boards get.
-machine-test: ARCH := arm64
-machine-test: deb setup-machine setup-test
+# Images are always of arm64, and so is the guest: what is tested is what the boards get.
+image machine-test: ARCH := arm64
+image: deb setup-image
+	@[ -n "$(BOARD)" ] || { echo "say for which board: make image BOARD=qemu, rpi4 or rpi5" >&2; exit 1; }
+	buildroot/debian-image/build $(BOARD) target/debian/alcove_*_arm64.deb
+
+machine-test: deb setup-image setup-machine setup-test
 	tests/machine/build target/debian/alcove_*_arm64.deb
 	npm --prefix tests/browser run machine
 
@@ -75,6 +81,8 @@ setup-check:
 	@.ci/setup check
 setup-test:
 	@.ci/setup test
+setup-image:
+	@.ci/setup image
 setup-machine:
 	@.ci/setup machine
 setup-package:

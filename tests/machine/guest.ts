@@ -1,7 +1,7 @@
-// The guest: a machine in QEMU with the disk that `tests/machine/build` made, and a way to give it orders.
+// The guest: a machine in QEMU with the image that `tests/machine/build` made, and a way to give it orders.
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,11 +9,15 @@ import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
 
-/** Where the guest's parts are kept. */
-const parts = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'alcove/machine')
+/** Where the guest's parts are kept: its image and bundle, and the key that opens it. */
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'alcove/image')
+export const parts = join(cache, 'qemu-guest')
+
+/** The firmware that starts the disk (Debian's qemu-efi-aarch64). */
+const firmware = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd'
 
 /** How long the guest may take until it can be given orders, in ms: emulation is slow, and more so on a busy machine. */
-const bootMax = 300_000
+const bootMax = 600_000
 
 /** Host ports of the guest's HTTPS, plain HTTP and media. */
 export interface Ports {
@@ -27,11 +31,12 @@ export class Guest {
 
   private constructor(private readonly folder: string, private readonly sshPort: number, readonly ports: Ports) {}
 
-  /** A machine with a disk of its own, not yet switched on. */
+  /** A machine with a disk of its own that is larger than the image, not yet switched on. */
   static async make(): Promise<Guest> {
     const folder = mkdtempSync(join(tmpdir(), 'alcove-machine-'))
     const disk = join(folder, 'disk')
-    await execute('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', join(parts, 'disk'), disk])
+    await execute('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', join(parts, 'alcove-qemu.img'), disk, '6G'])
+    mkdirSync(join(folder, 'share'))
     const [ssh, https, http, media] = [await freePort(), await freePort(), await freePort(), await freePort()]
     return new Guest(folder, ssh!, { https: https!, http: http!, media: media! })
   }
@@ -42,8 +47,13 @@ export class Guest {
     return existsSync(file) ? readFileSync(file, 'utf8') : ''
   }
 
-  /** Switches it on, and waits until it takes orders; the time that took, in ms. */
-  async boot(): Promise<number> {
+  /** The folder that the guest can mount (9p, "share"). */
+  get share(): string {
+    return join(this.folder, 'share')
+  }
+
+  /** Switches it on, and waits until it takes orders; the time that took, in ms. Its clock may start at another time. */
+  async boot(clock = 'utc'): Promise<number> {
     const { https, http, media } = this.ports
     const forwards = [
       `tcp:127.0.0.1:${this.sshPort}-:22`, `tcp:127.0.0.1:${https}-:443`, `tcp:127.0.0.1:${http}-:80`,
@@ -52,32 +62,46 @@ export class Guest {
     const began = performance.now()
     this.#process = spawn('qemu-system-aarch64', [
       '-M', 'virt', '-cpu', 'cortex-a72', '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1536',
-      '-nodefaults', '-display', 'none', '-no-reboot',
+      '-nodefaults', '-display', 'none', '-rtc', `base=${clock}`, '-bios', firmware,
       '-serial', `file:${join(this.folder, 'console')}`,
       '-qmp', `unix:${join(this.folder, 'qmp')},server=on,wait=off`,
-      '-kernel', join(parts, 'vmlinuz'), '-initrd', join(parts, 'initrd'),
-      '-append', 'console=ttyAMA0 panic=-1 systemd.journald.forward_to_console=0',
       '-drive', `file=${join(this.folder, 'disk')},if=none,format=qcow2,id=disk`, '-device', 'virtio-blk-pci,drive=disk',
       '-netdev', `user,id=net${forwards}`, '-device', 'virtio-net-pci,netdev=net,romfile=',
       '-device', 'virtio-rng-pci', '-device', 'virtio-gpu-pci,romfile=,xres=1280,yres=720',
+      '-device', 'i6300esb', '-virtfs', `local,path=${this.share},mount_tag=share,security_model=none,readonly=on`,
     ], { stdio: ['ignore', 'ignore', 'inherit'] })
-    const end = began + bootMax
+    await this.#started('', bootMax)
+    return performance.now() - began
+  }
+
+  /** The start that the guest is in: another one after each. */
+  bootId(): Promise<string> {
+    return this.run('cat /proc/sys/kernel/random/boot_id', 20_000)
+  }
+
+  /** Waits until it takes orders in another start than this one; the time that took, in ms. */
+  async restarted(than: string, patience = bootMax): Promise<number> {
+    const began = performance.now()
+    await this.#started(than, patience)
+    return performance.now() - began
+  }
+
+  async #started(than: string, patience: number): Promise<void> {
+    const end = performance.now() + patience
     for (;;) {
-      try {
-        await this.run('true', 20_000)
-        return performance.now() - began
-      } catch (why) {
-        if (this.#process.exitCode !== null) throw new Error(`QEMU has ended:\n${this.console()}`)
-        if (performance.now() > end) throw new Error(`the guest takes no orders (${why}):\n${this.console()}`)
-      }
+      const now = await this.bootId().catch((why: unknown) => `${why}`)
+      if (/^[-0-9a-f]{36}\n$/.test(now) && now !== than) return
+      if (this.#process?.exitCode !== null) throw new Error(`QEMU has ended:\n${this.console()}`)
+      if (performance.now() > end) throw new Error(`the guest takes no orders (${now}):\n${this.console()}`)
     }
   }
 
   /** Carries out an order as root; what it printed. Fails with what it said when its exit code is not 0. */
   async run(order: string, patience = 120_000): Promise<string> {
     const options = [
-      '-i', join(parts, 'key'), '-p', `${this.sshPort}`, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
+      '-i', join(cache, 'key'), '-p', `${this.sshPort}`, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
       '-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=5', '-o', 'BatchMode=yes',
+      '-o', 'ServerAliveInterval=10', '-o', 'ServerAliveCountMax=3',
       '-o', 'ControlMaster=auto', '-o', `ControlPath=${join(this.folder, 'ssh')}`, '-o', 'ControlPersist=60',
     ]
     const { stdout } = await execute('ssh', [...options, 'root@127.0.0.1', order], { timeout: patience, maxBuffer: 1 << 26 })
