@@ -5,6 +5,8 @@
 #   make check    format, lints, documentation, licences
 #   make deb      the Debian package for this machine, or with ARCH=arm64 cross-built, in target/debian/
 #   make machine-test  boots an arm64 guest in QEMU with devices that its kernel makes, and asks it
+#   make buildroot-dist   the source archive that Buildroot builds the daemon of, in target/buildroot/
+#   make buildroot-check BUILDROOT=<checkout>   Buildroot's own checks of the tree in buildroot/
 #   make bench    measure, into target/bench/*.json (BENCH_MINUTES: of joins and leaves, 10; BENCH_REPEATS: 5)
 
 # Shared by all checkouts of this user, so that a fresh clone does not build the world again.
@@ -21,8 +23,8 @@ page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path 
 # What packages are built for.
 ARCH ?= $(shell dpkg --print-architecture)
 
-.PHONY: run test test-rust test-page test-browser check deb machine-test bench \
-  setup-build setup-run setup-page setup-check setup-test setup-package setup-machine
+.PHONY: run test test-rust test-page test-browser check deb machine-test buildroot-dist buildroot-check bench \
+  setup-build setup-run setup-page setup-check setup-test setup-package setup-machine setup-buildroot
 
 run: setup-build setup-run $(dist)
 	cargo build --release --locked
@@ -57,6 +59,12 @@ machine-test: deb setup-machine setup-test
 	tests/machine/build target/debian/alcove_*_arm64.deb
 	npm --prefix tests/browser run machine
 
+buildroot-dist: $(dist)
+	buildroot/package/alcove/dist
+
+buildroot-check: setup-buildroot buildroot-dist
+	buildroot/check $(BUILDROOT)
+
 bench: setup-build setup-run setup-test $(dist)
 	cargo build --release --locked --package alcove --package alcove-bench
 	ALCOVE_BIN=$(CARGO_TARGET_DIR)/release/alcove $(CARGO_TARGET_DIR)/release/alcove-bench --out target/bench
@@ -77,5 +85,7 @@ setup-test:
 	@.ci/setup test
 setup-machine:
 	@.ci/setup machine
+setup-buildroot:
+	@.ci/setup buildroot cross
 setup-package:
 	@.ci/setup package $(if $(filter-out $(shell dpkg --print-architecture),$(ARCH)),cross)
