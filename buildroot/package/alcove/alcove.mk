@@ -43,6 +43,9 @@ define ALCOVE_INSTALL_CONFIGURATION
 	$(INSTALL) -D -m 644 $(@D)/systemd/tmpfiles.d/alcove.conf $(TARGET_DIR)/usr/lib/tmpfiles.d/alcove.conf
 	$(INSTALL) -D -m 644 $(@D)/systemd/udev/rules.d/70-alcove.rules \
 		$(TARGET_DIR)/usr/lib/udev/rules.d/70-alcove.rules
+	$(foreach rule,$(wildcard $(@D)/systemd/dbus/*.conf), \
+		$(INSTALL) -D -m 644 $(rule) $(TARGET_DIR)/usr/share/dbus-1/system.d/$(notdir $(rule))
+	)
 endef
 ALCOVE_POST_INSTALL_TARGET_HOOKS += ALCOVE_INSTALL_CONFIGURATION
 
