@@ -23,8 +23,8 @@ page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path 
 # What packages are built for.
 ARCH ?= $(shell dpkg --print-architecture)
 
-.PHONY: run test test-rust test-page test-browser check deb machine-test buildroot-dist buildroot-check bench \
-  setup-build setup-run setup-page setup-check setup-test setup-package setup-machine setup-buildroot
+.PHONY: run test test-rust test-page test-browser check deb machine-test bench \
+  setup-build setup-run setup-page setup-check setup-test setup-package setup-machine
 
 run: setup-build setup-run $(dist)
 	cargo build --release --locked
@@ -59,11 +59,15 @@ machine-test: deb setup-machine setup-test
 	tests/machine/build target/debian/alcove_*_arm64.deb
 	npm --prefix tests/browser run machine
 
+.PHONY: buildroot-dist buildroot-check setup-buildroot
 buildroot-dist: $(dist)
 	buildroot/package/alcove/dist
 
 buildroot-check: setup-buildroot buildroot-dist
 	buildroot/check $(BUILDROOT)
+
+setup-buildroot:
+	@.ci/setup buildroot cross
 
 bench: setup-build setup-run setup-test $(dist)
 	cargo build --release --locked --package alcove --package alcove-bench
@@ -85,7 +89,5 @@ setup-test:
 	@.ci/setup test
 setup-machine:
 	@.ci/setup machine
-setup-buildroot:
-	@.ci/setup buildroot cross
 setup-package:
 	@.ci/setup package $(if $(filter-out $(shell dpkg --print-architecture),$(ARCH)),cross)
