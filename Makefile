@@ -6,6 +6,8 @@
 #   make deb      the Debian package for this machine, or with ARCH=arm64 cross-built, in target/debian/
 #   make image    the image that boots and its update bundle, in target/image/, with BOARD=qemu, rpi4 or rpi5
 #   make machine-test  boots an arm64 guest in QEMU with devices that its kernel makes, and asks it
+#   make buildroot-dist   the source archive that Buildroot builds the daemon of, in target/buildroot/
+#   make buildroot-check BUILDROOT=<checkout>   Buildroot's own checks of the tree in buildroot/
 #   make bench    measure, into target/bench/*.json (BENCH_MINUTES: of joins and leaves, 10; BENCH_REPEATS: 5)
 
 # Shared by all checkouts of this user, so that a fresh clone does not build the world again.
@@ -62,6 +64,16 @@ image: deb setup-image
 machine-test: deb setup-image setup-machine setup-test
 	tests/machine/build target/debian/alcove_*_arm64.deb
 	npm --prefix tests/browser run machine
+
+.PHONY: buildroot-dist buildroot-check setup-buildroot
+buildroot-dist: $(dist)
+	buildroot/package/alcove/dist
+
+buildroot-check: setup-buildroot buildroot-dist
+	buildroot/check $(BUILDROOT)
+
+setup-buildroot:
+	@.ci/setup buildroot cross
 
 bench: setup-build setup-run setup-test $(dist)
 	cargo build --release --locked --package alcove --package alcove-bench

@@ -11,10 +11,12 @@ use crate::room::layout::Size;
 use crate::room::overlay::Overlay;
 use crate::room::scene::{Language, TEXT_CHARS_MAX};
 
-/// Fonts for scripts that DejaVu Sans lacks, where Debian packages put them. The first that exist are used.
-const MORE_FONTS: [&str; 5] = [
+/// Fonts for scripts that DejaVu Sans lacks, where packages of Debian and Buildroot put them. Those that exist are
+/// used.
+const MORE_FONTS: [&str; 6] = [
     "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
     "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+    "/usr/share/fonts/wqy-zenhei/wqy-zenhei.ttc",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
     "/usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf",
     "/usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf",
