@@ -1,9 +1,10 @@
 // The image as it is flashed: what it is like from the first start, and that updates come, stay and go as they should.
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { copyFileSync, createReadStream, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { ask, type Answer } from '../browser/support/appliance.ts'
 import { test, expect } from '../browser/support/playwright.ts'
 import { Guest, parts } from './guest.ts'
 
@@ -75,35 +76,38 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`
 }
 
-/** Gives the guest a bundle where the daemon puts it. */
-async function offer(name: string): Promise<string> {
-  const path = `/var/lib/alcove/updates/${name}.raucb`
-  await guest.run(`mountpoint -q /mnt || mount -t 9p -o trans=virtio,ro share /mnt
-    rm -rf /var/lib/alcove/updates && install -d -o alcove -g alcove /var/lib/alcove/updates
-    install -o alcove -g alcove -m 600 /mnt/${name}.raucb ${path}`)
-  return path
-}
-
 /** Asks RAUC as the daemon does: over D-Bus, as its user. */
 const asDaemon = 'setpriv --reuid=alcove --regid=alcove --clear-groups'
 const rauc = 'de.pengutronix.rauc / de.pengutronix.rauc.Installer'
 
-/** Has a bundle installed by the daemon's user and waits; what RAUC says went wrong, or nothing. */
+/** Asks the daemon's API as the administrator; a file's contents are sent as they are. */
+async function api(method: string, path: string, file?: string): Promise<Answer> {
+  const ca = Buffer.from(await guest.run('cat /var/lib/alcove/tls/ca.pem'))
+  const token = (await guest.run('cat /var/lib/alcove/admin-token')).trim()
+  const body = file === undefined ? undefined : createReadStream(file)
+  return ask(`https://localhost:${guest.ports.https}/api/v1/${path}`, method, ca, token, body)
+}
+
+/** Sends a bundle as an administrator does; what is said to it. */
+async function send(name: string): Promise<Answer> {
+  return api('POST', 'updates', join(guest.share, `${name}.raucb`))
+}
+
+/** Has a bundle installed and waits; what went wrong, or nothing. */
 async function install(name: string): Promise<string> {
   await begin(name)
-  await expect.poll(() => property('Operation'), { message: 'the installation ends', timeout: 300_000 }).toBe('idle')
-  return property('LastError')
+  await expect.poll(async () => (await updates()).operation, { message: 'the installation ends', timeout: 300_000 }).toBe('idle')
+  return (await updates()).last_error
 }
 
 async function begin(name: string): Promise<void> {
-  const path = await offer(name)
-  await guest.run(`${asDaemon} busctl --system call ${rauc} InstallBundle 'sa{sv}' ${path} 0`)
+  const answer = await send(name)
+  expect(`${answer.status} ${answer.body}`).toMatch(/^202 /)
 }
 
-async function property(name: string): Promise<any> {
-  return JSON.parse(await guest.run(`${asDaemon} busctl --system --json=short get-property ${rauc} ${name}`)).data
+async function updates(): Promise<any> {
+  return (await api('GET', 'updates')).json()
 }
-
 
 async function slot(): Promise<string> {
   return (await guest.run('. /run/alcove-preinit/slot; echo $SLOT')).trim()
@@ -116,10 +120,10 @@ async function confirmed(): Promise<void> {
   expect(await guest.run('ls /data/slots')).toContain(`proven-${await slot()}`)
 }
 
-/** Restarts it as the daemon does, and waits for the slot that is to come up. */
+/** Restarts it as an administrator does, and waits for the slot that is to come up. */
 async function restart(): Promise<void> {
   const before = await guest.bootId()
-  await guest.run(`${asDaemon} touch /run/alcove/reboot`)
+  expect((await api('POST', 'commands/reboot')).status).toBe(202)
   console.log(`  takes orders again ${seconds(await guest.restarted(before))} after it was restarted`)
 }
 
@@ -177,9 +181,11 @@ test('others than root and the daemon have no say in updates', async () => {
 })
 
 test('a bundle of a stranger, for another board, or cut short is refused with words', async () => {
-  expect(await install('stranger')).toContain('self-signed certificate')
-  expect(await install('foreign')).toContain("Compatible mismatch: Expected 'alcove-qemu-aarch64' but bundle manifest has 'alcove-rpi5'")
-  expect(await install('short')).toMatch(/signature|size/i)
+  for (const [name, why] of [['stranger', /self-signed certificate/], ['foreign', /for alcove-rpi5, and this is alcove-qemu/], ['short', /signature|size/i]] as const) {
+    const answer = await send(name)
+    expect(answer.status, name).toBe(400)
+    expect(answer.json().detail, name).toMatch(why)
+  }
   expect(await guest.run('ls /data/slots')).toBe('proven-A\n')
 })
 
@@ -196,15 +202,13 @@ test('a full disk and a read-only state directory leave the room in service', as
 
 test('power cut while a slot is written: the old one runs on', async () => {
   await begin('good')
-  await expect.poll(async () => {
-    const [, doing] = await property('Progress')
-    return doing
-  }, { message: 'the root file system is being written', intervals: [250] }).toContain('Copying image to rootfs')
+  await expect.poll(async () => (await updates()).progress, { message: 'the root file system is being written', intervals: [250] }).toContain('Copying image to rootfs')
   await powerCut()
   expect(await slot()).toBe('A')
   expect(await guest.run('rauc status --output-format=json')).toMatch(/"rootfs.1":\{[^}]*"boot_status":"bad"/)
   await confirmed()
   expect(await guest.run('cat /data/slots/failed')).toBe('B installing\n')
+  expect((await updates()).went_back, 'whoever updates is told').toBe(true)
   await settled()
 })
 

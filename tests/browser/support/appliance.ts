@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { once } from 'node:events'
 import { request } from 'node:https'
+import { Readable } from 'node:stream'
 
 /** The daemon to test, as the Makefile built it. */
 const program = process.env.ALCOVE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? '../../target', 'release/alcove')
@@ -82,7 +83,8 @@ async function readyLine(child: ChildProcess, log: () => string): Promise<string
 /** Asks over HTTPS, trusting that authority and nothing else. */
 export function ask(url: string, method: string, ca: Buffer, token: string, body: unknown): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const type = body instanceof Readable ? 'application/octet-stream' : 'application/json'
+    const headers = { authorization: `Bearer ${token}`, 'content-type': type }
     const asked = request(url, { method, ca, headers }, (answer) => {
       const parts: Buffer[] = []
       answer.on('data', (part: Buffer) => parts.push(part))
@@ -92,6 +94,7 @@ export function ask(url: string, method: string, ca: Buffer, token: string, body
       })
     })
     asked.on('error', reject)
-    asked.end(body === undefined ? undefined : JSON.stringify(body))
+    if (body instanceof Readable) body.on('error', reject).pipe(asked)
+    else asked.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }
