@@ -41,7 +41,7 @@ impl CameraTask {
     /// Captures and encodes until the room stops.
     ///
     /// ```text
-    ///         wanted                   opened
+    ///         wanted                 first picture
     ///  off ──────────▶ opening ◀───────────────▶ capturing
     ///   ▲                 │  lost: the notice        │   outdone: a better camera was plugged in
     ///   └─────────────────┴──────────────────────────┘
@@ -59,29 +59,21 @@ impl CameraTask {
 
     /// One stretch of being wanted. Whatever was opened is dropped at its end: then nothing captures.
     fn be_seen(&self, shared: &Arc<Shared>) {
-        let mut ladder = self.ladder(self.mode);
-        let mut patience = Patience::default();
+        let mut sight = Sight { ladder: self.ladder(self.mode), notice: None, patience: Patience::default() };
         while is_wanted(&shared.wanted()) && !shared.is_stopping() {
             let changes = self.seat.changes();
             let Some(device) = self.seat.device() else {
-                shared.rest_until(patience.for_a_device(shared.clock.now()), is_wanted);
+                shared.rest_until(sight.patience.for_a_device(shared.clock.now()), is_wanted);
                 continue;
             };
-            let cause = match device.open(self.mode) {
-                Ok(mut camera) => {
-                    patience.reset();
-                    shared.report(DeviceClass::Camera, device.name(), DeviceState::InUse);
-                    ladder = self.ladder(camera.mode());
-                    self.capture(shared, &device, &mut *camera, &mut ladder).err()
-                }
-                Err(cause) => Some(cause),
-            };
-            if let Some(cause) = cause {
+            let outcome = device
+                .open(self.mode)
+                .and_then(|mut camera| self.capture(shared, &device, &mut *camera, &mut sight));
+            if let Err(cause) = outcome {
                 shared.report_loss(DeviceClass::Camera, device.name(), &cause);
-                let retry_at = patience.after_failure(shared.clock.now(), &cause);
-                self.show_notice(shared, &mut ladder, &cause, |now| {
-                    now < retry_at && self.seat.changes() == changes
-                });
+                let retry_at = sight.patience.after_failure(shared.clock.now(), &cause);
+                sight.notice = Some(self.notice(&cause));
+                self.show_notice(shared, &mut sight, |now| now < retry_at && self.seat.changes() == changes);
             } else {
                 shared.report(DeviceClass::Camera, device.name(), DeviceState::Off);
             }
@@ -94,50 +86,87 @@ impl CameraTask {
         Ladder::new(Arc::clone(&self.codecs), Arc::clone(&self.mailbox), self.courier.clone(), mode)
     }
 
-    /// Captures until the camera is not wanted, or a better one has come.
+    /// Captures until the camera is not wanted, or a better one has come. A notice that is shown stays until the
+    /// first picture is there.
     fn capture(
         &self,
         shared: &Arc<Shared>,
         device: &Arc<dyn CameraDevice>,
         camera: &mut dyn Camera,
-        ladder: &mut Ladder,
+        sight: &mut Sight,
     ) -> alcove_hal::Result<()> {
+        let opened_at = shared.clock.now();
+        let mut is_first = true;
         loop {
             if !is_wanted(&shared.wanted()) || shared.is_stopping() || self.seat.is_outdone(device) {
                 return Ok(());
             }
-            let frame = camera.next_frame(SILENCE_MAX)?;
+            let patience = if sight.notice.is_some() { NOTICE_PERIOD } else { SILENCE_MAX };
+            let frame = match camera.next_frame(patience) {
+                Ok(frame) => frame,
+                Err(Error::Silent { .. })
+                    if sight.notice.is_some() && shared.clock.now() < opened_at + SILENCE_MAX =>
+                {
+                    sight.repeat_notice(shared);
+                    continue;
+                }
+                // What was waited for is the whole silence, not its last part.
+                Err(Error::Silent { device, .. }) => {
+                    let waited_ms = u64::try_from(SILENCE_MAX.as_millis()).unwrap_or(u64::MAX);
+                    return Err(Error::Silent { device, waited_ms });
+                }
+                Err(cause) => return Err(cause),
+            };
+            if std::mem::take(&mut is_first) {
+                let (ladder, patience) = (self.ladder(camera.mode()), Patience::default());
+                *sight = Sight { ladder, notice: None, patience };
+                shared.report(DeviceClass::Camera, device.name(), DeviceState::InUse);
+            }
             Counters::add(&shared.counters.camera_frames, 1);
-            send(shared, ladder, frame);
+            send(shared, &mut sight.ladder, frame);
         }
     }
 
-    /// In place of the camera's picture, others see what is wrong, while `still` says so.
-    fn show_notice(
-        &self,
-        shared: &Arc<Shared>,
-        ladder: &mut Ladder,
-        cause: &Error,
-        still: impl Fn(Instant) -> bool,
-    ) {
+    /// In place of the camera's picture, others see what is wrong.
+    fn notice(&self, cause: &Error) -> Canvas {
         let size = Size { width: self.mode.width & !1, height: self.mode.height & !1 };
         let mut canvas = Canvas::new(size, Colour::rgb(35, 39, 46));
-        if let Some(notice) = self.painter.paint(&Piece::Notice { text: notice(cause).to_owned(), size }) {
-            notice.blend(&mut canvas, 0, 0);
+        if let Some(text) = self.painter.paint(&Piece::Notice { text: words(cause).to_owned(), size }) {
+            text.blend(&mut canvas, 0, 0);
         }
+        canvas
+    }
+
+    /// Shows the notice while `still` says so.
+    fn show_notice(&self, shared: &Arc<Shared>, sight: &mut Sight, still: impl Fn(Instant) -> bool) {
         loop {
             let now = shared.clock.now();
             if !still(now) || !is_wanted(&shared.wanted()) || shared.is_stopping() {
                 return;
             }
-            send(shared, ladder, canvas.clone().into_frame(now));
+            sight.repeat_notice(shared);
             shared.clock.wait_until(now + NOTICE_PERIOD);
         }
     }
 }
 
+/// What others see of the room: pictures, or a notice while there are none.
+struct Sight {
+    ladder: Ladder,
+    notice: Option<Canvas>,
+    patience: Patience,
+}
+
+impl Sight {
+    fn repeat_notice(&mut self, shared: &Arc<Shared>) {
+        if let Some(notice) = &self.notice {
+            send(shared, &mut self.ladder, notice.clone().into_frame(shared.clock.now()));
+        }
+    }
+}
+
 /// What others are told in place of a picture.
-const fn notice(cause: &Error) -> &'static str {
+const fn words(cause: &Error) -> &'static str {
     match cause {
         Error::Gone { .. } => "The camera of this room is unplugged.",
         Error::NoSignal { .. } => "There is no signal at the camera input of this room.",

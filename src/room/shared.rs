@@ -267,7 +267,7 @@ pub(super) struct Patience {
 impl Patience {
     const FIRST: Duration = Duration::from_millis(250);
     const LONGEST: Duration = Duration::from_secs(5);
-    /// Whether a signal is there is asked without disturbing anything.
+    /// A device that is there and gives nothing: it may begin at any moment.
     const FOR_A_SIGNAL: Duration = Duration::from_millis(500);
     const FOR_A_DEVICE: Duration = Duration::from_millis(500);
 

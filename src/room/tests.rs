@@ -305,6 +305,26 @@ fn an_unplugged_camera_is_replaced_by_a_notice_until_it_is_back() {
 }
 
 #[test]
+fn a_camera_that_is_there_and_silent_is_replaced_by_a_notice_that_stays_until_it_speaks() {
+    let mut house = House::new();
+    house.join();
+    house.until("frames", |house| house.packets(Source::Camera).count() > 3);
+    house.devices.camera.plug().silence();
+    house.until("the loss", |house| {
+        house.was_told(DeviceClass::Camera, |it| matches!(it, DeviceState::Lost(_)))
+    });
+    // Longer than it takes to open the camera anew, and to wait for it in vain.
+    for _ in 0..3 {
+        house.events.lock().unwrap().clear();
+        house.published.clear();
+        house.until("the notice", |house| house.packets(Source::Camera).count() > 20);
+        assert!(!house.was_told(DeviceClass::Camera, |it| *it == DeviceState::InUse), "it has said nothing");
+    }
+    house.devices.camera.plug().plug();
+    house.until("the camera", |house| house.was_told(DeviceClass::Camera, |it| *it == DeviceState::InUse));
+}
+
+#[test]
 fn every_device_may_be_pulled_and_the_scene_goes_on() {
     let mut house = House::new();
     house.join();
@@ -373,6 +393,10 @@ fn leaving_closes_the_devices_and_joining_again_begins_anew() {
         house.room().show(SceneModel::default());
         let closed = [DeviceClass::Camera, DeviceClass::Microphone, DeviceClass::Speaker];
         while !closed.iter().all(|class| house.was_told(*class, |state| *state == DeviceState::Off)) {
+            house.clock.turn_to_next(1);
+        }
+        // What is seen the next time shall not be what is still on the screen.
+        while house.age_on_screen(tile(Place::Stage)).is_some() {
             house.clock.turn_to_next(1);
         }
         house.published.clear();
