@@ -39,6 +39,8 @@ const ADVICE: &str = "remove ca.pem and ca.key there to make a new authority, wh
 pub(super) struct Authority {
     pub(super) pem: String,
     pub(super) issuer: Issuer<'static, KeyPair>,
+    /// When it was made: a clock that shows an earlier time is behind.
+    pub(super) made: OffsetDateTime,
     /// What it calls itself, as DER.
     pub(super) subject: Vec<u8>,
     permitted: Vec<Subtree>,
@@ -94,7 +96,8 @@ impl Authority {
         let permitted = permitted.into_iter().flatten().filter_map(|each| subtree(&each.base)).collect();
         let subject = certificate.subject().as_raw().to_vec();
         let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(|cause| cause.to_string())?;
-        Ok(Some(Self { pem, issuer, subject, permitted }))
+        let made = certificate.validity().not_before.to_datetime() + CLOCK_SKEW;
+        Ok(Some(Self { pem, issuer, made, subject, permitted }))
     }
 
     /// Whether it may sign for that name.

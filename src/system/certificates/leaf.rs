@@ -24,6 +24,7 @@ pub(super) fn open(
     identity: &Identity,
     now: OffsetDateTime,
 ) -> Result<String, Error> {
+    let now = now.max(authority.made);
     let subject = Subject::new(authority, identity);
     let path = path(folder);
     if let Some(pem) = files::read(&path)?

@@ -42,6 +42,10 @@ const LEAF_RENEWAL: Duration = Duration::days(30);
 /// Certificates are good from this long ago on, for clocks that are slow.
 const CLOCK_SKEW: Duration = Duration::days(1);
 
+/// 2026-11-01, in seconds since the Unix epoch. A clock that shows an earlier time is behind, as that of a board
+/// without a battery is before it was set: this program did not exist then.
+const EARLIEST_UNIX: u64 = 1_793_491_200;
+
 /// Certificates that cannot be used or made: one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -216,7 +220,7 @@ fn server_config(current: Arc<Current>) -> Result<Arc<ServerConfig>, Error> {
 }
 
 fn date(now_unix: u64) -> Result<OffsetDateTime, Error> {
-    i64::try_from(now_unix)
+    i64::try_from(now_unix.max(EARLIEST_UNIX))
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         .ok_or_else(|| Error::Unmade(format!("the clock shows an impossible time ({now_unix} s)")))

@@ -228,3 +228,15 @@ fn an_identity_leaves_out_what_no_browser_can_use() {
     assert_eq!(identity.names, ["localhost", "upper.example"]);
     assert_eq!(identity.addresses.len(), 2, "the loopback alone");
 }
+
+#[test]
+fn a_clock_that_is_behind_changes_no_certificate_and_makes_one_that_is_good_today() {
+    let folder = tempfile::tempdir().unwrap();
+    let trust = own(folder.path()).authority_pem().unwrap().to_owned();
+    let behind = Certificates::open(folder.path(), &Tls::default(), &identity(), DAY).unwrap();
+    assert_eq!(behind.authority_pem(), Some(trust.as_str()));
+    assert_eq!(opens(&trust, behind.server_config(), "localhost", NOW), Ok(()));
+    std::fs::remove_file(folder.path().join("tls/leaf.pem")).unwrap();
+    let made_behind = Certificates::open(folder.path(), &Tls::default(), &identity(), DAY).unwrap();
+    assert_eq!(opens(&trust, made_behind.server_config(), "localhost", NOW), Ok(()));
+}
