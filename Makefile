@@ -4,6 +4,7 @@
 #   make test     all tests that need no second machine
 #   make check    format, lints, documentation, licences
 #   make deb      the Debian package for this machine, or with ARCH=arm64 cross-built, in target/debian/
+#   make package-test  installs, upgrades and purges the package in a root file system of its own (ARCH too)
 #   make image    the image that boots and its update bundle, in target/image/, with BOARD=qemu, rpi4 or rpi5
 #   make machine-test  boots an arm64 guest in QEMU with devices that its kernel makes, and asks it
 #   make buildroot-dist   the source archive that Buildroot builds the daemon of, in target/buildroot/
@@ -24,7 +25,7 @@ page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path 
 # What packages are built for.
 ARCH ?= $(shell dpkg --print-architecture)
 
-.PHONY: run test test-rust test-page test-browser check deb image machine-test bench \
+.PHONY: run test test-rust test-page test-browser check deb package-test image machine-test bench \
   setup-build setup-run setup-page setup-check setup-test setup-package setup-image setup-machine
 
 run: setup-build setup-run $(dist)
@@ -54,6 +55,9 @@ check: setup-build setup-check setup-page $(dist)
 
 deb: setup-build setup-package $(dist)
 	systemd/debian/build $(ARCH)
+
+package-test: deb setup-image
+	tests/machine/package target/debian/alcove_*_$(ARCH).deb
 
 # Images are always of arm64, and so is the guest: what is tested is what the boards get.
 image machine-test: ARCH := arm64
