@@ -145,7 +145,7 @@ pub(crate) async fn reboot(State(shared): State<Arc<Shared>>) -> Result<StatusCo
 fn problem(error: Error) -> Problem {
     let code = match error {
         Error::Unsupported(_) => Code::UnsupportedMode,
-        Error::Busy => Code::Busy,
+        Error::Busy | Error::TooEarly => Code::Busy,
         Error::Refused(_) => Code::InvalidParameter,
         Error::NotKept(_) => Code::Internal,
     };

@@ -27,8 +27,12 @@ pub const BUNDLE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// A file whose being there has the image restart the machine.
 const RESTART_WISH: &str = "/run/alcove/reboot";
 
-/// Where the image writes that an update did not start, or was not healthy.
-const WENT_BACK: &str = "/data/slots/failed";
+/// Where the image says which slot runs, as `SLOT=A`.
+const RUNNING_SLOT: &str = "/run/alcove-preinit/slot";
+
+/// Where the image records what it has seen of its slots: `proven-A`; and `failed`, when an update did not start or
+/// was not healthy.
+const SLOTS: &str = "/data/slots";
 
 /// Why an update is not possible: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,9 @@ pub enum Error {
         "this machine cannot be updated as a whole: {0}; it is not an image with two slots, update its package"
     )]
     Unsupported(String),
+    /// What would come back if the update fails has not been seen to work.
+    #[error("the system that runs has not been seen healthy yet; wait some minutes after a start")]
+    TooEarly,
     /// Another update is on its way.
     #[error("another update is being installed; wait until it is done")]
     Busy,
@@ -145,7 +152,7 @@ impl Updates {
                 last_error: installer.last_error().await?,
                 restart_needed: !slots.iter().any(booted),
                 slots: slots_view.map(|(_, status)| slot(status)).collect(),
-                went_back: Path::new(WENT_BACK).exists(),
+                went_back: Path::new(SLOTS).join("failed").exists(),
             })
         };
         told.await.map_err(unsupported)
@@ -155,11 +162,14 @@ impl Updates {
     ///
     /// # Errors
     /// [`Error::Unsupported`] where there is no RAUC, [`Error::Busy`] while another bundle is arriving or being
-    /// installed.
+    /// installed, [`Error::TooEarly`] after a start.
     pub async fn expect(&self) -> Result<Arriving, Error> {
         let turn = Arc::clone(&self.turn).try_lock_owned().map_err(|_| Error::Busy)?;
         if installer().await?.operation().await.map_err(unsupported)? != "idle" {
             return Err(Error::Busy);
+        }
+        if !is_confirmed() {
+            return Err(Error::TooEarly);
         }
         // Whatever an earlier one has left behind goes first.
         if self.folder.exists() {
@@ -192,7 +202,9 @@ impl Arriving {
         self.file.sync_all()?;
         let installer = installer().await?;
         let path = self.path.display().to_string();
-        let (its, version) = installer.info(&path).await.map_err(refused)?;
+        let Ok((its, version)) = installer.info(&path).await else {
+            return Err(self.why_refused(&installer, &path).await);
+        };
         let ours = installer.compatible().await.map_err(unsupported)?;
         if its != ours {
             return Err(Error::Refused(format!("it is for {its}, and this is {ours}")));
@@ -215,6 +227,17 @@ impl Arriving {
             }
         });
         Ok(told)
+    }
+
+    /// RAUC says why it takes no bundle only when it is told to install it.
+    async fn why_refused(&self, installer: &InstallerProxy<'_>, path: &str) -> Error {
+        let asked = async {
+            let mut completed = installer.receive_completed().await?;
+            installer.install_bundle(path, HashMap::new()).await?;
+            completed.next().await;
+            installer.last_error().await
+        };
+        Error::Refused(asked.await.unwrap_or_else(words))
     }
 }
 
@@ -240,6 +263,13 @@ async fn installer() -> Result<InstallerProxy<'static>, Error> {
     let installer = InstallerProxy::new(&bus).await.map_err(unsupported)?;
     installer.operation().await.map_err(unsupported)?;
     Ok(installer)
+}
+
+/// Whether the running slot was seen healthy since it was written, as the image records it.
+fn is_confirmed() -> bool {
+    let told = fs::read_to_string(RUNNING_SLOT).unwrap_or_default();
+    let slot = told.trim().trim_start_matches("SLOT=");
+    Path::new(SLOTS).join(format!("proven-{slot}")).exists()
 }
 
 fn slot(status: &HashMap<String, OwnedVariant>) -> Slot {
