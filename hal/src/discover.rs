@@ -100,47 +100,46 @@ fn milliseconds(from: Instant, to: Instant) -> f64 {
 
 fn cameras(clock: &Arc<dyn Clock>) -> Looker<dyn CameraDevice> {
     let clock = Arc::clone(clock);
-    let find = move || {
-        let (cameras, problems) = V4lCamera::find_all(&clock);
-        Found { devices: shared(cameras, |camera| Arc::new(camera) as _), problems }
-    };
-    Looker { list: linux::list_cameras, find: Box::new(find), has_stand_in: true }
+    let share = |camera| Arc::new(camera) as Arc<dyn CameraDevice>;
+    Looker { has_stand_in: true, ..looker(linux::list_cameras, move || V4lCamera::find_all(&clock), share) }
 }
 
 fn microphones(clock: &Arc<dyn Clock>) -> Looker<dyn MicrophoneDevice> {
     let clock = Arc::clone(clock);
-    let find = move || {
-        let devices = shared(AlsaDevice::microphones(&clock), |device| Arc::new(device) as _);
-        Found { devices, problems: Vec::new() }
-    };
-    Looker { list: linux::list_sound, find: Box::new(find), has_stand_in: true }
+    let find = move || (AlsaDevice::microphones(&clock), Vec::new());
+    let share = |device| Arc::new(device) as Arc<dyn MicrophoneDevice>;
+    Looker { has_stand_in: true, ..looker(linux::list_sound, find, share) }
 }
 
 fn speakers(clock: &Arc<dyn Clock>) -> Looker<dyn SpeakerDevice> {
     let clock = Arc::clone(clock);
-    let find = move || {
-        let devices = shared(AlsaDevice::speakers(&clock), |device| Arc::new(device) as _);
-        Found { devices, problems: Vec::new() }
-    };
-    Looker { list: linux::list_sound, find: Box::new(find), has_stand_in: true }
+    let find = move || (AlsaDevice::speakers(&clock), Vec::new());
+    let share = |device| Arc::new(device) as Arc<dyn SpeakerDevice>;
+    Looker { has_stand_in: true, ..looker(linux::list_sound, find, share) }
 }
 
 /// A simulated display shows nothing to anybody: it stands in for none.
 fn displays() -> Looker<dyn DisplayDevice> {
     let find = || {
         let (displays, why_none) = GstDisplay::find_all();
-        let problems = if displays.is_empty() {
-            vec![format!("no display: {why_none}; the scene is seen in the snapshot only")]
-        } else {
-            Vec::new()
-        };
-        Found { devices: shared(displays, |display| Arc::new(display) as _), problems }
+        let why_none = format!("no display: {why_none}; the scene is seen in the snapshot only");
+        let problems = if displays.is_empty() { vec![why_none] } else { Vec::new() };
+        (displays, problems)
     };
-    Looker { list: linux::list_displays, find: Box::new(find), has_stand_in: false }
+    looker(linux::list_displays, find, |display| Arc::new(display) as Arc<dyn DisplayDevice>)
 }
 
-fn shared<Device, Shared>(found: Vec<Device>, share: fn(Device) -> Shared) -> Vec<Shared> {
-    found.into_iter().map(share).collect()
+/// A looker of what `find` returns: devices, and what cannot be used and why. Nothing stands in for them.
+fn looker<Real: 'static, Device: ?Sized + 'static>(
+    list: fn() -> Vec<String>,
+    find: impl Fn() -> (Vec<Real>, Vec<String>) + Send + Sync + 'static,
+    share: fn(Real) -> Arc<Device>,
+) -> Looker<Device> {
+    let find = move || {
+        let (devices, problems) = find();
+        Found { devices: devices.into_iter().map(share).collect(), problems }
+    };
+    Looker { list, find: Box::new(find), has_stand_in: false }
 }
 
 /// What seats are made with.

@@ -121,7 +121,8 @@ pub struct Arriving {
     file: File,
     path: PathBuf,
     bytes: u64,
-    turn: OwnedMutexGuard<()>,
+    /// Nobody else's bundle is taken until this one is dropped.
+    _turn: OwnedMutexGuard<()>,
 }
 
 impl Updates {
@@ -177,7 +178,7 @@ impl Updates {
         }
         fs::create_dir(&self.folder)?;
         let path = self.folder.join("bundle.raucb");
-        Ok(Arriving { file: File::create_new(&path)?, path, bytes: 0, turn })
+        Ok(Arriving { file: File::create_new(&path)?, path, bytes: 0, _turn: turn })
     }
 }
 
@@ -198,7 +199,7 @@ impl Arriving {
     ///
     /// # Errors
     /// [`Error::Refused`] with RAUC's reason.
-    pub async fn install(mut self) -> Result<String, Error> {
+    pub async fn install(self) -> Result<String, Error> {
         self.file.sync_all()?;
         let installer = installer().await?;
         let path = self.path.display().to_string();
@@ -214,8 +215,6 @@ impl Arriving {
         log::info!("the update to {version} is being installed");
         let told = version.clone();
         tokio::spawn(async move {
-            // Its place and its turn are kept until RAUC has read it.
-            let _arrived = &mut self;
             match completed.next().await.as_ref().map(Completed::args) {
                 Some(Ok(outcome)) if *outcome.result() == 0 => {
                     log::info!("the update to {version} is installed; the next start takes it");
@@ -225,6 +224,8 @@ impl Arriving {
                     log::warn!("the update to {version} was not installed: {cause}");
                 }
             }
+            // Its place and its turn are kept until RAUC has read it.
+            drop(self);
         });
         Ok(told)
     }
@@ -246,7 +247,6 @@ impl Drop for Arriving {
         if let Err(error) = fs::remove_file(&self.path) {
             log::debug!("the bundle {} stays: {error}", self.path.display());
         }
-        log::debug!("the turn of the bundle ends ({:?})", self.turn);
     }
 }
 

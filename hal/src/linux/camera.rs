@@ -177,7 +177,8 @@ impl CameraDevice for V4lCamera {
     fn open(&self, wanted: VideoMode) -> Result<Box<dyn Camera>> {
         // One that was plugged in later is tried when it is wanted first.
         if self.has_h264 && !self.h264_is_known.load(Ordering::Relaxed) {
-            log::info!("{:?}", self.try_h264());
+            let tried = self.try_h264();
+            log::info!("{} was tried: {tried:?}", self.name);
         }
         if self.h264_is_usable.load(Ordering::Relaxed) {
             match self.open_h264(wanted) {
