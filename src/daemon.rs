@@ -20,6 +20,7 @@ use crate::meeting::Role;
 use crate::room::{RoomSettings, devices};
 use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::files::{self, Readers};
+use crate::system::machine::Machine;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
 use crate::system::{log as system_log, notify, sockets};
@@ -52,6 +53,7 @@ const BOOT_TROUBLE: &str = "/run/alcove-preinit/notes";
 pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<String>) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let discovering = discover(config, simulated, Arc::clone(&clock))?;
+    let (machine, updates) = (Machine::new(state), Updates::new(state));
     let (state, trouble) = files::state_folder(state)?;
     troubles.extend(trouble);
     let at_boot = files::read(Path::new(BOOT_TROUBLE)).unwrap_or_default().unwrap_or_default();
@@ -84,6 +86,8 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
         http,
         hardware,
         troubles,
+        machine,
+        updates,
     }))
 }
 
@@ -111,10 +115,13 @@ struct Parts<'a> {
     http: TcpListener,
     hardware: Hardware,
     troubles: Vec<String>,
+    machine: Machine,
+    updates: Updates,
 }
 
 async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
-    let Parts { config, state, clock, tokens, certificates, https, http, hardware, troubles } = parts;
+    let Parts { config, state, clock, tokens, certificates, https, http, .. } = parts;
+    let Parts { hardware, troubles, machine, updates, .. } = parts;
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
@@ -132,8 +139,8 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
         authority_pem: certificates.authority_pem().map(str::to_owned),
         devices: Arc::new(move || serde_json::json!(hardware.report())),
     };
-    let updates = Updates::new(state);
-    let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), updates, facts };
+    let edge =
+        Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), machine, updates, facts };
     let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());

@@ -1,9 +1,10 @@
-//! Commands to the room itself: join a meeting, leave it, mute; and unmute, for those who are in it.
+//! Commands to the room itself: join a meeting, leave it, mute; and to its machine: restart, forget all.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 
 use super::Shared;
 use super::documents::{JoinRoom, MuteRoom, Room};
@@ -11,6 +12,7 @@ use super::gate::Origin;
 use super::input::Body;
 use super::problem::{Document, Problem};
 use crate::refusal::{Code, Refusal};
+use crate::system::machine;
 
 /// Puts the room into a meeting; it leaves the one that it is in.
 #[utoipa::path(
@@ -73,4 +75,45 @@ pub(crate) async fn mute(
 
 async fn room(shared: &Shared) -> Result<Json<Room>, Problem> {
     Ok(Json(shared.handle.status().await?.room.into()))
+}
+
+/// Restarts the machine, and with that puts an update to use. Meetings end.
+#[utoipa::path(
+    post, path = "/api/v1/commands/reboot", tag = "commands", operation_id = "reboot",
+    responses(
+        (status = 202, description = "It restarts in a moment"),
+        (status = 409, description = "`unsupported-mode`: the daemon came as a package, not with an image",
+            body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn reboot(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Problem> {
+    shared.machine.restart().map_err(unwilling)?;
+    log::info!("the machine restarts, as an administrator has asked");
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Restarts the machine as it left the factory. Meetings end; configuration, keys and tokens are made anew, the one
+/// that this is asked with too. Only what is on the image's keep-list stays.
+#[utoipa::path(
+    post, path = "/api/v1/commands/factory-reset", tag = "commands", operation_id = "factoryReset",
+    responses(
+        (status = 202, description = "It restarts in a moment"),
+        (status = 409, description = "`unsupported-mode`: the daemon came as a package, not with an image",
+            body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn factory_reset(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Problem> {
+    shared.machine.reset().map_err(unwilling)?;
+    log::warn!("the machine restarts and forgets all that it was told, as an administrator has asked");
+    Ok(StatusCode::ACCEPTED)
+}
+
+fn unwilling(error: machine::Error) -> Problem {
+    let code = match error {
+        machine::Error::Unsupported => Code::UnsupportedMode,
+        machine::Error::Unasked(_) => Code::Internal,
+    };
+    Refusal::new(code, error.to_string()).into()
 }

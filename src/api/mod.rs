@@ -40,6 +40,7 @@ use utoipa_axum::routes;
 
 use self::problem::Problem;
 use crate::appliance::Handle;
+use crate::system::machine::Machine;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
 use crate::web::assets;
@@ -52,6 +53,8 @@ pub struct Edge {
     pub tokens: Arc<Tokens>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Restarts and resets the machine.
+    pub machine: Machine,
     /// Takes updates of the image.
     pub updates: Updates,
     /// What does not change while the appliance runs.
@@ -75,6 +78,7 @@ pub struct Facts {
 struct Shared {
     handle: Handle,
     gate: gate::Gate,
+    machine: Machine,
     updates: Updates,
     facts: Facts,
     bridges: whip::Bridges,
@@ -83,11 +87,11 @@ struct Shared {
 
 /// The whole of HTTP, the same on the secure and on the plain port.
 pub fn router(edge: Edge) -> Router {
-    let Edge { handle, tokens, clock, updates, facts } = edge;
+    let Edge { handle, tokens, clock, machine, updates, facts } = edge;
     let gate = gate::Gate::new(tokens, clock);
     let sockets = Arc::new(Semaphore::new(words::SOCKETS_MAX));
-    let shared =
-        Arc::new(Shared { handle, gate, updates, facts, bridges: whip::Bridges::default(), sockets });
+    let bridges = whip::Bridges::default();
+    let shared = Arc::new(Shared { handle, gate, machine, updates, facts, bridges, sockets });
     let administrators_only = from_fn_with_state(Arc::clone(&shared), gate::administrators_only);
     Router::from(administration().route_layer(administrators_only))
         .merge(open())
@@ -128,11 +132,12 @@ fn administration() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(commands::join))
         .routes(routes!(commands::leave))
         .routes(routes!(commands::mute))
+        .routes(routes!(commands::reboot))
+        .routes(routes!(commands::factory_reset))
         .routes(routes!(status::status))
         .routes(routes!(status::device))
         .routes(routes!(status::snapshot))
         .routes(routes!(updates::show, updates::install))
-        .routes(routes!(updates::reboot))
 }
 
 /// What needs no token, or brings it in another way.

@@ -1,4 +1,4 @@
-//! Updates of the image: how it stands, a new bundle, and the restart that puts it to use.
+//! Updates of the image: how it stands, and a new bundle.
 
 use std::sync::Arc;
 
@@ -118,28 +118,10 @@ pub(crate) async fn install(
         let piece = piece.map_err(|cause| {
             Refusal::new(Code::InvalidParameter, format!("the bundle did not arrive whole: {cause}"))
         })?;
-        arriving.write(&piece).map_err(problem)?;
+        arriving.write(&piece).await.map_err(problem)?;
     }
     let version = arriving.install().await.map_err(problem)?;
     Ok((StatusCode::ACCEPTED, Json(Installing { version })))
-}
-
-/// Restarts the machine, and with that puts an update to use. Meetings end.
-#[utoipa::path(
-    post, path = "/api/v1/commands/reboot", tag = "commands", operation_id = "reboot",
-    responses(
-        (status = 202, description = "It restarts in a moment"),
-        (status = 409, description = "`unsupported-mode`: it is not an image with two slots", body = Document,
-            content_type = "application/problem+json"),
-        (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
-    )
-)]
-pub(crate) async fn reboot(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Problem> {
-    shared.updates.view().await.map_err(problem)?;
-    log::info!("the machine restarts, as an administrator has asked");
-    updates::restart().map(|()| StatusCode::ACCEPTED).map_err(|cause| {
-        Refusal::new(Code::Internal, format!("the restart cannot be asked for: {cause}")).into()
-    })
 }
 
 fn problem(error: Error) -> Problem {

@@ -1,8 +1,9 @@
-//! The appliance among other programs: certificates, tokens, the log, systemd, and files that are secret.
+//! The appliance among other programs: certificates, tokens, the log, systemd, the image, and files that are secret.
 
 pub mod certificates;
 pub mod files;
 pub mod log;
+pub mod machine;
 pub mod notify;
 pub mod sockets;
 pub mod tokens;

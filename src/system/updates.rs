@@ -12,23 +12,23 @@
 //! the daemon that may not start.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use tokio::fs::{self, File};
+use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use zbus::{Connection, OwnedVariant, Variant, proxy};
+
+use super::machine;
 
 /// The largest bundle that is taken, in bytes.
 pub const BUNDLE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
-/// A file whose being there has the image restart the machine.
-const RESTART_WISH: &str = "/run/alcove/reboot";
-
-/// Where the image says which slot runs, as `SLOT=A`.
-const RUNNING_SLOT: &str = "/run/alcove-preinit/slot";
+/// How much of a bundle is gathered before it goes to the disk, in bytes: pieces arrive in some thousands.
+const WRITE_BYTES: usize = 1024 * 1024;
 
 /// Where the image records what it has seen of its slots: `proven-A`; and `failed`, when an update did not start or
 /// was not healthy.
@@ -118,7 +118,7 @@ pub struct Updates {
 
 /// A bundle that is arriving.
 pub struct Arriving {
-    file: File,
+    file: BufWriter<File>,
     path: PathBuf,
     bytes: u64,
     /// Nobody else's bundle is taken until this one is dropped.
@@ -126,7 +126,7 @@ pub struct Arriving {
 }
 
 impl Updates {
-    /// Bundles are kept below the state directory while they are being installed.
+    /// `state` is the state directory on the disk, below which bundles are kept while they are being installed.
     #[must_use]
     pub fn new(state: &Path) -> Self {
         Self { folder: state.join("updates"), turn: Arc::default() }
@@ -169,16 +169,17 @@ impl Updates {
         if installer().await?.operation().await.map_err(unsupported)? != "idle" {
             return Err(Error::Busy);
         }
-        if !is_confirmed() {
+        if !is_confirmed().await {
             return Err(Error::TooEarly);
         }
         // Whatever an earlier one has left behind goes first.
         if self.folder.exists() {
-            fs::remove_dir_all(&self.folder)?;
+            fs::remove_dir_all(&self.folder).await?;
         }
-        fs::create_dir(&self.folder)?;
+        fs::create_dir(&self.folder).await?;
         let path = self.folder.join("bundle.raucb");
-        Ok(Arriving { file: File::create_new(&path)?, path, bytes: 0, _turn: turn })
+        let file = BufWriter::with_capacity(WRITE_BYTES, File::create_new(&path).await?);
+        Ok(Arriving { file, path, bytes: 0, _turn: turn })
     }
 }
 
@@ -187,20 +188,21 @@ impl Arriving {
     ///
     /// # Errors
     /// [`Error::NotKept`] when the disk is full, [`Error::Refused`] when it is too long to be a bundle.
-    pub fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
+    pub async fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
         self.bytes += piece.len() as u64;
         if self.bytes > BUNDLE_BYTES_MAX {
             return Err(Error::Refused(format!("it has more than {BUNDLE_BYTES_MAX} bytes")));
         }
-        Ok(self.file.write_all(piece)?)
+        Ok(self.file.write_all(piece).await?)
     }
 
     /// It is all there: looks at it, and has it installed. Returns its version once that has begun.
     ///
     /// # Errors
-    /// [`Error::Refused`] with RAUC's reason.
-    pub async fn install(self) -> Result<String, Error> {
-        self.file.sync_all()?;
+    /// [`Error::NotKept`] when the disk is full, [`Error::Refused`] with RAUC's reason.
+    pub async fn install(mut self) -> Result<String, Error> {
+        self.file.flush().await?;
+        self.file.get_ref().sync_all().await?;
         let installer = installer().await?;
         let path = self.path.display().to_string();
         let Ok((its, version)) = installer.info(&path).await else {
@@ -244,18 +246,10 @@ impl Arriving {
 
 impl Drop for Arriving {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
             log::debug!("the bundle {} stays: {error}", self.path.display());
         }
     }
-}
-
-/// Asks the image to restart the machine.
-///
-/// # Errors
-/// When this machine has nobody who watches for that wish.
-pub fn restart() -> io::Result<()> {
-    File::create(RESTART_WISH).map(drop)
 }
 
 async fn installer() -> Result<InstallerProxy<'static>, Error> {
@@ -266,8 +260,8 @@ async fn installer() -> Result<InstallerProxy<'static>, Error> {
 }
 
 /// Whether the running slot was seen healthy since it was written, as the image records it.
-fn is_confirmed() -> bool {
-    let told = fs::read_to_string(RUNNING_SLOT).unwrap_or_default();
+async fn is_confirmed() -> bool {
+    let told = fs::read_to_string(machine::RUNNING_SLOT).await.unwrap_or_default();
     let slot = told.trim().trim_start_matches("SLOT=");
     Path::new(SLOTS).join(format!("proven-{slot}")).exists()
 }

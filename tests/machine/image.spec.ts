@@ -126,9 +126,9 @@ async function confirmed(): Promise<void> {
 }
 
 /** Restarts it as an administrator does, and waits for the slot that is to come up. */
-async function restart(): Promise<void> {
+async function restart(command: 'reboot' | 'factory-reset' = 'reboot'): Promise<void> {
   const before = await guest.bootId()
-  expect((await api('POST', 'commands/reboot')).status).toBe(202)
+  expect((await api('POST', `commands/${command}`)).status).toBe(202)
   console.log(`  takes orders again ${seconds(await guest.restarted(before))} after it was restarted`)
 }
 
@@ -302,8 +302,7 @@ test('a factory reset leaves what is on the keep-list alone', async () => {
   const here = await slot()
   await guest.run('mkdir -p /data/factory && echo 4711 > /data/factory/serial && sync')
   const machine = await guest.run('cat /etc/machine-id')
-  await guest.run('touch /var/lib/alcove/factory-reset')
-  await restart()
+  await restart('factory-reset')
   expect(await guest.run('cat /data/factory/serial /etc/machine-id')).toBe(`4711\n${machine}`)
   expect(await guest.run('ls /var/lib/alcove/note 2>&1 || true')).toContain('No such file')
   expect(await guest.run('grep -c "^name" /etc/alcove/alcove.toml || true')).toBe('0\n')

@@ -127,3 +127,13 @@ async fn a_machine_without_slots_takes_no_update_and_says_why() {
     assert_eq!(reply.json()["code"], "unsupported-mode");
     assert!(reply.json()["detail"].as_str().expect("words").contains("update its package"));
 }
+
+#[tokio::test]
+async fn a_machine_of_somebody_else_is_neither_restarted_nor_reset() {
+    let house = House::new();
+    for command in ["reboot", "factory-reset"] {
+        let reply = house.ask(Method::POST, &format!("/api/v1/commands/{command}"), None).await;
+        reply.problem(409, "unsupported-mode");
+        assert!(reply.json()["detail"].as_str().expect("words").contains("whoever administers"));
+    }
+}

@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 use super::{Edge, Facts, router};
 use crate::appliance::fake::Fake;
 use crate::meeting::Role;
+use crate::system::machine::Machine;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
 
@@ -93,7 +94,9 @@ impl House {
             devices: Arc::new(|| json!({ "camera": "simulated" })),
         };
         let updates = Updates::new(state.path());
-        let edge = Edge { handle, tokens: Arc::clone(&tokens), clock: clock.clone(), updates, facts };
+        let machine = Machine::new(state.path());
+        let edge =
+            Edge { handle, tokens: Arc::clone(&tokens), clock: clock.clone(), machine, updates, facts };
         Self { router: router(edge), fake, tokens, clock, _state: state }
     }
 
