@@ -53,7 +53,7 @@ const BOOT_TROUBLE: &str = "/run/alcove-preinit/notes";
 pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<String>) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let discovering = discover(config, simulated, Arc::clone(&clock))?;
-    let (machine, updates) = (Machine::new(state), Updates::new(state));
+    let (machine, updates) = (Machine::new(state), Updates::open(state));
     let (state, trouble) = files::state_folder(state)?;
     troubles.extend(trouble);
     let at_boot = files::read(Path::new(BOOT_TROUBLE)).unwrap_or_default().unwrap_or_default();

@@ -126,10 +126,18 @@ pub struct Arriving {
 }
 
 impl Updates {
-    /// `state` is the state directory on the disk, below which bundles are kept while they are being installed.
+    /// `state` is the state directory on the disk, below which bundles are kept while they are being installed. What
+    /// an earlier start has left of one is removed: RAUC holds on to what it still reads.
     #[must_use]
-    pub fn new(state: &Path) -> Self {
-        Self { folder: state.join("updates"), turn: Arc::default() }
+    pub fn open(state: &Path) -> Self {
+        let folder = state.join("updates");
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                log::warn!("what was left of an update stays in {}: {error}", folder.display());
+            }
+            Ok(()) | Err(_) => {}
+        }
+        Self { folder, turn: Arc::default() }
     }
 
     /// How the machine stands.
@@ -172,13 +180,9 @@ impl Updates {
         if !is_confirmed().await {
             return Err(Error::TooEarly);
         }
-        // Whatever an earlier one has left behind goes first.
-        if self.folder.exists() {
-            fs::remove_dir_all(&self.folder).await?;
-        }
-        fs::create_dir(&self.folder).await?;
+        fs::create_dir_all(&self.folder).await?;
         let path = self.folder.join("bundle.raucb");
-        let file = BufWriter::with_capacity(WRITE_BYTES, File::create_new(&path).await?);
+        let file = BufWriter::with_capacity(WRITE_BYTES, File::create(&path).await?);
         Ok(Arriving { file, path, bytes: 0, _turn: turn })
     }
 }
@@ -293,5 +297,21 @@ fn words(error: zbus::Error) -> String {
     match error {
         zbus::Error::MethodError(_, Some(said), _) => said,
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_power_cut_has_left_of_a_bundle_is_removed_at_the_next_start() {
+        let state = tempfile::tempdir().expect("a folder");
+        let updates = Updates::open(state.path());
+        std::fs::create_dir(&updates.folder).expect("a folder for bundles");
+        std::fs::write(updates.folder.join("bundle.raucb"), "half a bundle").expect("a bundle");
+        let _ = Updates::open(state.path());
+        assert!(!updates.folder.exists());
+        assert!(state.path().exists());
     }
 }

@@ -93,7 +93,7 @@ impl House {
             authority_pem: Some("-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n".to_owned()),
             devices: Arc::new(|| json!({ "camera": "simulated" })),
         };
-        let updates = Updates::new(state.path());
+        let updates = Updates::open(state.path());
         let machine = Machine::new(state.path());
         let edge =
             Edge { handle, tokens: Arc::clone(&tokens), clock: clock.clone(), machine, updates, facts };
