@@ -6,7 +6,8 @@
 #   make deb      the Debian package for this machine, or with ARCH=arm64 cross-built, in target/debian/
 #   make package-test  installs, upgrades and purges the package in a root file system of its own (ARCH too)
 #   make image    the image that boots and its update bundle, in target/image/, with BOARD=qemu, rpi4 or rpi5
-#   make machine-test  boots an arm64 guest in QEMU with devices that its kernel makes, and asks it
+#   make machine-test  boots the image in QEMU with devices that its kernel makes, asks it, and cuts its power
+#   make image-test    updates and resets the image in QEMU, and has updates fail
 #   make buildroot-dist   the source archive that Buildroot builds the daemon of, in target/buildroot/
 #   make buildroot-check BUILDROOT=<checkout>   Buildroot's own checks of the tree in buildroot/
 #   make bench    measure, into target/bench/*.json (BENCH_MINUTES: of joins and leaves, 10; BENCH_REPEATS: 5)
@@ -25,7 +26,7 @@ page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path 
 # What packages are built for.
 ARCH ?= $(shell dpkg --print-architecture)
 
-.PHONY: run test test-rust test-page test-browser check deb package-test image machine-test bench \
+.PHONY: run test test-rust test-page test-browser check deb package-test image machine-test image-test bench \
   setup-build setup-run setup-page setup-check setup-test setup-package setup-image setup-machine
 
 run: setup-build setup-run $(dist)
@@ -60,14 +61,20 @@ package-test: deb setup-image
 	tests/machine/package target/debian/alcove_*_$(ARCH).deb
 
 # Images are always of arm64, and so is the guest: what is tested is what the boards get.
-image machine-test: ARCH := arm64
+image guest machine-test image-test: ARCH := arm64
 image: deb setup-image
 	@[ -n "$(BOARD)" ] || { echo "say for which board: make image BOARD=qemu, rpi4 or rpi5" >&2; exit 1; }
 	buildroot/debian-image/build $(BOARD) target/debian/alcove_*_arm64.deb
 
-machine-test: deb setup-image setup-machine setup-test
+machine-test: guest
+	npm --prefix tests/browser run machine -- room.spec power.spec
+
+image-test: guest
+	npm --prefix tests/browser run machine -- image.spec
+
+.PHONY: guest
+guest: deb setup-image setup-machine setup-test
 	tests/machine/build target/debian/alcove_*_arm64.deb
-	npm --prefix tests/browser run machine
 
 .PHONY: buildroot-dist buildroot-check setup-buildroot
 buildroot-dist: $(dist)

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { createConnection, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
@@ -15,6 +16,9 @@ export const parts = join(cache, 'qemu-guest')
 
 /** The firmware that starts the disk (Debian's qemu-efi-aarch64). */
 const firmware = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd'
+
+/** How often the guest is asked whether it takes orders, in ms: asking costs the time that it needs itself. */
+const askedEvery = 250
 
 /** How long the guest may take until it can be given orders, in ms: emulation is slow, and more so on a busy machine. */
 const bootMax = 600_000
@@ -52,8 +56,11 @@ export class Guest {
     return join(this.folder, 'share')
   }
 
-  /** Switches it on, and waits until it takes orders; the time that took, in ms. Its clock may start at another time. */
-  async boot(clock = 'utc'): Promise<number> {
+  /**
+   * Switches it on, and waits until it takes orders; the time that took, in ms. Its clock may start at another time, and
+   * its first slot without firmware and bootloader, in three quarters of the time.
+   */
+  async boot({ clock = 'utc', slotA = false } = {}): Promise<number> {
     const { https, http, media } = this.ports
     const forwards = [
       `tcp:127.0.0.1:${this.sshPort}-:22`, `tcp:127.0.0.1:${https}-:443`, `tcp:127.0.0.1:${http}-:80`,
@@ -62,7 +69,7 @@ export class Guest {
     const began = performance.now()
     this.#process = spawn('qemu-system-aarch64', [
       '-M', 'virt', '-cpu', 'cortex-a72', '-accel', 'tcg,thread=multi', '-smp', '2', '-m', '1536',
-      '-nodefaults', '-display', 'none', '-rtc', `base=${clock}`, '-bios', firmware,
+      '-nodefaults', '-display', 'none', '-rtc', `base=${clock}`, ...slotA ? firstSlot() : ['-bios', firmware],
       '-serial', `file:${join(this.folder, 'console')}`,
       '-qmp', `unix:${join(this.folder, 'qmp')},server=on,wait=off`,
       '-drive', `file=${join(this.folder, 'disk')},if=none,format=qcow2,id=disk`, '-device', 'virtio-blk-pci,drive=disk',
@@ -92,6 +99,7 @@ export class Guest {
       const now = await this.bootId().catch((why: unknown) => `${why}`)
       if (/^[-0-9a-f]{36}\n$/.test(now) && now !== than) return
       if (this.#process?.exitCode !== null) throw new Error(`QEMU has ended:\n${this.console()}`)
+      await pause(askedEvery)
       if (performance.now() > end) throw new Error(`the guest takes no orders (${now}):\n${this.console()}`)
     }
   }
@@ -152,6 +160,13 @@ export class Guest {
       })
     })
   }
+}
+
+/** How QEMU starts the first slot as GRUB would. */
+function firstSlot(): string[] {
+  const told = /^set cmdline="(.*)"$/m.exec(readFileSync(join(parts, 'slot/slot.cfg'), 'utf8'))
+  if (told === null) throw new Error('slot.cfg has no command line for the kernel')
+  return ['-kernel', join(parts, 'slot/vmlinuz'), '-initrd', join(parts, 'slot/initrd'), '-append', `root=PARTLABEL=root-a ${told[1]}`]
 }
 
 /** A port that nobody has at the moment. */

@@ -21,7 +21,7 @@ test.beforeAll(async () => {
   work = mkdtempSync(join(tmpdir(), 'alcove-bundles-'))
   guest = await Guest.make()
   await bundles()
-  const booted = await guest.boot('1970-01-02')
+  const booted = await guest.boot({ clock: '1970-01-02' })
   console.log(`  the guest takes orders ${seconds(booted)} after it was switched on`)
 })
 
