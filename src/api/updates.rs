@@ -32,7 +32,7 @@ pub(crate) struct Updates {
     pub progress: String,
     /// Why the last installation failed; empty when it did not.
     pub last_error: String,
-    /// The two systems on the disk.
+    /// The two systems on the disk, as they were before an installation that is under way.
     pub slots: Vec<Slot>,
     /// Whether the other slot is what the next start takes.
     pub restart_needed: bool,

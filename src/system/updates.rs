@@ -67,9 +67,9 @@ pub struct View {
     pub progress: (i32, String),
     /// Why the last installation failed; empty when it did not.
     pub last_error: String,
-    /// The slots.
+    /// The slots, as they were before an installation that is under way; empty when it began before the daemon did.
     pub slots: Vec<Slot>,
-    /// Whether the other slot is what the next start takes.
+    /// Whether the other slot is what the next start takes; not while it is being written.
     pub restart_needed: bool,
     /// Whether an update did not start or was not healthy, and this slot runs instead.
     pub went_back: bool,
@@ -114,6 +114,15 @@ trait Installer {
 pub struct Updates {
     folder: PathBuf,
     turn: Arc<Mutex<()>>,
+    /// As last seen: RAUC tells nothing of them while it is installing.
+    seen: Mutex<Seen>,
+}
+
+/// What RAUC tells of the slots.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    slots: Vec<Slot>,
+    restart_needed: bool,
 }
 
 /// A bundle that is arriving.
@@ -137,7 +146,7 @@ impl Updates {
             }
             Ok(()) | Err(_) => {}
         }
-        Self { folder, turn: Arc::default() }
+        Self { folder, turn: Arc::default(), seen: Mutex::default() }
     }
 
     /// How the machine stands.
@@ -148,23 +157,30 @@ impl Updates {
         let installer = installer().await?;
         let told = async {
             let (percent, doing, _) = installer.progress().await?;
-            let slots = installer.get_slot_status().await?;
-            let primary = installer.get_primary().await?;
-            let booted = |(name, status): &(String, HashMap<String, OwnedVariant>)| {
-                *name == primary && text(status, "state") == "booted"
-            };
-            let slots_view = slots.iter().filter(|(_, status)| status.contains_key("bootname"));
+            let Seen { slots, restart_needed } = self.look(&installer).await?;
             zbus::Result::Ok(View {
                 compatible: installer.compatible().await?,
                 operation: installer.operation().await?,
                 progress: (percent, doing),
                 last_error: installer.last_error().await?,
-                restart_needed: !slots.iter().any(booted),
-                slots: slots_view.map(|(_, status)| slot(status)).collect(),
-                went_back: Path::new(SLOTS).join("failed").exists(),
+                restart_needed,
+                slots,
+                went_back: fs::try_exists(Path::new(SLOTS).join("failed")).await.unwrap_or(false),
             })
         };
         told.await.map_err(unsupported)
+    }
+
+    /// The slots as RAUC tells them now, or as it did before it began to install.
+    async fn look(&self, installer: &InstallerProxy<'_>) -> zbus::Result<Seen> {
+        let mut seen = self.seen.lock().await;
+        match look(installer).await {
+            Ok(now) => *seen = now,
+            // Between the question and the answer an installation may begin.
+            Err(_) if installer.operation().await? != "idle" => seen.restart_needed = false,
+            Err(cause) => return Err(cause),
+        }
+        Ok(seen.clone())
     }
 
     /// A place for a bundle that is about to arrive.
@@ -174,9 +190,11 @@ impl Updates {
     /// installed, [`Error::TooEarly`] after a start.
     pub async fn expect(&self) -> Result<Arriving, Error> {
         let turn = Arc::clone(&self.turn).try_lock_owned().map_err(|_| Error::Busy)?;
-        if installer().await?.operation().await.map_err(unsupported)? != "idle" {
+        let installer = installer().await?;
+        if installer.operation().await.map_err(unsupported)? != "idle" {
             return Err(Error::Busy);
         }
+        self.look(&installer).await.map_err(unsupported)?;
         if !is_confirmed().await {
             return Err(Error::TooEarly);
         }
@@ -261,6 +279,15 @@ async fn installer() -> Result<InstallerProxy<'static>, Error> {
     let installer = InstallerProxy::new(&bus).await.map_err(unsupported)?;
     installer.operation().await.map_err(unsupported)?;
     Ok(installer)
+}
+
+async fn look(installer: &InstallerProxy<'_>) -> zbus::Result<Seen> {
+    let slots = installer.get_slot_status().await?;
+    let primary = installer.get_primary().await?;
+    let next_is_booted =
+        slots.iter().any(|(name, status)| *name == primary && text(status, "state") == "booted");
+    let bootable = slots.iter().filter(|(_, status)| status.contains_key("bootname"));
+    Ok(Seen { slots: bootable.map(|(_, status)| slot(status)).collect(), restart_needed: !next_is_booted })
 }
 
 /// Whether the running slot was seen healthy since it was written, as the image records it.

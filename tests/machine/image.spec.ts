@@ -208,6 +208,7 @@ test('a full disk and a read-only state directory leave the room in service', as
 test('power cut while a slot is written: the old one runs on', async () => {
   await begin('good')
   await expect.poll(async () => (await updates()).progress, { message: 'the root file system is being written', intervals: [250] }).toContain('Copying image to rootfs')
+  expect((await updates()).slots, 'the slots are told meanwhile').toHaveLength(2)
   await powerCut()
   expect(await slot()).toBe('A')
   expect(await guest.run('rauc status --output-format=json')).toMatch(/"rootfs.1":\{[^}]*"boot_status":"bad"/)

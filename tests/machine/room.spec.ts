@@ -128,6 +128,18 @@ test('the devices are those that the kernel has made', async () => {
   for (const name of ['vivid', 'Loopback', 'Virtual-1']) expect(told).toContain(name)
 })
 
+/** Runs a program as the unit's sandbox lets its daemon use devices. */
+function inUnit(order: string): Promise<string> {
+  const enter = 'echo $$ > /sys/fs/cgroup/system.slice/alcove.service/cgroup.procs'
+  return guest.run(`sh -c '${enter} && exec ${order}' 2>&1`)
+}
+
+test('the unit may use the remote control of screens (CEC), and no disks', async () => {
+  const told = await inUnit('setpriv --reuid=alcove --regid=alcove --init-groups cec-ctl -d /dev/cec1 --playback')
+  expect(told).toMatch(/Logical Address +: 4/)
+  await expect(inUnit('head -c 1 /dev/vda')).rejects.toThrow(/Operation not permitted/)
+})
+
 test('the scene is on the display, drawn by the kernel without a desktop', async () => {
   const page = await browser.newPage()
   /** The share of values that are far from each other. */
