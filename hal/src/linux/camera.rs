@@ -104,14 +104,16 @@ impl V4lCamera {
         (format.width, format.height) = (offer.mode.width, offer.mode.height);
         format.fourcc = FourCC::new(&offer.fourcc);
         let format = device.set_format(&format).map_err(told)?;
+        let coding = offer.granted(format.fourcc.repr, (format.width, format.height));
+        let coding = coding.map_err(|cause| Error::Unsupported { device: self.name.clone(), cause })?;
         // Cameras with one rate may refuse to be told; then their rate is what they say.
         let fps = device.set_params(&Parameters::with_fps(offer.mode.fps)).map_or(offer.mode.fps, |agreed| {
             agreed.interval.denominator.div_ceil(agreed.interval.numerator.max(1)).max(1)
         });
         let mode = VideoMode { width: format.width, height: format.height, fps };
-        let is_h264 = offer.coding == Coding::H264;
+        let is_h264 = coding == Coding::H264;
         let makes_keyframes = is_h264 && camera_controls::prepare(&device, &self.name, mode);
-        let reader = self.reader(format, offer.coding)?;
+        let reader = self.reader(format, coding)?;
         let stream = start(&device, if is_h264 { H264_BUFFERS } else { BUFFERS }).map_err(told)?;
         let (name, clock) = (self.name.clone(), Arc::clone(&self.clock));
         Ok(OpenCamera { name, mode, reader, makes_keyframes, tells_changes, device, stream, clock })

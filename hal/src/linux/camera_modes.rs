@@ -44,6 +44,23 @@ pub(super) struct Offer {
     pub(super) mode: VideoMode,
 }
 
+/// Widths and heights of pictures that are taken from a camera.
+const EXTENTS: std::ops::RangeInclusive<u32> = 16..=8192;
+
+impl Offer {
+    /// How what the camera has set itself to is to be read: it may set something else than it was asked for
+    /// (`VIDIOC_S_FMT`), and some set what they have never offered. Else the reason why it cannot be.
+    pub(super) fn granted(&self, fourcc: [u8; 4], (width, height): (u32, u32)) -> Result<Coding, String> {
+        let told = |fourcc: [u8; 4]| String::from_utf8_lossy(&fourcc).into_owned();
+        let is_h264 = |coding: &Coding| *coding == Coding::H264;
+        if !EXTENTS.contains(&width) || !EXTENTS.contains(&height) {
+            return Err(format!("it sets itself to pictures of {width}x{height}"));
+        }
+        let coding = coding(fourcc).filter(|coding| is_h264(coding) == is_h264(&self.coding));
+        coding.ok_or_else(|| format!("it offers {} and sets itself to {}", told(self.fourcc), told(fourcc)))
+    }
+}
+
 /// How a format is to be read; nothing when it is not understood.
 pub(super) fn coding(fourcc: [u8; 4]) -> Option<Coding> {
     CODINGS.iter().find(|(known, _)| **known == fourcc).map(|(_, coding)| *coding)
@@ -168,6 +185,19 @@ mod tests {
     fn what_is_not_understood_is_not_taken() {
         assert_eq!(coding(*b"HEVC"), None);
         assert_eq!((best(&[], WANTED), best_h264(&[], WANTED)), (None, None));
+    }
+
+    #[test]
+    fn what_a_camera_sets_itself_to_counts_and_not_what_it_has_offered() {
+        let (asked, h264) = (offer(2, 1280, 720, 30), offer(0, 1280, 720, 30));
+        assert_eq!(asked.granted(*b"NV12", (1280, 720)), Ok(Coding::Raw(RawFormat::Nv12)));
+        assert_eq!(asked.granted(*b"MJPG", (640, 480)), Ok(Coding::Jpeg));
+        let refused = |offer: Offer, fourcc, size| offer.granted(fourcc, size).expect_err("refused");
+        assert_eq!(refused(asked, *b"UYVY", (1280, 720)), "it offers NV12 and sets itself to UYVY");
+        assert_eq!(refused(h264, *b"MJPG", (1280, 720)), "it offers H264 and sets itself to MJPG");
+        assert_eq!(refused(asked, *b"H264", (1280, 720)), "it offers NV12 and sets itself to H264");
+        assert_eq!(refused(asked, *b"NV12", (0, 0)), "it sets itself to pictures of 0x0");
+        assert_eq!(refused(asked, *b"NV12", (1280, 65_535)), "it sets itself to pictures of 1280x65535");
     }
 
     #[test]
