@@ -165,7 +165,7 @@ impl Updates {
                 last_error: installer.last_error().await?,
                 restart_needed,
                 slots,
-                went_back: fs::try_exists(Path::new(SLOTS).join("failed")).await.unwrap_or(false),
+                went_back: is_recorded("failed").await,
             })
         };
         told.await.map_err(unsupported)
@@ -176,7 +176,7 @@ impl Updates {
         let mut seen = self.seen.lock().await;
         match look(installer).await {
             Ok(now) => *seen = now,
-            // Between the question and the answer an installation may begin.
+            // Asked now rather than before: an installation may have begun since.
             Err(_) if installer.operation().await? != "idle" => seen.restart_needed = false,
             Err(cause) => return Err(cause),
         }
@@ -294,7 +294,12 @@ async fn look(installer: &InstallerProxy<'_>) -> zbus::Result<Seen> {
 async fn is_confirmed() -> bool {
     let told = fs::read_to_string(machine::RUNNING_SLOT).await.unwrap_or_default();
     let slot = told.trim().trim_start_matches("SLOT=");
-    Path::new(SLOTS).join(format!("proven-{slot}")).exists()
+    is_recorded(&format!("proven-{slot}")).await
+}
+
+/// Whether the image has that record of its slots.
+async fn is_recorded(name: &str) -> bool {
+    fs::try_exists(Path::new(SLOTS).join(name)).await.unwrap_or(false)
 }
 
 fn slot(status: &HashMap<String, OwnedVariant>) -> Slot {
