@@ -99,7 +99,7 @@ fn pictures(shared: &Shared, stage: &Stage, now: Instant) -> Vec<Option<Frame>> 
 
 /// The picture is there for snapshots, and the screen is told.
 fn hand_on(shared: &Shared, frame: Frame) {
-    *locked(&shared.composed) = Some(frame);
+    shared.composed.set(frame);
     if let Some(sleepers) = shared.sleepers.get() {
         sleepers.screen.unpark();
     }

@@ -216,7 +216,7 @@ impl Room {
         let shared = Arc::new(Shared::new(clock, events, planner));
         let mailbox = Arc::new(Mailbox::default());
         let (threads, courier) = start_threads(devices, settings.mode, &shared, &mailbox);
-        let snapshots = Snapshots::new(Arc::clone(&shared));
+        let snapshots = Snapshots::new(Arc::clone(&shared.composed));
         Self { shared, mailbox, courier, snapshots, mode: settings.mode, joins: Mutex::default(), threads }
     }
 

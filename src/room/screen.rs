@@ -6,7 +6,7 @@ use alcove_hal::display::{Display, DisplayDevice};
 use alcove_hal::seat::Seat;
 
 use crate::room::layout::Size;
-use crate::room::shared::{Patience, Shared, locked};
+use crate::room::shared::{Patience, Shared};
 use crate::room::{DeviceClass, DeviceState};
 use alcove_hal::camera::VideoMode;
 
@@ -45,7 +45,7 @@ fn show_all(
     shared.resize(size);
     let mut shown_at = None;
     while !shared.is_stopping() && !seat.is_outdone(device) {
-        let latest = locked(&shared.composed).clone();
+        let latest = shared.composed.latest();
         let fresh = latest.filter(|frame| {
             shown_at != Some(frame.captured_at)
                 && (frame.width(), frame.height()) == (size.width, size.height)

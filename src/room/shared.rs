@@ -14,6 +14,7 @@ use crate::room::mixer::MixerCounters;
 use crate::room::plan::{Art, Plan, Planner};
 use crate::room::scene::SceneModel;
 use crate::room::slots::Slots;
+use crate::room::snapshot::Composed;
 use crate::room::{DeviceClass, DeviceState, EventSink, RoomEvent};
 use crate::track::{Layer, VideoCodec};
 
@@ -93,7 +94,7 @@ pub(super) struct Shared {
     /// The latest picture of the room's own camera, while it captures.
     pub(super) own_picture: Mutex<Option<Frame>>,
     /// What the screen shows.
-    pub(super) composed: Mutex<Option<Frame>>,
+    pub(super) composed: Arc<Composed>,
     pub(super) sleepers: OnceLock<Sleepers>,
     events: EventSink,
     stopping: AtomicBool,
@@ -115,7 +116,7 @@ impl Shared {
             slots: Mutex::default(),
             mixer: Mutex::default(),
             own_picture: Mutex::default(),
-            composed: Mutex::default(),
+            composed: Arc::default(),
             sleepers: OnceLock::new(),
             events,
             stopping: AtomicBool::new(false),

@@ -1,10 +1,11 @@
 //! What the screen shows as a PNG: made from the last composed picture, on the asking thread.
 
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError};
+use std::time::Duration;
 
 use alcove_hal::frame::Frame;
 
-use crate::room::shared::{Shared, locked};
+use crate::room::shared::locked;
 
 /// Why there is no snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum SnapshotError {
     /// One is made at a time.
     #[error("another snapshot is being made; try again in a moment")]
     Busy,
-    /// Nothing was drawn yet.
+    /// Nothing was drawn in the first two seconds.
     #[error("the screen shows nothing yet; try again in a moment")]
     Nothing,
     /// The picture could not be written as PNG.
@@ -20,35 +21,58 @@ pub enum SnapshotError {
     Failed(String),
 }
 
+/// How long the first picture of all is waited for: it is there some milliseconds after the start, on a busy machine
+/// some hundred.
+const FIRST_PICTURE: Duration = Duration::from_secs(2);
+
+/// What the screen shows now: the composer writes it, the screen and snapshots read it.
+#[derive(Default)]
+pub(super) struct Composed {
+    frame: Mutex<Option<Frame>>,
+    changed: Condvar,
+}
+
+impl Composed {
+    pub(super) fn set(&self, frame: Frame) {
+        *locked(&self.frame) = Some(frame);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn latest(&self) -> Option<Frame> {
+        locked(&self.frame).clone()
+    }
+
+    /// The latest, or the first of all if it comes within `patience`.
+    fn within(&self, patience: Duration) -> Option<Frame> {
+        let waited = self.changed.wait_timeout_while(locked(&self.frame), patience, |frame| frame.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+}
+
 /// Takes snapshots from any thread. Cloning is cheap.
 #[derive(Clone)]
 pub struct Snapshots {
-    shared: Arc<Shared>,
+    composed: Arc<Composed>,
     one_at_a_time: Arc<Mutex<()>>,
 }
 
 impl Snapshots {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, one_at_a_time: Arc::default() }
+    pub(super) fn new(composed: Arc<Composed>) -> Self {
+        Self { composed, one_at_a_time: Arc::default() }
     }
 
-    /// The last composed picture.
-    #[must_use]
-    pub fn frame(&self) -> Option<Frame> {
-        locked(&self.shared.composed).clone()
-    }
-
-    /// The last composed picture as PNG. Takes some milliseconds of the calling thread.
+    /// The last composed picture as PNG. Takes some milliseconds of the calling thread, and just after the start up to
+    /// two seconds.
     ///
     /// # Errors
-    /// [`SnapshotError::Busy`] while another is being made.
+    /// [`SnapshotError::Busy`] while another is being made, [`SnapshotError::Nothing`] if nothing was drawn.
     pub fn png(&self) -> Result<Vec<u8>, SnapshotError> {
         let _turn = match self.one_at_a_time.try_lock() {
             Ok(turn) => turn,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Err(SnapshotError::Busy),
         };
-        png(&self.frame().ok_or(SnapshotError::Nothing)?)
+        png(&self.composed.within(FIRST_PICTURE).ok_or(SnapshotError::Nothing)?)
     }
 }
 
@@ -94,6 +118,21 @@ mod tests {
     use crate::room::canvas::{Canvas, Colour};
     use crate::room::layout::Size;
     use crate::room::testing::TestClock;
+
+    #[test]
+    fn who_asks_before_the_first_picture_gets_it() {
+        let composed = Arc::new(Composed::default());
+        let snapshots = Snapshots::new(Arc::clone(&composed));
+        let asking = std::thread::spawn(move || snapshots.png());
+        let canvas = Canvas::new(Size { width: 32, height: 18 }, Colour::rgb(0, 0, 0));
+        composed.set(canvas.into_frame(TestClock::origin_of_time()));
+        assert!(asking.join().expect("no panic").expect("a picture").starts_with(b"\x89PNG"));
+    }
+
+    #[test]
+    fn a_screen_that_never_shows_anything_has_no_picture() {
+        assert!(Composed::default().within(Duration::ZERO).is_none());
+    }
 
     #[test]
     fn a_png_has_the_colours_that_were_drawn() {
