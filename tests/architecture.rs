@@ -73,7 +73,6 @@ const CLOCK_WORDS: &[&str] = &[
     "SystemTime::now",
     "OffsetDateTime::now",
     "UtcDateTime::now",
-    "UNIX_EPOCH",
     "get_current_timestamp",
     ".elapsed()",
     "thread::sleep",

@@ -124,7 +124,6 @@ impl Worker {
             demux: Demux::default(),
             homes: HashMap::new(),
             meetings: HashMap::new(),
-            run: Vec::with_capacity(65_536),
             turns: Arc::clone(&turns),
         };
         let thread = std::thread::Builder::new()
@@ -210,7 +209,6 @@ struct WorkerThread {
     homes: HashMap<PeerId, MeetingId>,
     meetings: HashMap<MeetingId, Hosted>,
     /// Reused for every run that is sent.
-    run: Vec<u8>,
     turns: Arc<AtomicU64>,
 }
 
@@ -407,11 +405,11 @@ impl WorkerThread {
 
     fn flush(&mut self) {
         let now = self.clock.now();
-        let Self { socket, meetings, run, news, .. } = self;
+        let Self { socket, meetings, news, .. } = self;
         for (id, hosted) in meetings.iter_mut().filter(|(_, hosted)| hosted.dirty) {
             hosted.dirty = false;
             hosted.forwarder.flush(now);
-            send_runs(&mut hosted.forwarder, socket, run);
+            send_runs(&mut hosted.forwarder, socket);
             deliver(hosted);
             while let Some(event) = hosted.forwarder.poll_event() {
                 if news.try_send(News { meeting: *id, event }).is_err() {
@@ -439,10 +437,10 @@ fn route(
     }
 }
 
-fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket, buffer: &mut Vec<u8>) {
-    while let Some(run) = forwarder.poll_transmit(buffer) {
+fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket) {
+    while let Some((run, contents)) = forwarder.poll_transmit() {
         // Lost on a full buffer or an unreachable network, as packets are: the receiver asks again.
-        if let Err(error) = socket.send(run.source, run.destination, buffer, run.segment_size) {
+        if let Err(error) = socket.send(run.source, run.destination, contents, run.segment_size) {
             log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.destination);
         }
     }

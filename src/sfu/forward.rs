@@ -2,17 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use str0m::rtp::Vp8Descriptor;
-
 use crate::sfu::forwarder::Forwarder;
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::{Sight, look};
 use crate::sfu::layer::Urgency;
 use crate::sfu::peer::Link;
-use crate::sfu::rewrite::{Numbers, Vp8Ids};
+use crate::sfu::rewrite::Numbers;
 use crate::sfu::slot::{Feed, Passage};
 use crate::sfu::track::Subscriber;
-use crate::sfu::{Event, GoneWhy};
+use crate::sfu::{Event, GoneWhy, vp8};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
 /// A packet with everything that its subscribers need, found out once.
@@ -20,7 +18,6 @@ struct Passing {
     feed: Feed,
     packet: Packet,
     numbers: Numbers,
-    vp8: Option<Vp8Descriptor>,
     /// A slot can be cut to this feed here.
     begins: bool,
 }
@@ -95,7 +92,7 @@ impl Forwarder {
             }
         };
         let Some(peer) = self.peers[subscriber.peer].as_mut() else { return false };
-        if peer.send(subscriber.slot, packet, numbers, passing.vp8.as_ref(), now, &mut self.outbox) {
+        if peer.send(subscriber.slot, packet, numbers, now, &mut self.outbox) {
             self.dirty.push(subscriber.peer);
         }
         false
@@ -202,12 +199,8 @@ impl Forwarder {
 
 impl Passing {
     fn new(feed: Feed, packet: Packet, sight: Sight) -> Self {
-        let vp8 = (packet.codec == Some(VideoCodec::Vp8))
-            .then(|| Vp8Descriptor::parse(&packet.payload).ok())
-            .flatten();
-        let ids =
-            vp8.map(|descriptor| Vp8Ids { picture: descriptor.picture_id(), tl0: descriptor.tl0_pic_idx() });
+        let ids = if packet.codec == Some(VideoCodec::Vp8) { vp8::ids(&packet.payload) } else { None };
         let numbers = Numbers { sequence: packet.sequence, timestamp: packet.timestamp, vp8: ids };
-        Self { feed, packet, numbers, vp8, begins: sight.starts_keyframe }
+        Self { feed, packet, numbers, begins: sight.starts_keyframe }
     }
 }

@@ -281,9 +281,9 @@ impl Forwarder {
         deadlines.chain(self.next_tick).chain(unflushed).min()
     }
 
-    /// The next run of datagrams to be sent: `buffer` is cleared and filled with its segments.
-    pub fn poll_transmit(&mut self, buffer: &mut Vec<u8>) -> Option<Run> {
-        self.outbox.poll_transmit(buffer)
+    /// The next run of datagrams to be sent, and what they say, one behind the other.
+    pub fn poll_transmit(&mut self) -> Option<(Run, &[u8])> {
+        self.outbox.poll_transmit()
     }
 
     /// The next packet for a local participant.

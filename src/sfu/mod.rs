@@ -11,6 +11,9 @@ mod admission;
 mod allocation;
 mod budget;
 mod demux;
+mod dtls;
+mod egress;
+mod estimator;
 mod event;
 mod forward;
 mod forwarder;
@@ -24,12 +27,15 @@ mod outbox;
 mod peer;
 mod rewrite;
 mod rtc_peer;
+mod rtcp;
 mod seating;
 mod settle;
 mod slot;
 mod speakers;
+mod srtp;
 mod track;
 mod transport;
+mod vp8;
 
 use std::fmt;
 

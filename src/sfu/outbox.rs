@@ -20,26 +20,56 @@ const RUN_SEGMENTS_MAX: usize = 64;
 /// The most bytes of a run, below the 65,507 of a UDP datagram.
 const RUN_BYTES_MAX: usize = 60_000;
 
-/// A datagram of a peer on its way out.
-#[derive(Debug)]
-pub(super) struct Datagram {
-    pub(super) peer: PeerId,
+/// From which of our addresses to which of a peer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Route {
     pub(super) source: SocketAddr,
     pub(super) destination: SocketAddr,
-    pub(super) contents: Vec<u8>,
+}
+
+/// A datagram of a peer on its way out: a piece of the bytes.
+#[derive(Debug, Clone, Copy)]
+struct Datagram {
+    peer: PeerId,
+    route: Route,
+    start: usize,
+    length: usize,
 }
 
 /// The bounded queues towards the worker.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
+    /// What datagrams say, one behind the other, so that those of a run need not be moved together.
+    bytes: Vec<u8>,
     datagrams: VecDeque<Datagram>,
     deliveries: VecDeque<(PeerId, Delivered)>,
     events: VecDeque<Event>,
 }
 
 impl Outbox {
-    pub(super) fn send(&mut self, datagram: Datagram) {
+    /// A datagram is to be appended to these bytes; [`end`](Self::end) says that it is there.
+    pub(super) fn begin(&mut self) -> &mut Vec<u8> {
+        if self.datagrams.is_empty() {
+            self.bytes.clear();
+        }
+        &mut self.bytes
+    }
+
+    /// What was appended from `start` on goes this way, or nowhere.
+    pub(super) fn end(&mut self, peer: PeerId, route: Route, start: usize, goes: bool) {
+        if !goes {
+            self.bytes.truncate(start);
+            return;
+        }
+        let datagram = Datagram { peer, route, start, length: self.bytes.len() - start };
         push_bounded(&mut self.datagrams, datagram, DATAGRAMS_MAX);
+    }
+
+    pub(super) fn send(&mut self, peer: PeerId, route: Route, contents: &[u8]) {
+        let bytes = self.begin();
+        let start = bytes.len();
+        bytes.extend_from_slice(contents);
+        self.end(peer, route, start, true);
     }
 
     pub(super) fn deliver(&mut self, peer: PeerId, delivered: Delivered) {
@@ -61,36 +91,28 @@ impl Outbox {
     }
 
     /// Takes the datagrams at the front that go the same way and have one size, the last one excepted.
-    pub(super) fn poll_transmit(&mut self, buffer: &mut Vec<u8>) -> Option<Run> {
-        buffer.clear();
+    pub(super) fn poll_transmit(&mut self) -> Option<(Run, &[u8])> {
         let first = self.datagrams.pop_front()?;
-        let run = Run {
-            peer: first.peer,
-            source: first.source,
-            destination: first.destination,
-            segment_size: first.contents.len(),
-        };
-        buffer.extend_from_slice(&first.contents);
+        let mut end = first.start + first.length;
         let mut segments = 1;
-        while segments < RUN_SEGMENTS_MAX && self.next_belongs_to(&run, buffer.len()) {
-            let Some(next) = self.datagrams.pop_front() else { break };
-            buffer.extend_from_slice(&next.contents);
+        while segments < RUN_SEGMENTS_MAX
+            && let Some(next) = self.datagrams.front().copied()
+            && next.peer == first.peer
+            && next.route == first.route
+            && next.start == end
+            && next.length <= first.length
+            && end + next.length - first.start <= RUN_BYTES_MAX
+        {
+            self.datagrams.pop_front();
+            end += next.length;
             segments += 1;
-            if next.contents.len() < run.segment_size {
+            if next.length < first.length {
                 break;
             }
         }
-        Some(run)
-    }
-
-    fn next_belongs_to(&self, run: &Run, bytes: usize) -> bool {
-        self.datagrams.front().is_some_and(|next| {
-            next.peer == run.peer
-                && next.destination == run.destination
-                && next.source == run.source
-                && next.contents.len() <= run.segment_size
-                && bytes + next.contents.len() <= RUN_BYTES_MAX
-        })
+        let Route { source, destination } = first.route;
+        let run = Run { peer: first.peer, source, destination, segment_size: first.length };
+        Some((run, &self.bytes[first.start..end]))
     }
 }
 
@@ -108,25 +130,35 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, value: T, max: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn datagram(peer: u64, bytes: usize) -> Datagram {
-        Datagram {
-            peer: PeerId(peer),
-            source: SocketAddr::from(([10, 0, 0, 1], 7800)),
-            destination: SocketAddr::from(([10, 0, 0, 2], 5000 + peer as u16)),
-            contents: vec![peer as u8; bytes],
-        }
-    }
-
     fn runs(datagrams: impl IntoIterator<Item = (u64, usize)>) -> Vec<(u64, usize, usize)> {
         let mut outbox = Outbox::default();
         for (peer, bytes) in datagrams {
-            outbox.send(datagram(peer, bytes));
+            let source = SocketAddr::from(([10, 0, 0, 1], 7800));
+            let destination = SocketAddr::from(([10, 0, 0, 2], 5000 + peer as u16));
+            outbox.send(PeerId(peer), Route { source, destination }, &vec![peer as u8; bytes]);
         }
-        let mut buffer = Vec::new();
         std::iter::from_fn(|| {
-            outbox.poll_transmit(&mut buffer).map(|run| (run.peer.0, run.segment_size, buffer.len()))
+            outbox.poll_transmit().map(|(run, contents)| {
+                assert!(contents.iter().all(|byte| u64::from(*byte) == run.peer.0));
+                (run.peer.0, run.segment_size, contents.len())
+            })
         })
         .collect()
+    }
+
+    #[test]
+    fn what_could_not_be_finished_leaves_no_trace() {
+        let mut outbox = Outbox::default();
+        let source = SocketAddr::from(([10, 0, 0, 1], 7800));
+        let route = Route { source, destination: source };
+        outbox.send(PeerId(1), route, &[1, 1]);
+        let bytes = outbox.begin();
+        let start = bytes.len();
+        bytes.extend_from_slice(&[2, 2]);
+        outbox.end(PeerId(1), route, start, false);
+        outbox.send(PeerId(1), route, &[3, 3]);
+        let (run, contents) = outbox.poll_transmit().expect("a run");
+        assert_eq!((run.segment_size, contents), (2, &[1, 1, 3, 3][..]));
     }
 
     #[test]

@@ -12,8 +12,6 @@ use crate::track::{Kind, VideoCodec};
 
 use std::time::Instant;
 
-use str0m::rtp::Vp8Descriptor;
-
 /// How a peer is reached.
 pub(super) enum Link {
     /// Over the network.
@@ -98,14 +96,13 @@ impl Peer {
         slot: usize,
         packet: &Packet,
         numbers: Numbers,
-        vp8: Option<&Vp8Descriptor>,
         now: Instant,
         out: &mut Outbox,
     ) -> bool {
         self.stats.packets_out += 1;
         self.stats.bytes_out += packet.payload.len() as u64;
         match &mut self.link {
-            Link::Rtc(rtc) => rtc.write(slot, packet, numbers, vp8, now),
+            Link::Rtc(rtc) => rtc.write(slot, packet, numbers, now),
             Link::Local => {
                 // Picture ids stay as they are: decoders in this process do not look at them.
                 out.deliver(

@@ -1,4 +1,4 @@
-//! A peer on the network: one str0m `Rtc` in RTP mode, answered once and drained after every mutation.
+//! A peer on the network: one str0m `Rtc` that answers, connects and receives, and our own sender beside it.
 //!
 //! ```text
 //!   offer ─▶ waiting ── ICE and DTLS ──▶ connected ── silence ──▶ lost ── too long ──▶ gone
@@ -13,26 +13,22 @@ mod events;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::bwe::Bitrate;
-use str0m::media::{KeyframeRequestKind, MediaTime, Mid, Pt, Rid};
+use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc, Vp8Descriptor};
+use str0m::rtp::Ssrc;
 use str0m::{Input, Output, Rtc, RtcError};
 
+use crate::sfu::egress::{Egress, Reported};
 use crate::sfu::guard::guarded;
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::offer::Plan;
 use crate::sfu::outbox::Outbox;
 use crate::sfu::rewrite::Numbers;
-use crate::sfu::transport::vp8_patch;
 use crate::sfu::{GoneWhy, PeerId};
-use crate::track::{Kind, Layer, Source, VideoCodec};
+use crate::track::{Layer, Source, VideoCodec};
 
-/// How late a deadline may be met. The pacer asks for one step per packet, a microsecond apart: steps this
-/// close are done at once, or a frame would trickle out with the granularity of the worker's timer.
-const DEADLINE_SLACK: Duration = Duration::from_millis(1);
 /// The most steps at once, so that one peer cannot hold up the others.
-const STEPS_MAX: usize = 64;
+const STEPS_MAX: usize = 8;
 /// The most SSRCs of a peer that are remembered; the oldest is forgotten.
 const SSRCS_MAX: usize = 24;
 /// How long the first connection may take, and how long a lost one is waited for.
@@ -46,24 +42,12 @@ const QUIET_SILENT_AFTER: Duration = Duration::from_secs(7);
 /// wanted and takes the outcome for the truth: one that is told of thumbnails alone would find room for
 /// thumbnails alone, and need many seconds once a stage is wanted.
 const DESIRED_AT_LEAST_BPS: u64 = 4_000_000;
-/// Browsers show a frame at once instead of scheduling it, and may still buffer this long on a bad path.
-const PLAYOUT_DELAY_MAX_S: f64 = 0.2;
-
 /// A media line that receives what the peer sends.
 #[derive(Debug)]
 struct Inlet {
     mid: Mid,
     source: Source,
     rids: Vec<Rid>,
-}
-
-/// A media line that sends to the peer.
-#[derive(Debug)]
-struct Outlet {
-    mid: Mid,
-    ssrc: Ssrc,
-    kind: Kind,
-    payload_types: Vec<(Option<VideoCodec>, Pt)>,
 }
 
 /// A peer on the network.
@@ -77,7 +61,7 @@ pub(super) struct RtcPeer {
     latest: Instant,
     destination: Option<SocketAddr>,
     inlets: Vec<Inlet>,
-    outlets: Vec<Outlet>,
+    egress: Egress,
     ssrcs: Vec<(Ssrc, Source, Layer)>,
     payload_types: Vec<(Pt, Option<VideoCodec>)>,
     connected: bool,
@@ -87,8 +71,10 @@ pub(super) struct RtcPeer {
     media_heard_at: Option<Instant>,
     media_sent_at: Option<Instant>,
     told_silent: bool,
-    /// Written to, and not yet drained.
+    /// Written to, and not yet flushed.
     dirty: bool,
+    /// The transport itself was asked for something.
+    rtc_dirty: bool,
     over: bool,
 }
 
@@ -107,17 +93,53 @@ impl RtcPeer {
 
     /// What can be decoded in the slot with this index.
     pub(super) fn decodes(&self, slot: usize) -> Vec<VideoCodec> {
-        let types = self.outlets.get(slot).map_or(&[][..], |outlet| &outlet.payload_types);
-        types.iter().filter_map(|(codec, _)| *codec).collect()
+        let types = self.egress.outlets().get(slot).map_or(&[][..], |outlet| &outlet.payload_types);
+        types.iter().filter_map(|one| one.codec).collect()
     }
 
     /// When it wants to be stepped next.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        (!self.over).then_some(self.deadline)
+        let soonest = self.egress.deadline().map_or(self.deadline, |at| at.min(self.deadline));
+        (!self.over).then_some(soonest)
     }
 
     /// A datagram arrived. Returns whether it is really this peer's.
     pub(super) fn receive(
+        &mut self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        contents: &[u8],
+        now: Instant,
+        out: &mut Outbox,
+        up: &mut Vec<FromPeer>,
+    ) -> bool {
+        if Content::of(contents) == Content::Reports && self.receive_report(contents, now, out, up) {
+            return true;
+        }
+        self.receive_rtc(source, destination, contents, now, out, up)
+    }
+
+    /// A report about what we sent. Returns whether there is nothing else in it.
+    fn receive_report(
+        &mut self,
+        contents: &[u8],
+        now: Instant,
+        out: &mut Outbox,
+        up: &mut Vec<FromPeer>,
+    ) -> bool {
+        let mut reported = Reported::AlsoForeign;
+        self.step(out, up, |peer, out, up| {
+            reported = peer.egress.receive(contents, now, up);
+            if reported == Reported::Taken {
+                peer.heard(now);
+                peer.egress.flush(now, out, up);
+            }
+            Ok(())
+        });
+        reported == Reported::Taken
+    }
+
+    fn receive_rtc(
         &mut self,
         source: SocketAddr,
         destination: SocketAddr,
@@ -139,9 +161,29 @@ impl RtcPeer {
             peer.heard(now);
             peer.latest = now.max(peer.latest);
             peer.rtc.handle_input(input)?;
-            peer.drain(out, up)
+            peer.drain(out, up)?;
+            if Content::of(contents) == Content::Check {
+                peer.find_route(source, now, out, up)?;
+            }
+            Ok(())
         });
         accepted
+    }
+
+    /// A check of ICE may have chosen another pair. str0m tells which in the datagrams that it sends, so it is made
+    /// to send one: a request that no receiver can have a use for.
+    fn find_route(
+        &mut self,
+        checked: SocketAddr,
+        now: Instant,
+        out: &mut Outbox,
+        up: &mut Vec<FromPeer>,
+    ) -> Result<(), RtcError> {
+        if !self.connected || self.destination == Some(checked) || self.egress.outlets().is_empty() {
+            return Ok(());
+        }
+        self.rtc.direct_api().send_pli_feedback(Ssrc::from(1), Ssrc::from(1));
+        self.advance(now, out, up)
     }
 
     fn heard(&mut self, now: Instant) {
@@ -151,40 +193,11 @@ impl RtcPeer {
 
     /// Writes a packet to the slot with this index; it leaves with the next [`flush`](Self::flush). Returns
     /// whether the peer was clean before.
-    pub(super) fn write(
-        &mut self,
-        slot: usize,
-        packet: &Packet,
-        numbers: Numbers,
-        vp8: Option<&Vp8Descriptor>,
-        now: Instant,
-    ) -> bool {
-        let Some(outlet) = self.outlets.get(slot) else { return false };
-        let fitting = outlet.payload_types.iter().find(|(codec, _)| *codec == packet.codec);
-        let (Some((_, payload_type)), false) = (fitting, self.over) else { return false };
-        let video = outlet.kind == Kind::Video;
-        let mut extensions = ExtensionValues {
-            audio_level: packet.audio_level,
-            voice_activity: packet.voice,
-            abs_capture_time: packet.captured,
-            ..ExtensionValues::default()
-        };
-        if video {
-            extensions.play_delay_min = Some(MediaTime::from_seconds(0.0));
-            extensions.play_delay_max = Some(MediaTime::from_seconds(PLAYOUT_DELAY_MAX_S));
+    pub(super) fn write(&mut self, slot: usize, packet: &Packet, numbers: Numbers, now: Instant) -> bool {
+        if self.over || !self.egress.write(slot, packet, numbers, now) {
+            return false;
         }
-        let payload = packet.payload.clone();
-        let mut rtp = RtpWrite::new(*payload_type, numbers.sequence.into(), numbers.timestamp, now, payload)
-            .marker(packet.marker)
-            .nackable(video)
-            .ext_vals(extensions);
-        if let Some(patch) = vp8.and_then(|descriptor| vp8_patch(descriptor, numbers)) {
-            rtp = rtp.vp8_patch(patch);
-        }
-        let mut direct = self.rtc.direct_api();
-        let Some(stream) = direct.stream_tx(&outlet.ssrc) else { return false };
-        stream.write_rtp(rtp);
-        if video {
+        if packet.codec.is_some() {
             self.media_sent_at = Some(now);
         }
         !std::mem::replace(&mut self.dirty, true)
@@ -197,29 +210,29 @@ impl RtcPeer {
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_rx(ssrc) else { return false };
         stream.request_keyframe(KeyframeRequestKind::Pli);
-        self.dirty = true;
+        (self.dirty, self.rtc_dirty) = (true, true);
         true
     }
 
-    /// Tells the bandwidth estimator what would be sent and what is to be reached next.
-    /// Returns whether the peer was clean before.
-    pub(super) fn want_bandwidth(&mut self, minimum_bps: u64, desired_bps: u64) -> bool {
-        if self.over {
-            return false;
-        }
-        let desired_bps = desired_bps.max(DESIRED_AT_LEAST_BPS);
-        self.rtc.bwe().set_bitrate(Bitrate::from(minimum_bps), Bitrate::from(desired_bps));
-        !std::mem::replace(&mut self.dirty, true)
+    /// Tells the bandwidth estimator what would be sent with all the bandwidth in the world.
+    pub(super) fn want_bandwidth(&mut self, desired_bps: u64) {
+        self.egress.want(desired_bps.max(DESIRED_AT_LEAST_BPS));
     }
 
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty && !self.over
     }
 
-    /// Sends what was written.
+    /// Sends what was written, and does what time has come for.
     pub(super) fn flush(&mut self, now: Instant, out: &mut Outbox, up: &mut Vec<FromPeer>) {
         self.dirty = false;
-        self.step(out, up, |peer, out, up| peer.advance(now, out, up));
+        self.step(out, up, |peer, out, up| {
+            if peer.rtc_dirty || peer.deadline <= now {
+                peer.advance(now, out, up)?;
+            }
+            peer.egress.flush(now, out, up);
+            Ok(())
+        });
     }
 
     /// Time has passed; returns whether the peer has just fallen silent.
@@ -277,19 +290,16 @@ impl RtcPeer {
         }
     }
 
-    /// Moves time on, and meets the deadlines that follow closely.
+    /// Moves the transport's time on.
     fn advance(&mut self, now: Instant, out: &mut Outbox, up: &mut Vec<FromPeer>) -> Result<(), RtcError> {
-        self.dirty = false;
-        self.latest = now.max(self.latest);
-        self.rtc.handle_input(Input::Timeout(self.latest))?;
-        self.drain(out, up)?;
+        self.rtc_dirty = false;
         for _ in 0..STEPS_MAX {
-            if self.deadline > now + DEADLINE_SLACK || self.over {
-                break;
-            }
-            self.latest = self.latest.max(self.deadline);
+            self.latest = now.max(self.latest);
             self.rtc.handle_input(Input::Timeout(self.latest))?;
             self.drain(out, up)?;
+            if self.deadline > now || self.over {
+                break;
+            }
         }
         Ok(())
     }
@@ -311,5 +321,25 @@ impl RtcPeer {
             up.push(FromPeer::Gone(GoneWhy::Error("the transport closed itself".to_owned())));
         }
         Ok(())
+    }
+}
+
+/// What a datagram carries (RFC 7983; RFC 5761, 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// STUN.
+    Check,
+    /// SRTCP.
+    Reports,
+    Other,
+}
+
+impl Content {
+    const fn of(datagram: &[u8]) -> Self {
+        match datagram {
+            [0..=3, ..] => Self::Check,
+            [128..=191, 192..=223, ..] => Self::Reports,
+            _ => Self::Other,
+        }
     }
 }

@@ -16,8 +16,6 @@ use crate::track::{Kind, Layer, Source, VideoCodec};
 const SOUND_BPS: u64 = 50_000;
 /// Random loss, as on Wi-Fi, can press the estimate to nearly nothing: the smallest picture of the stage goes on.
 const PICTURES_AT_LEAST_BPS: u64 = 200_000;
-/// How much more than is sent now shall be tried, so that the next layer can be paid for.
-const PROBE_STEP_BPS: u64 = 400_000;
 /// Without wishes: the first is shown whole, the others small.
 const AUTOMATIC_HEIGHT: u16 = 360;
 
@@ -162,7 +160,7 @@ impl Forwarder {
         };
         let demands: Vec<Demand> = guests.iter().map(demand).collect();
         let layers = allocate(&demands, self.picture_budget(place));
-        self.want_bandwidth(place, &demands, &layers);
+        self.want_bandwidth(place, &demands);
         let mut layers = layers.into_iter();
         let mut chosen = Vec::with_capacity(guests.len());
         guests.retain(|guest| {
@@ -187,16 +185,9 @@ impl Forwarder {
     }
 
     /// The estimator probes for what would be shown with all the bandwidth in the world.
-    fn want_bandwidth(&mut self, place: usize, demands: &[Demand], layers: &[Option<Layer>]) {
-        let Some(Link::Rtc(rtc)) = self.peers[place].as_mut().map(|peer| &mut peer.link) else { return };
-        let desired: u64 = demands.iter().map(Demand::ideal_bps).sum();
-        let bps_of = |(demand, layer): (&Demand, &Option<Layer>)| {
-            demand.rungs.iter().find(|rung| Some(rung.layer) == *layer).map_or(0, |rung| rung.bps)
-        };
-        let sent: u64 = demands.iter().zip(layers).map(bps_of).sum();
-        let minimum = if sent < desired { (sent + PROBE_STEP_BPS).min(desired) } else { 0 };
-        if rtc.want_bandwidth(minimum, desired) {
-            self.dirty.push(place);
+    fn want_bandwidth(&mut self, place: usize, demands: &[Demand]) {
+        if let Some(Link::Rtc(rtc)) = self.peers[place].as_mut().map(|peer| &mut peer.link) {
+            rtc.want_bandwidth(demands.iter().map(Demand::ideal_bps).sum());
         }
     }
 

@@ -1,20 +1,14 @@
 //! How a network peer's transport is set up: codecs, header extensions, certificate, caches.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use str0m::RtcConfig;
-use str0m::bwe::Bitrate;
 use str0m::config::DtlsCert;
 use str0m::format::{Codec, CodecConfig};
-use str0m::rtp::{Extension, ExtensionMap, Vp8Descriptor, Vp8Patch};
+use str0m::rtp::{Extension, ExtensionMap};
 
-use crate::sfu::rewrite::Numbers;
+use crate::sfu::dtls;
 use crate::track::VideoCodec;
-
-/// Resends are answered from this many packets per slot; 512 last for seconds and cost little memory.
-const RESEND_CACHE: usize = 512;
-const STATS_EVERY: Duration = Duration::from_secs(5);
 
 /// The certificate that every peer of this process presents (DTLS-SRTP). Cloning is cheap.
 #[derive(Clone)]
@@ -52,18 +46,14 @@ pub(super) struct RtcSetup<'a> {
 }
 
 /// The transport's settings. ICE is lite: everybody reaches the appliance directly, and lite needs no checks.
-pub(super) fn configure(setup: RtcSetup<'_>, receives_video: bool) -> RtcConfig {
+pub(super) fn configure(setup: RtcSetup<'_>) -> RtcConfig {
     let mut config = RtcConfig::new()
         .set_rtp_mode(true)
         .set_ice_lite(true)
+        .set_crypto_provider(dtls::provider())
         .set_dtls_cert(setup.certificate.0.clone())
-        .set_send_buffer_video(RESEND_CACHE)
-        .set_stats_interval(Some(STATS_EVERY))
         .set_extension_map(extensions())
         .clear_codecs();
-    if receives_video {
-        config = config.enable_bwe(Some(Bitrate::from(setup.start_bitrate_bps)));
-    }
     let codecs = config.codec_config();
     codecs.enable_opus(true, false);
     let add_h264 = |codecs: &mut CodecConfig| {
@@ -103,18 +93,4 @@ pub(super) fn video_codec(codec: Codec) -> Option<VideoCodec> {
         Codec::Vp8 => Some(VideoCodec::Vp8),
         _ => None,
     }
-}
-
-/// The picture ids as the slot counts them; none where the publisher uses the short form, which is too
-/// narrow for them.
-pub(super) fn vp8_patch(descriptor: &Vp8Descriptor, numbers: Numbers) -> Option<Vp8Patch> {
-    let ids = numbers.vp8?;
-    let mut patch = descriptor.patch();
-    if let Some(picture) = ids.picture {
-        patch = patch.picture_id(picture);
-    }
-    if let Some(tl0) = ids.tl0 {
-        patch = patch.tl0_pic_idx(tl0);
-    }
-    patch.build().ok()
 }

@@ -171,10 +171,9 @@ impl World {
     }
 
     fn deliver_outputs(&mut self) {
-        let mut buffer = Vec::new();
-        while let Some(run) = self.forwarder.poll_transmit(&mut buffer) {
-            self.longest_run = self.longest_run.max(buffer.len().div_ceil(run.segment_size));
-            for contents in buffer.chunks(run.segment_size) {
+        while let Some((run, contents)) = self.forwarder.poll_transmit() {
+            self.longest_run = self.longest_run.max(contents.len().div_ceil(run.segment_size));
+            for contents in contents.chunks(run.segment_size) {
                 let (source, destination) = (run.source, run.destination);
                 self.link.send(Parcel { source, destination, contents: contents.to_vec() }, self.now);
             }

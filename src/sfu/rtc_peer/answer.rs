@@ -3,17 +3,20 @@
 use std::time::Instant;
 
 use str0m::Candidate;
+use str0m::Rtc;
 use str0m::change::SdpOffer;
-use str0m::media::{Mid, Rid};
+use str0m::media::{Mid, Pt, Rid};
+use str0m::rtp::Ssrc;
 
-use super::{Inlet, Outlet, RtcPeer};
+use super::{Inlet, RtcPeer};
+use crate::sfu::dtls;
+use crate::sfu::egress::{Egress, ExtensionIds, Outlet, PayloadType};
 use crate::sfu::guard::guarded;
 use crate::sfu::inbound::FromPeer;
 use crate::sfu::offer::{Plan, with_start_bitrate};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::transport::{RtcSetup, configure, video_codec};
 use crate::sfu::{OfferRefused, PeerId};
-use crate::track::Kind;
 
 impl RtcPeer {
     /// Answers a first offer.
@@ -40,8 +43,7 @@ impl RtcPeer {
     ) -> Result<(Self, String), OfferRefused> {
         let offer =
             SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
-        let receives = plan.receiving().iter().any(|line| line.kind == Kind::Video);
-        let mut rtc = configure(setup, receives).build(now);
+        let (mut rtc, secrets) = dtls::watched(|| configure(setup).build(now));
         for address in setup.ice_addresses {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
                 rtc.add_local_candidate(candidate);
@@ -49,6 +51,8 @@ impl RtcPeer {
         }
         let answer =
             rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
+        let outlets = outlets(&mut rtc, &plan)?;
+        detach(&mut rtc, &outlets);
         let mut peer = Self {
             id,
             ufrag: rtc.direct_api().local_ice_credentials().ufrag,
@@ -58,7 +62,7 @@ impl RtcPeer {
             latest: now,
             destination: None,
             inlets: Vec::new(),
-            outlets: Vec::new(),
+            egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, now),
             ssrcs: Vec::new(),
             payload_types: Vec::new(),
             connected: false,
@@ -68,10 +72,11 @@ impl RtcPeer {
             media_sent_at: None,
             told_silent: true,
             dirty: true,
+            rtc_dirty: true,
             over: false,
         };
         peer.map_lines()?;
-        peer.want_bandwidth(0, 0);
+        peer.want_bandwidth(0);
         Ok((peer, with_start_bitrate(&answer.to_sdp_string())))
     }
 
@@ -92,18 +97,7 @@ impl RtcPeer {
             let rids = line.rids.iter().map(|rid| Rid::from(rid.as_str())).collect();
             self.inlets.push(Inlet { mid: Mid::from(line.mid.as_str()), source: line.source, rids });
         }
-        for line in self.plan.receiving() {
-            let mid = Mid::from(line.mid.as_str());
-            let negotiated = self.rtc.media(mid).map_or(&[][..], |media| media.remote_pts());
-            let payload_types = self.payload_types.iter().filter(|(pt, _)| negotiated.contains(pt));
-            let payload_types = payload_types.map(|(pt, codec)| (*codec, *pt)).collect();
-            let ssrc = self.rtc.direct_api().stream_tx_by_mid(mid, None).map(|stream| stream.ssrc());
-            let Some(ssrc) = ssrc else {
-                return Err(OfferRefused::NothingUsable("a media line asks for simulcast to be sent to it"));
-            };
-            self.outlets.push(Outlet { mid, ssrc, kind: line.kind, payload_types });
-        }
-        if self.inlets.is_empty() && self.outlets.is_empty() {
+        if self.inlets.is_empty() && self.egress.outlets().is_empty() {
             return Err(OfferRefused::NothingUsable("every media line is rejected or inactive"));
         }
         Ok(())
@@ -125,8 +119,10 @@ impl RtcPeer {
             SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
         let mut answer = Err(OfferRefused::Internal);
         self.step(out, up, |peer, out, up| {
+            attach(&mut peer.rtc, peer.egress.outlets());
             answer =
                 peer.rtc.sdp_api().accept_offer(offer).map_err(|e| OfferRefused::Malformed(e.to_string()));
+            detach(&mut peer.rtc, peer.egress.outlets());
             peer.ufrag = peer.rtc.direct_api().local_ice_credentials().ufrag;
             peer.advance(now, out, up)
         });
@@ -155,5 +151,51 @@ impl RtcPeer {
             peer.advance(now, out, up)
         });
         Ok(())
+    }
+}
+
+/// The lines that we send on, as they were negotiated.
+fn outlets(rtc: &mut Rtc, plan: &Plan) -> Result<Vec<Outlet>, OfferRefused> {
+    let params = rtc.codec_config().params().to_vec();
+    let mut outlets = Vec::new();
+    for line in plan.receiving() {
+        let mid = Mid::from(line.mid.as_str());
+        let Some(media) = rtc.media(mid) else { continue };
+        let negotiated: Vec<Pt> = media.remote_pts().to_vec();
+        let extensions = ExtensionIds::new(|extension| media.remote_extmap().id_of(extension));
+        let payload_types = params.iter().filter(|one| negotiated.contains(&one.pt()));
+        let payload_types = payload_types.map(|one| PayloadType {
+            codec: video_codec(one.spec().codec),
+            number: *one.pt(),
+            resend: one.resend().map(|pt| *pt),
+        });
+        let payload_types = payload_types.collect();
+        let mut direct = rtc.direct_api();
+        let Some(line_of_str0m) = direct.stream_tx_by_mid(mid, None) else {
+            return Err(OfferRefused::NothingUsable("a media line asks for simulcast to be sent to it"));
+        };
+        let (ssrc, resend) = (*line_of_str0m.ssrc(), line_of_str0m.rtx().map(|ssrc| *ssrc));
+        outlets.push(Outlet::new(&line.mid, line.kind, ssrc, resend, payload_types, extensions));
+    }
+    Ok(outlets)
+}
+
+/// str0m shall not report on lines that it does not send on.
+fn detach(rtc: &mut Rtc, outlets: &[Outlet]) {
+    for outlet in outlets {
+        rtc.direct_api().remove_stream_tx(Ssrc::from(outlet.ssrc));
+    }
+}
+
+/// While it answers again it shall know the SSRCs of the first answer, or it would make up others.
+fn attach(rtc: &mut Rtc, outlets: &[Outlet]) {
+    for outlet in outlets {
+        let resend = outlet.resend_ssrc.map(Ssrc::from);
+        rtc.direct_api().declare_stream_tx(
+            Ssrc::from(outlet.ssrc),
+            resend,
+            Mid::from(outlet.mid.as_str()),
+            None,
+        );
     }
 }

@@ -1,13 +1,12 @@
 //! What a peer's transport has to say: datagrams to be sent, and what they brought.
 
-use str0m::bwe::BweKind;
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Event as RtcEvent, IceConnectionState};
 
 use super::{RtcPeer, SSRCS_MAX};
 use crate::sfu::GoneWhy;
 use crate::sfu::inbound::{FromPeer, Packet};
-use crate::sfu::outbox::{Datagram, Outbox};
+use crate::sfu::outbox::{Outbox, Route};
 use crate::track::{Kind, Layer, Source};
 
 impl RtcPeer {
@@ -17,19 +16,17 @@ impl RtcPeer {
         out: &mut Outbox,
         up: &mut Vec<FromPeer>,
     ) {
-        let contents: Vec<u8> = transmit.contents.into();
         // STUN goes to every address that checks; media (RFC 7983: from 20 on) to the one that is in use.
-        let is_media = contents.first().is_some_and(|first| *first >= 20);
+        let is_media = transmit.contents.first().is_some_and(|first| *first >= 20);
+        if is_media {
+            self.egress.set_route(transmit.source, transmit.destination);
+        }
         let moved = is_media && self.destination != Some(transmit.destination);
         if moved && self.destination.replace(transmit.destination).is_some() && self.connected {
             up.push(FromPeer::Moved);
         }
-        out.send(Datagram {
-            peer: self.id,
-            source: transmit.source,
-            destination: transmit.destination,
-            contents,
-        });
+        let route = Route { source: transmit.source, destination: transmit.destination };
+        out.send(self.id, route, &transmit.contents);
     }
 
     pub(super) fn on_event(&mut self, event: RtcEvent, up: &mut Vec<FromPeer>) {
@@ -37,14 +34,6 @@ impl RtcPeer {
             RtcEvent::Connected => self.on_connected(up),
             RtcEvent::IceConnectionStateChange(state) => self.on_ice(state),
             RtcEvent::RtpPacket(packet) => self.on_rtp(packet, up),
-            RtcEvent::KeyframeRequest(request) => {
-                let slot = self.outlets.iter().position(|outlet| outlet.mid == request.mid);
-                up.extend(slot.map(|slot| FromPeer::KeyframeWanted { slot }));
-            }
-            RtcEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, can_probe: true }) => {
-                up.push(FromPeer::Estimate { bps: estimate.as_u64() });
-            }
-            RtcEvent::MediaEgressStats(stats) => up.extend(stats.rtt.map(FromPeer::RoundTrip)),
             RtcEvent::Closed => {
                 self.over = true;
                 up.push(FromPeer::Gone(GoneWhy::ClosedByPeer));

@@ -1,0 +1,390 @@
+//! What we send to a peer: RTP and its retransmissions, sender reports, paced by what the path carries.
+//!
+//! str0m answers, connects and receives; sending is ours, because a forwarder does little else: it costs one
+//! header, one encryption and a share of a system call per packet.
+//!
+//! ```text
+//!   write ─▶ sounds ──────────────────┐
+//!        └─▶ pictures ─▶ pacer ───────┼─▶ header ▸ SRTP ─▶ outbox
+//!   missing packets ─▶ resends ───────┤      ▲
+//!   probe ─▶ padding ─────────────────┘      └─ transport-wide number ◀─ estimator ◀─ reports
+//! ```
+
+mod header;
+mod outlet;
+mod pacer;
+mod reports;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+pub(super) use header::ExtensionIds;
+use header::{Extensions, FIXED_BYTES, Header};
+use outlet::Sent;
+pub(super) use outlet::{Outlet, PayloadType};
+use pacer::Pacer;
+pub(super) use reports::Reported;
+
+use crate::sfu::PeerId;
+use crate::sfu::dtls::SecretsCell;
+use crate::sfu::estimator::Estimator;
+use crate::sfu::inbound::{FromPeer, Packet};
+use crate::sfu::outbox::{Outbox, Route};
+use crate::sfu::rewrite::Numbers;
+use crate::sfu::srtp::{self, Opener, Protector};
+use crate::sfu::vp8;
+use crate::track::Kind;
+
+/// The most pictures' packets that wait; with more the path is too narrow for them by far.
+const QUEUED_MAX: usize = 2048;
+/// How long the oldest may wait: then everything goes, and a key frame is asked for.
+const QUEUED_FOR: Duration = Duration::from_millis(600);
+/// The most retransmissions that wait; the newest are not answered.
+const RESENDS_MAX: usize = 256;
+/// What retransmissions may take of the estimate.
+const RESEND_SHARE: f64 = 0.5;
+/// How often the estimator is looked at without news.
+const TICK: Duration = Duration::from_millis(100);
+/// A change of the estimate that is told: down by a little, up by more.
+const TOLD_DOWN: f64 = 0.98;
+const TOLD_UP: f64 = 1.05;
+/// RFC 3550, 5.1: the most that a single byte can tell.
+const PADDING_BYTES: usize = 255;
+/// What a round trip is taken for until one was measured.
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// The sending half of a peer's transport.
+pub(super) struct Egress {
+    peer: PeerId,
+    origin: Instant,
+    secrets: SecretsCell,
+    keys: Option<Keys>,
+    route: Option<Route>,
+    outlets: Vec<Outlet>,
+    sounds: VecDeque<Queued>,
+    pictures: VecDeque<Queued>,
+    resends: VecDeque<(usize, Sent)>,
+    /// Bytes that may still be sent again.
+    resend_bytes: f64,
+    pacer: Pacer,
+    /// `None`: the peer is sent no pictures, or does not tell what arrives.
+    estimator: Option<Estimator>,
+    told_bps: u64,
+    round_trip: Option<Duration>,
+    next_tick: Instant,
+    reports: reports::Reports,
+}
+
+struct Keys {
+    protector: Protector,
+    opener: Opener,
+}
+
+/// A packet that waits to leave.
+struct Queued {
+    outlet: usize,
+    sent: Sent,
+    audio_level: Option<(i8, bool)>,
+    capture_time: Option<(u64, Option<i64>)>,
+}
+
+/// Why a packet is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Media,
+    Resend,
+}
+
+impl Egress {
+    pub(super) fn new(
+        peer: PeerId,
+        secrets: SecretsCell,
+        outlets: Vec<Outlet>,
+        start_bps: u64,
+        now: Instant,
+    ) -> Self {
+        let tells = |outlet: &Outlet| outlet.kind == Kind::Video && outlet.extensions.has_transport_number();
+        let estimator = outlets.iter().any(tells).then(|| Estimator::new(start_bps, now));
+        Self {
+            peer,
+            origin: now,
+            secrets,
+            keys: None,
+            route: None,
+            outlets,
+            sounds: VecDeque::new(),
+            pictures: VecDeque::new(),
+            resends: VecDeque::new(),
+            resend_bytes: 0.0,
+            pacer: Pacer::new(start_bps, now),
+            estimator,
+            told_bps: start_bps,
+            round_trip: None,
+            next_tick: now + TICK,
+            reports: reports::Reports::default(),
+        }
+    }
+
+    pub(super) fn outlets(&self) -> &[Outlet] {
+        &self.outlets
+    }
+
+    /// Where media goes from now on.
+    pub(super) fn set_route(&mut self, source: SocketAddr, destination: SocketAddr) {
+        self.route = Some(Route { source, destination });
+    }
+
+    /// What would be sent with all the bandwidth in the world.
+    pub(super) fn want(&mut self, bps: u64) {
+        if let Some(estimator) = &mut self.estimator {
+            estimator.want(bps);
+        }
+    }
+
+    /// Puts a packet into the slot with this index; it leaves with the next [`flush`](Self::flush). Returns
+    /// whether there is a payload type for it.
+    pub(super) fn write(&mut self, slot: usize, packet: &Packet, numbers: Numbers, now: Instant) -> bool {
+        let Some(outlet) = self.outlets.get(slot) else { return false };
+        let Some(payload_type) = outlet.payload_type(packet.codec) else { return false };
+        let queued = Queued {
+            outlet: slot,
+            sent: Sent::new(
+                numbers.sequence,
+                numbers.timestamp,
+                packet.marker,
+                payload_type,
+                numbers.vp8,
+                packet.payload.clone(),
+                now,
+            ),
+            audio_level: packet.audio_level.map(|dbov| (dbov, packet.voice.unwrap_or(false))),
+            capture_time: packet.captured.and_then(|at| Some((ntp(at.capture_time)?, at.clock_offset))),
+        };
+        let queue = match outlet.kind {
+            Kind::Audio => &mut self.sounds,
+            Kind::Video => &mut self.pictures,
+        };
+        if queue.len() < QUEUED_MAX {
+            queue.push_back(queued);
+        }
+        true
+    }
+
+    /// When it wants to be flushed next.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.keys.as_ref()?;
+        let waits = !self.pictures.is_empty() || !self.resends.is_empty();
+        let paced = waits.then(|| self.pacer.opens_at());
+        let probe = self.estimator.as_ref().and_then(Estimator::deadline);
+        [paced, probe, Some(self.next_tick)].into_iter().flatten().min()
+    }
+
+    /// Sends what may leave now.
+    pub(super) fn flush(&mut self, now: Instant, out: &mut Outbox, up: &mut Vec<FromPeer>) {
+        if !self.is_ready() {
+            self.sounds.clear();
+            self.pictures.clear();
+            return;
+        }
+        if now >= self.next_tick {
+            self.tick(now, out);
+        }
+        self.pacer.refill(now);
+        while let Some(queued) = self.sounds.pop_front() {
+            self.send(queued, now, out);
+        }
+        while self.pacer.is_open()
+            && let Some((outlet, sent)) = self.resends.pop_front()
+        {
+            self.resend(outlet, &sent, now, out);
+        }
+        while self.pacer.is_open()
+            && let Some(queued) = self.pictures.pop_front()
+        {
+            self.send(queued, now, out);
+        }
+        self.send_padding(now, out);
+        self.shed(now, up);
+        self.tell_estimate(up);
+    }
+
+    fn is_ready(&mut self) -> bool {
+        if self.keys.is_none()
+            && let Some(secrets) = self.secrets.get()
+        {
+            let keys = Protector::new(secrets)
+                .and_then(|protector| Ok(Keys { protector, opener: Opener::new(secrets)? }));
+            match keys {
+                Ok(keys) => self.keys = Some(keys),
+                Err(error) => log::warn!(peer = self.peer.0; "{error}: nothing is sent to it"),
+            }
+        }
+        self.keys.is_some() && self.route.is_some()
+    }
+
+    fn tick(&mut self, now: Instant, out: &mut Outbox) {
+        self.next_tick = now + TICK;
+        let bps = match &mut self.estimator {
+            Some(estimator) => {
+                estimator.tick(now);
+                estimator.bps()
+            }
+            None => self.told_bps,
+        };
+        let most = bps as f64 / 8.0 * RESEND_SHARE;
+        self.resend_bytes = (self.resend_bytes + most * TICK.as_secs_f64()).min(most);
+        self.report(now, out);
+    }
+
+    fn send(&mut self, queued: Queued, now: Instant, out: &mut Outbox) {
+        let Queued { outlet: at, mut sent, audio_level, capture_time } = queued;
+        let outlet = &mut self.outlets[at];
+        let is_video = outlet.kind == Kind::Video;
+        outlet.count(sent.timestamp, sent.payload.len(), now);
+        let extensions = Extensions { is_video, audio_level, capture_time, ..Extensions::default() };
+        self.emit(at, &sent, Purpose::Media, extensions, now, out);
+        let outlet = &mut self.outlets[at];
+        if is_video && outlet.resend_ssrc.is_some() && sent.payload_type.resend.is_some() {
+            sent.at = now;
+            outlet.keep(sent);
+        }
+    }
+
+    fn resend(&mut self, at: usize, sent: &Sent, now: Instant, out: &mut Outbox) {
+        let extensions = Extensions { is_video: true, ..Extensions::default() };
+        self.emit(at, sent, Purpose::Resend, extensions, now, out);
+    }
+
+    /// Writes, numbers and protects one packet.
+    fn emit(
+        &mut self,
+        at: usize,
+        sent: &Sent,
+        purpose: Purpose,
+        extensions: Extensions<'static>,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
+        let (Some(route), Some(keys)) = (self.route, self.keys.as_ref()) else { return };
+        let outlet = &mut self.outlets[at];
+        let (ssrc, number, index) = match (purpose, outlet.resend_ssrc, sent.payload_type.resend) {
+            (Purpose::Media, ..) => (outlet.ssrc, sent.payload_type.number, sent.sequence),
+            (Purpose::Resend, Some(ssrc), Some(number)) => (ssrc, number, outlet.next_resend_sequence()),
+            (Purpose::Resend, ..) => return,
+        };
+        let header = Header {
+            payload_type: number,
+            marker: sent.marker,
+            has_padding: false,
+            sequence: index as u16,
+            timestamp: sent.timestamp,
+            ssrc,
+        };
+        let original = if purpose == Purpose::Resend { 2 } else { 0 };
+        let rough = FIXED_BYTES + sent.payload.len() + srtp::OVERHEAD_BYTES;
+        let extensions = Extensions {
+            mid: (!outlet.is_known).then_some(outlet.mid.as_str()),
+            transport_number: self.estimator.as_mut().map(|estimator| estimator.on_sent(rough, now)),
+            send_time: send_time(now.saturating_duration_since(self.origin)),
+            ..extensions
+        };
+        let bytes = out.begin();
+        let start = bytes.len();
+        let length = header.write(&outlet.extensions, &extensions, bytes);
+        if purpose == Purpose::Resend {
+            // RFC 4588, 4: the number that it had comes first.
+            bytes.extend_from_slice(&(sent.sequence as u16).to_be_bytes());
+        }
+        bytes.extend_from_slice(&sent.payload);
+        if let Some(ids) = sent.vp8 {
+            vp8::renumber(&mut bytes[start + length + original..], ids);
+        }
+        let protected = keys.protector.protect_rtp(bytes, start, length, ssrc, index);
+        self.pacer.spend(bytes.len() - start);
+        out.end(self.peer, route, start, protected.is_ok());
+    }
+
+    /// Fills a probe up: with what was sent last, or with zeros.
+    fn send_padding(&mut self, now: Instant, out: &mut Outbox) {
+        let Some(estimator) = &self.estimator else { return };
+        let mut left = estimator.padding(now);
+        while left > 0 {
+            let can_resend = |outlet: &Outlet| outlet.resend_ssrc.is_some() && outlet.newest().is_some();
+            let Some(at) = self.outlets.iter().position(can_resend) else { return };
+            let Some(newest) = self.outlets[at].newest().cloned() else { return };
+            if newest.payload.len() <= 2 * left.max(PADDING_BYTES) {
+                self.resend(at, &newest, now, out);
+                left = left.saturating_sub(newest.payload.len());
+            } else {
+                self.send_zeros(at, &newest, now, out);
+                left = left.saturating_sub(PADDING_BYTES);
+            }
+        }
+    }
+
+    fn send_zeros(&mut self, at: usize, like: &Sent, now: Instant, out: &mut Outbox) {
+        let (Some(route), Some(keys)) = (self.route, self.keys.as_ref()) else { return };
+        let outlet = &mut self.outlets[at];
+        let (Some(ssrc), Some(number)) = (outlet.resend_ssrc, like.payload_type.resend) else { return };
+        let index = outlet.next_resend_sequence();
+        let header = Header {
+            payload_type: number,
+            marker: false,
+            has_padding: true,
+            sequence: index as u16,
+            timestamp: like.timestamp,
+            ssrc,
+        };
+        let Some(estimator) = &mut self.estimator else { return };
+        let transport_number = Some(estimator.on_sent(FIXED_BYTES + PADDING_BYTES, now));
+        let extensions = Extensions { transport_number, ..Extensions::default() };
+        let bytes = out.begin();
+        let start = bytes.len();
+        let length = header.write(&outlet.extensions, &extensions, bytes);
+        bytes.resize(start + length + PADDING_BYTES, 0);
+        bytes[start + length + PADDING_BYTES - 1] = PADDING_BYTES as u8;
+        let protected = keys.protector.protect_rtp(bytes, start, length, ssrc, index);
+        self.pacer.spend(bytes.len() - start);
+        out.end(self.peer, route, start, protected.is_ok());
+    }
+
+    /// Pictures that waited too long are not sent any more: rather a key frame now than a late one.
+    fn shed(&mut self, now: Instant, up: &mut Vec<FromPeer>) {
+        let is_late = |queued: &Queued| now.saturating_duration_since(queued.sent.at) >= QUEUED_FOR;
+        if self.pictures.len() < QUEUED_MAX && !self.pictures.front().is_some_and(is_late) {
+            return;
+        }
+        let mut slots: Vec<usize> = self.pictures.drain(..).map(|queued| queued.outlet).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        up.extend(slots.into_iter().map(|slot| FromPeer::KeyframeWanted { slot }));
+    }
+
+    fn tell_estimate(&mut self, up: &mut Vec<FromPeer>) {
+        let Some(estimator) = &self.estimator else { return };
+        let bps = estimator.bps();
+        let told = self.told_bps as f64;
+        if (bps as f64) < told * TOLD_DOWN || bps as f64 > told * TOLD_UP {
+            self.told_bps = bps;
+            self.pacer.set(bps);
+            up.push(FromPeer::Estimate { bps });
+        }
+    }
+}
+
+/// NTP time: seconds since 1900 and their fraction (RFC 5905, 6).
+fn ntp(at: SystemTime) -> Option<u64> {
+    const FROM_1900_TO_1970_S: u64 = 2_208_988_800;
+    let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let fraction = (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000;
+    Some((since_1970.as_secs() + FROM_1900_TO_1970_S) << 32 | fraction)
+}
+
+/// Seconds modulo 64, with 18 bits after the point.
+const fn send_time(since: Duration) -> u32 {
+    let fraction = ((since.subsec_nanos() as u64) << 18) / 1_000_000_000;
+    ((since.as_secs() << 18 | fraction) & 0x00ff_ffff) as u32
+}
