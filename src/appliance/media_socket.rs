@@ -1,10 +1,18 @@
 //! The UDP socket of one media worker: batched receive, and runs of equal datagrams sent in one call.
+//!
+//! Receiving is quinn-udp's; sending is not, because it leaves no room for the class of traffic.
 
-use std::io::{self, IoSliceMut};
+use std::cell::Cell;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsRawFd as _;
 
 use mio::net::UdpSocket;
-use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use nix::libc;
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+
+use crate::sfu::{Run, TrafficClass};
 
 /// How many receive buffers one call fills.
 const BATCH: usize = 16;
@@ -14,6 +22,13 @@ const BUFFER_BYTES: usize = 65_535;
 
 /// What the kernel is asked to hold while the worker is busy.
 const KERNEL_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most segments that one call may carry (Linux, UDP_MAX_SEGMENTS).
+const SEGMENTS_MAX: usize = 64;
+
+/// DSCPs (RFC 8837, table 1): expedited forwarding for sound, AF41 for pictures of high priority.
+const EXPEDITED: u8 = 46;
+const ASSURED_41: u8 = 34;
 
 /// A datagram as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +47,8 @@ pub(super) struct MediaSocket {
     state: UdpSocketState,
     local: SocketAddr,
     buffers: Vec<u8>,
+    /// The kernel and the network card cut runs; what one of them refuses is sent piece by piece from then on.
+    cuts_runs: Cell<bool>,
 }
 
 impl MediaSocket {
@@ -52,7 +69,9 @@ impl MediaSocket {
         // The kernel gives what it has; less is no reason not to start.
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER_BYTES);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER_BYTES);
-        Ok(Self { socket: UdpSocket::from_std(socket), state, local, buffers: vec![0; BATCH * BUFFER_BYTES] })
+        let cuts_runs = Cell::new(state.max_gso_segments() > 1);
+        let buffers = vec![0; BATCH * BUFFER_BYTES];
+        Ok(Self { socket: UdpSocket::from_std(socket), state, local, buffers, cuts_runs })
     }
 
     /// The port that it is bound to.
@@ -91,42 +110,48 @@ impl MediaSocket {
         Ok(count == BATCH)
     }
 
-    /// The most datagrams that one [`MediaSocket::send`] may carry.
-    pub(super) fn segments_max(&self) -> usize {
-        self.state.max_gso_segments()
-    }
-
-    /// Sends a run of datagrams of `segment_bytes` each, the last one perhaps shorter. When the kernel's
-    /// buffer is full they are lost, as on any network.
+    /// Sends a run of datagrams. When the kernel's buffer is full they are lost, as on any network.
     ///
     /// # Errors
     /// What the kernel says, `WouldBlock` when its buffer is full.
-    pub(super) fn send(
-        &self,
-        from: SocketAddr,
-        to: SocketAddr,
-        contents: &[u8],
-        segment_bytes: usize,
-    ) -> io::Result<()> {
-        let run = segment_bytes * self.segments_max().max(1);
-        contents.chunks(run).try_for_each(|part| self.send_run(from, to, part, segment_bytes))
+    pub(super) fn send(&self, run: &Run, contents: &[u8]) -> io::Result<()> {
+        let mut parts = contents.chunks(run.segment_size.max(1) * SEGMENTS_MAX);
+        parts.try_for_each(|part| {
+            if part.len() <= run.segment_size {
+                return self.send_part(run, part, None);
+            }
+            if self.cuts_runs.get() {
+                match self.send_part(run, part, u16::try_from(run.segment_size).ok()) {
+                    // What cards without checksums answer, and some virtual ones.
+                    Err(error) if matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL)) => {
+                        log::info!(
+                            "the network does not cut runs of datagrams ({error}): they are sent one by one"
+                        );
+                        self.cuts_runs.set(false);
+                    }
+                    outcome => return outcome,
+                }
+            }
+            part.chunks(run.segment_size).try_for_each(|segment| self.send_part(run, segment, None))
+        })
     }
 
-    fn send_run(
-        &self,
-        from: SocketAddr,
-        to: SocketAddr,
-        contents: &[u8],
-        segment_bytes: usize,
-    ) -> io::Result<()> {
-        let transmit = Transmit {
-            destination: self.for_socket(to),
-            ecn: None,
-            contents,
-            segment_size: (contents.len() > segment_bytes).then_some(segment_bytes),
-            src_ip: Some(self.for_socket(from).ip()),
+    fn send_part(&self, run: &Run, part: &[u8], segment_bytes: Option<u16>) -> io::Result<()> {
+        let tos = dscp(run.class) << 2;
+        let traffic_class = i32::from(tos);
+        let (from_v4, from_v6) = (packet_info_v4(run.source.ip()), packet_info_v6(run.source.ip()));
+        let (from, class) = match run.destination.ip() {
+            IpAddr::V4(_) => (ControlMessage::Ipv4PacketInfo(&from_v4), ControlMessage::Ipv4Tos(&tos)),
+            IpAddr::V6(_) => {
+                (ControlMessage::Ipv6PacketInfo(&from_v6), ControlMessage::Ipv6TClass(&traffic_class))
+            }
         };
-        self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
+        let segments = segment_bytes.unwrap_or_default();
+        let control = [from, class, ControlMessage::UdpGsoSegments(&segments)];
+        let control = if segment_bytes.is_some() { &control[..] } else { &control[..2] };
+        let to = SockaddrStorage::from(self.for_socket(run.destination));
+        sendmsg(self.socket.as_raw_fd(), &[IoSlice::new(part)], control, MsgFlags::empty(), Some(&to))?;
+        Ok(())
     }
 
     /// A dual-stack socket wants IPv4 addresses mapped into IPv6 (RFC 4291, 2.5.5.2).
@@ -138,6 +163,33 @@ impl MediaSocket {
             _ => address,
         }
     }
+}
+
+const fn dscp(class: TrafficClass) -> u8 {
+    match class {
+        TrafficClass::Other => 0,
+        TrafficClass::Audio => EXPEDITED,
+        TrafficClass::Video => ASSURED_41,
+    }
+}
+
+/// The address that a datagram leaves from (ip(7), IP_PKTINFO).
+fn packet_info_v4(from: IpAddr) -> libc::in_pktinfo {
+    let address = match from {
+        IpAddr::V4(ip) => u32::from_ne_bytes(ip.octets()),
+        IpAddr::V6(_) => 0,
+    };
+    let none = libc::in_addr { s_addr: 0 };
+    libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: libc::in_addr { s_addr: address }, ipi_addr: none }
+}
+
+/// The same for IPv6 (ipv6(7), IPV6_PKTINFO).
+fn packet_info_v6(from: IpAddr) -> libc::in6_pktinfo {
+    let address = match from {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: address.octets() }, ipi6_ifindex: 0 }
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
@@ -170,19 +222,67 @@ mod tests {
         got
     }
 
+    fn run(source: SocketAddr, destination: SocketAddr, segment_size: usize, class: TrafficClass) -> Run {
+        Run { peer: crate::sfu::PeerId(1), source, destination, segment_size, class }
+    }
+
     #[test]
     fn a_run_arrives_as_single_datagrams_from_the_address_it_was_sent_from() {
-        let mut receiver = MediaSocket::bind(0).expect("a free port");
+        for cuts_runs in [true, false] {
+            let mut receiver = MediaSocket::bind(0).expect("a free port");
+            let sender = MediaSocket::bind(0).expect("a free port");
+            sender.cuts_runs.set(cuts_runs && sender.cuts_runs.get());
+            let from = SocketAddr::from(([127, 0, 0, 1], sender.port()));
+            let to = SocketAddr::from(([127, 0, 0, 1], receiver.port()));
+            let contents: Vec<u8> = (0..250_u8).collect();
+            sender.send(&run(from, to, 100, TrafficClass::Video), &contents).expect("loopback takes it");
+            let got = wait_readable(&mut receiver);
+            let lengths: Vec<usize> = got.iter().map(|(_, _, contents)| contents.len()).collect();
+            assert_eq!(lengths, [100, 100, 50]);
+            assert!(got.iter().all(|(source, destination, _)| *source == from && *destination == to));
+            assert_eq!(got.concat_contents(), contents);
+        }
+    }
+
+    /// The TOS or traffic class of what arrives at a socket.
+    fn class_of_next(receiver: &std::net::UdpSocket) -> Option<i32> {
+        use nix::sys::socket::{ControlMessageOwned, recvmsg};
+        let mut bytes = [0; 64];
+        let mut slices = [IoSliceMut::new(&mut bytes)];
+        let mut space = nix::cmsg_space!(i32, i32);
+        let fd = receiver.as_raw_fd();
+        let message = recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut space), MsgFlags::empty())
+            .expect("a datagram");
+        message.cmsgs().expect("whole").find_map(|one| match one {
+            ControlMessageOwned::Ipv4Tos(tos) => Some(tos.into()),
+            ControlMessageOwned::Ipv6TClass(class) => Some(class),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn networks_are_told_what_a_datagram_carries_over_ipv4_and_ipv6() {
+        use nix::sys::socket::{setsockopt, sockopt};
         let sender = MediaSocket::bind(0).expect("a free port");
-        let from = SocketAddr::from(([127, 0, 0, 1], sender.port()));
-        let to = SocketAddr::from(([127, 0, 0, 1], receiver.port()));
-        let contents: Vec<u8> = (0..250_u8).collect();
-        sender.send(from, to, &contents, 100).expect("loopback takes it");
-        let got = wait_readable(&mut receiver);
-        let lengths: Vec<usize> = got.iter().map(|(_, _, contents)| contents.len()).collect();
-        assert_eq!(lengths, [100, 100, 50]);
-        assert!(got.iter().all(|(source, destination, _)| *source == from && *destination == to));
-        assert_eq!(got.concat_contents(), contents);
+        let mut homes = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        if std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+            homes.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        }
+        for home in homes {
+            let receiver = std::net::UdpSocket::bind((home, 0)).expect("a free port");
+            match home {
+                IpAddr::V4(_) => setsockopt(&receiver, sockopt::IpRecvTos, &true).expect("an option"),
+                IpAddr::V6(_) => setsockopt(&receiver, sockopt::Ipv6RecvTClass, &true).expect("an option"),
+            }
+            let (from, to) =
+                (SocketAddr::new(home, sender.port()), receiver.local_addr().expect("an address"));
+            for (class, tos) in
+                [(TrafficClass::Audio, 0xb8), (TrafficClass::Video, 0x88), (TrafficClass::Other, 0)]
+            {
+                sender.send(&run(from, to, 4, class), &[1, 2, 3, 4]).expect("loopback takes it");
+                assert_eq!(class_of_next(&receiver), Some(tos), "{class:?} to {home}");
+            }
+        }
     }
 
     trait Concat {

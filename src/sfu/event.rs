@@ -160,6 +160,17 @@ pub enum OfferRefused {
     Internal,
 }
 
+/// What a datagram carries, as networks are told (RFC 8837, 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrafficClass {
+    /// Checks and handshakes: nothing that is late is spoilt.
+    Other,
+    /// Sound, and the reports that hold sound and picture together.
+    Audio,
+    /// Pictures.
+    Video,
+}
+
 /// A run of datagrams for one destination: equal segments, the last one may be shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
@@ -171,6 +182,8 @@ pub struct Run {
     pub destination: SocketAddr,
     /// The bytes of each segment.
     pub segment_size: usize,
+    /// What they carry.
+    pub class: TrafficClass,
 }
 
 /// Counters of a peer since it came.

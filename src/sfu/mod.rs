@@ -40,7 +40,7 @@ mod vp8;
 use std::fmt;
 
 pub use demux::Demux;
-pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow, Wish};
+pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow, TrafficClass, Wish};
 pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};
 pub use local::LocalSetup;
 pub use offer::OFFER_BYTES_MAX;

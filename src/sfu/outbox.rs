@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use log::warn;
 
 use crate::sfu::local::Delivered;
-use crate::sfu::{Event, PeerId, Run};
+use crate::sfu::{Event, PeerId, Run, TrafficClass};
 
 /// The most datagrams that wait; the oldest is dropped, as a full network queue would do.
 const DATAGRAMS_MAX: usize = 16_384;
@@ -32,6 +32,7 @@ pub(super) struct Route {
 struct Datagram {
     peer: PeerId,
     route: Route,
+    class: TrafficClass,
     start: usize,
     length: usize,
 }
@@ -56,12 +57,12 @@ impl Outbox {
     }
 
     /// What was appended from `start` on goes this way, or nowhere.
-    pub(super) fn end(&mut self, peer: PeerId, route: Route, start: usize, goes: bool) {
+    pub(super) fn end(&mut self, peer: PeerId, route: Route, class: TrafficClass, start: usize, goes: bool) {
         if !goes {
             self.bytes.truncate(start);
             return;
         }
-        let datagram = Datagram { peer, route, start, length: self.bytes.len() - start };
+        let datagram = Datagram { peer, route, class, start, length: self.bytes.len() - start };
         push_bounded(&mut self.datagrams, datagram, DATAGRAMS_MAX);
     }
 
@@ -69,7 +70,7 @@ impl Outbox {
         let bytes = self.begin();
         let start = bytes.len();
         bytes.extend_from_slice(contents);
-        self.end(peer, route, start, true);
+        self.end(peer, route, TrafficClass::Other, start, true);
     }
 
     pub(super) fn deliver(&mut self, peer: PeerId, delivered: Delivered) {
@@ -99,6 +100,7 @@ impl Outbox {
             && let Some(next) = self.datagrams.front().copied()
             && next.peer == first.peer
             && next.route == first.route
+            && next.class == first.class
             && next.start == end
             && next.length <= first.length
             && end + next.length - first.start <= RUN_BYTES_MAX
@@ -111,7 +113,8 @@ impl Outbox {
             }
         }
         let Route { source, destination } = first.route;
-        let run = Run { peer: first.peer, source, destination, segment_size: first.length };
+        let run =
+            Run { peer: first.peer, source, destination, segment_size: first.length, class: first.class };
         Some((run, &self.bytes[first.start..end]))
     }
 }
@@ -155,7 +158,7 @@ mod tests {
         let bytes = outbox.begin();
         let start = bytes.len();
         bytes.extend_from_slice(&[2, 2]);
-        outbox.end(PeerId(1), route, start, false);
+        outbox.end(PeerId(1), route, TrafficClass::Audio, start, false);
         outbox.send(PeerId(1), route, &[3, 3]);
         let (run, contents) = outbox.poll_transmit().expect("a run");
         assert_eq!((run.segment_size, contents), (2, &[1, 1, 3, 3][..]));

@@ -28,7 +28,6 @@ pub(super) use outlet::{Outlet, PayloadType};
 use pacer::Pacer;
 pub(super) use reports::Reported;
 
-use crate::sfu::PeerId;
 use crate::sfu::dtls::SecretsCell;
 use crate::sfu::estimator::Estimator;
 use crate::sfu::inbound::{FromPeer, Packet};
@@ -36,6 +35,7 @@ use crate::sfu::outbox::{Outbox, Route};
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::srtp::{self, Opener, Protector};
 use crate::sfu::vp8;
+use crate::sfu::{PeerId, TrafficClass};
 use crate::track::Kind;
 
 /// The most pictures' packets that wait; with more the path is too narrow for them by far.
@@ -304,7 +304,11 @@ impl Egress {
         }
         let protected = keys.protector.protect_rtp(bytes, start, length, ssrc, index);
         self.pacer.spend(bytes.len() - start);
-        out.end(self.peer, route, start, protected.is_ok());
+        let class = match outlet.kind {
+            Kind::Audio => TrafficClass::Audio,
+            Kind::Video => TrafficClass::Video,
+        };
+        out.end(self.peer, route, class, start, protected.is_ok());
     }
 
     /// Fills a probe up: with what was sent last, or with zeros.
@@ -348,7 +352,7 @@ impl Egress {
         bytes[start + length + PADDING_BYTES - 1] = PADDING_BYTES as u8;
         let protected = keys.protector.protect_rtp(bytes, start, length, ssrc, index);
         self.pacer.spend(bytes.len() - start);
-        out.end(self.peer, route, start, protected.is_ok());
+        out.end(self.peer, route, TrafficClass::Video, start, protected.is_ok());
     }
 
     /// Pictures that waited too long are not sent any more: rather a key frame now than a late one.

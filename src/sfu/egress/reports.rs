@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::{Egress, Keys, RESENDS_MAX, ROUND_TRIP};
+use crate::sfu::TrafficClass;
 use crate::sfu::inbound::FromPeer;
 use crate::sfu::outbox::Outbox;
 use crate::sfu::rtcp::{self, Report, SenderInfo};
@@ -164,7 +165,7 @@ impl Egress {
         }
         rtcp::write_names(&ssrcs, NAME, bytes);
         let protected = keys.protector.protect_rtcp(bytes, start);
-        out.end(self.peer, route, start, protected.is_ok());
+        out.end(self.peer, route, TrafficClass::Audio, start, protected.is_ok());
         self.reports.last_at = Some(now);
         self.reports.reported.push_back(((ntp >> 16) as u32, now));
         if self.reports.reported.len() > REPORTED_MAX {
