@@ -64,8 +64,16 @@ impl Appliance {
         let id = MeetingId(self.next_id());
         let worker = self.calmest_worker();
         let codec = VideoCodec::H264;
-        let hosted =
-            Hosted { id, worker, codec, standing, members: BTreeSet::new(), active: None, heard: Vec::new() };
+        let hosted = Hosted {
+            id,
+            worker,
+            codec,
+            standing,
+            members: BTreeSet::new(),
+            active: None,
+            heard: Vec::new(),
+            qualities: BTreeMap::new(),
+        };
         self.order(&hosted, Order::Open { meeting: id, video: mode == meeting::Mode::Video, codec });
         log::info!(meeting = new.name.as_str(); "meeting opened");
         self.hosted.insert(new.name, hosted);
@@ -135,7 +143,7 @@ impl Appliance {
             role,
             frames: Some(join.frames),
             secret,
-            slots: BTreeMap::new(),
+            told: BTreeMap::new(),
         };
         self.members.insert(id, member);
         if let Some(hosted) = self.hosted.get_mut(&join.meeting) {
@@ -146,6 +154,7 @@ impl Appliance {
         let welcome = self.welcome(id)?;
         self.room_comes_along(&join.meeting);
         self.tell_speaking(id);
+        self.tell_qualities(id);
         Ok((id, welcome))
     }
 
@@ -198,12 +207,13 @@ impl Appliance {
             None => self.welcome(id)?,
         };
         if let Some(member) = self.members.get_mut(&id) {
-            for tell in member.slots.values() {
+            for tell in member.told.values() {
                 drop(frames.try_send(Frame::Told { tell: tell.clone() }));
             }
             member.frames = Some(frames);
         }
         self.tell_speaking(id);
+        self.tell_qualities(id);
         Ok((id, answer))
     }
 
@@ -377,6 +387,15 @@ impl Appliance {
         self.tell(id, Frame::Told { tell });
     }
 
+    fn tell_qualities(&mut self, id: MemberId) {
+        let Some((_, hosted)) = self.member_and_hosted(id) else { return };
+        let known: Vec<Tell> =
+            hosted.qualities.iter().map(|(peer, grades)| super::news::quality_word(*peer, *grades)).collect();
+        for tell in known {
+            self.tell(id, Frame::Told { tell });
+        }
+    }
+
     /// Acts on what has come of commands and deadlines: tells the members, and has the media follow.
     pub(super) fn pump(&mut self) {
         let mut changed = BTreeSet::new();
@@ -416,6 +435,7 @@ impl Appliance {
         }
         if let Some(hosted) = self.hosted.get_mut(name) {
             hosted.members.remove(&id);
+            hosted.qualities.remove(&peer_of(participant));
         }
         if let Some(hosted) = self.hosted.get(name) {
             self.order(hosted, Order::Remove { peer: peer_of(participant) });

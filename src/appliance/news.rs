@@ -6,7 +6,7 @@ use crate::appliance::words;
 use crate::appliance::worker::News;
 use crate::meeting::LeaveReason;
 use crate::sfu::{Event, GoneWhy, PeerId, SlotId};
-use crate::track::{Source, VideoCodec};
+use crate::track::{Layer, Source, VideoCodec};
 use crate::web::wire::{Frame, SlotTrack, Tell};
 
 impl Appliance {
@@ -33,11 +33,8 @@ impl Appliance {
                     self.room.request_keyframe(source, layer);
                 }
             }
-            Event::LayersWanted { peer, source, highest } => {
-                if self.seat.is(participant_of(peer)) {
-                    self.room.set_layers(source, highest);
-                }
-            }
+            Event::LayersWanted { peer, source, highest } => self.layers(peer, source, highest),
+            Event::Quality { peer, up, down } => self.quality(&name, peer, (up, down)),
         }
     }
 
@@ -69,9 +66,29 @@ impl Appliance {
             source: words::source_word(source),
         });
         let tell = Tell::Slot { mid: slot.to_string(), track, rtp_timestamp };
-        let id = member_of(peer);
+        self.tell_and_remember(member_of(peer), format!("slot {slot}"), tell);
+    }
+
+    /// Nobody shall encode and send what nobody watches.
+    fn layers(&mut self, peer: PeerId, source: Source, highest: Option<Layer>) {
+        if self.seat.is(participant_of(peer)) {
+            return self.room.set_layers(source, highest);
+        }
+        let source = words::source_word(source);
+        let tell = Tell::Layers { source, watched: highest.map_or(0, |layer| layer.0 + 1) };
+        self.tell_and_remember(member_of(peer), format!("layers {source:?}"), tell);
+    }
+
+    fn quality(&mut self, name: &str, peer: PeerId, grades: (u8, u8)) {
+        let Some(hosted) = self.hosted.get_mut(name) else { return };
+        hosted.qualities.insert(peer, grades);
+        self.tell_all(name, &quality_word(peer, grades));
+    }
+
+    /// What one member alone was told is told again after a cut.
+    fn tell_and_remember(&mut self, id: MemberId, what: String, tell: Tell) {
         if let Some(member) = self.members.get_mut(&id) {
-            member.slots.insert(slot.to_string(), tell.clone());
+            member.told.insert(what, tell.clone());
         }
         self.tell(id, Frame::Told { tell });
     }
@@ -108,4 +125,9 @@ const fn member_of(peer: PeerId) -> MemberId {
     let id = MemberId(peer.0);
     debug_assert!(Member::participant(id).0 == peer.0);
     id
+}
+
+/// A participant's grades, up and down, in words.
+pub(super) fn quality_word(peer: PeerId, (up, down): (u8, u8)) -> Tell {
+    Tell::Quality { participant: words::id_word(participant_of(peer)), up, down }
 }

@@ -103,6 +103,8 @@ pub(super) struct Hosted {
     pub(super) members: BTreeSet<MemberId>,
     pub(super) active: Option<PeerId>,
     pub(super) heard: Vec<PeerId>,
+    /// How good the ways of network peers are, up and down; the best where nothing was told.
+    pub(super) qualities: BTreeMap<PeerId, (u8, u8)>,
 }
 
 /// A participant whose words go through the loop: not the room.
@@ -112,8 +114,8 @@ pub(super) struct Member {
     /// Absent while its socket is cut.
     pub(super) frames: Option<mpsc::Sender<Frame>>,
     pub(super) secret: String,
-    /// What each of its slots shows, to say it again after a cut.
-    pub(super) slots: BTreeMap<String, Tell>,
+    /// What it alone was told last of each thing (slots, layers), to say it again after a cut.
+    pub(super) told: BTreeMap<String, Tell>,
 }
 
 impl Member {

@@ -108,7 +108,7 @@ impl Forwarder {
                 start_bitrate_bps: self.config.start_bitrate_bps,
             };
             let (rtc, answer) = RtcPeer::answer(id, setup, plan, sdp, now)?;
-            Ok((Peer::over_network(rtc, id, permit, self.config.start_bitrate_bps), answer))
+            Ok((Peer::over_network(rtc, id, permit, self.config.start_bitrate_bps, now), answer))
         };
         let (mut peer, mut answer) = make(self.codec, plan.clone())?;
         let codec = self.codec_with(Some(&peer));

@@ -77,6 +77,15 @@ pub enum Event {
         /// Who is heard speaking now, the loudest first, at most three.
         heard: Vec<PeerId>,
     },
+    /// How good a network peer's way is has changed: 0 (lost) to 5 (nothing to be noticed), 5 at first.
+    Quality {
+        /// Whose.
+        peer: PeerId,
+        /// From the peer to here.
+        up: u8,
+        /// From here to the peer.
+        down: u8,
+    },
     /// From now on publishers shall send this codec.
     Codec(VideoCodec),
     /// A local publisher shall encode a key frame of a layer.

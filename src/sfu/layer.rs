@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::Sight;
+use crate::sfu::quality::Tally;
 use crate::track::Layer;
 
 /// Over how long a layer's bitrate is measured.
@@ -28,6 +29,9 @@ pub(super) struct LayerIn {
     window_since: Option<Instant>,
     window_bytes: u64,
     measured_bps: Option<u64>,
+    /// What arrived since it was last looked at, and the highest number then.
+    arrived: u64,
+    looked_at_sequence: Option<u64>,
     pub(super) ask: KeyframeAsk,
 }
 
@@ -43,6 +47,8 @@ impl LayerIn {
             window_since: None,
             window_bytes: 0,
             measured_bps: None,
+            arrived: 0,
+            looked_at_sequence: None,
             ask: KeyframeAsk::default(),
         }
     }
@@ -52,8 +58,10 @@ impl LayerIn {
             self.highest_sequence.is_some_and(|highest| fresh || packet.sequence + RESTART_GAP < highest);
         if restarted {
             self.epoch += 1;
-            self.highest_sequence = None;
+            (self.highest_sequence, self.looked_at_sequence, self.arrived) = (None, None, 0);
         }
+        self.looked_at_sequence.get_or_insert_with(|| packet.sequence.saturating_sub(1));
+        self.arrived += 1;
         self.highest_sequence = self.highest_sequence.max(Some(packet.sequence));
         self.last_packet = Some(now);
         self.measure(packet.payload.len(), now);
@@ -68,6 +76,14 @@ impl LayerIn {
             self.height_told = true;
         }
         news
+    }
+
+    /// What arrived since the last call, and what did not.
+    pub(super) fn take_tally(&mut self) -> Tally {
+        let arrived = std::mem::take(&mut self.arrived);
+        let before = std::mem::replace(&mut self.looked_at_sequence, self.highest_sequence);
+        let numbers = self.highest_sequence.zip(before).map_or(0, |(now, before)| now.saturating_sub(before));
+        Tally { arrived, lost: numbers.saturating_sub(arrived) }
     }
 
     fn measure(&mut self, bytes: usize, now: Instant) {

@@ -4,6 +4,7 @@ use crate::sfu::budget::Budget;
 use crate::sfu::inbound::Packet;
 use crate::sfu::local::{Delivered, LocalSetup};
 use crate::sfu::outbox::Outbox;
+use crate::sfu::quality::Quality;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::rtc_peer::RtcPeer;
 use crate::sfu::slot::Slot;
@@ -34,16 +35,27 @@ pub(super) struct Peer {
     pub(super) budget: Option<Budget>,
     pub(super) needs_seating: bool,
     pub(super) stats: PeerStats,
+    /// `None` for a local peer, whose way is none.
+    pub(super) quality: Option<Quality>,
+    /// Of the bits of pictures that would be shown with all the bandwidth in the world, what is shown.
+    pub(super) shown: f64,
 }
 
 impl Peer {
-    pub(super) fn over_network(link: RtcPeer, id: PeerId, permit: Permit, start_bps: u64) -> Self {
+    pub(super) fn over_network(
+        link: RtcPeer,
+        id: PeerId,
+        permit: Permit,
+        start_bps: u64,
+        now: Instant,
+    ) -> Self {
         let receiving = link.plan().receiving();
         let slot = |(at, line): (usize, &crate::sfu::offer::Receiving)| {
             Slot::new(line.slot, line.kind, link.decodes(at))
         };
         let slots = receiving.iter().enumerate().map(slot).collect();
-        Self::new(id, permit, slots, Some(Budget::new(start_bps)), Link::Rtc(Box::new(link)))
+        let peer = Self::new(id, permit, slots, Some(Budget::new(start_bps)), Link::Rtc(Box::new(link)));
+        Self { quality: Some(Quality::new(now)), ..peer }
     }
 
     pub(super) fn in_process(id: PeerId, setup: &LocalSetup) -> Self {
@@ -71,6 +83,8 @@ impl Peer {
             budget,
             needs_seating: true,
             stats: PeerStats::default(),
+            quality: None,
+            shown: 1.0,
         }
     }
 

@@ -23,6 +23,7 @@ use crate::sfu::guard::guarded;
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::offer::Plan;
 use crate::sfu::outbox::Outbox;
+use crate::sfu::quality::Tally;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::{GoneWhy, PeerId};
 use crate::track::{Layer, Source, VideoCodec};
@@ -217,6 +218,16 @@ impl RtcPeer {
     /// Tells the bandwidth estimator what would be sent with all the bandwidth in the world.
     pub(super) fn want_bandwidth(&mut self, desired_bps: u64) {
         self.egress.want(desired_bps.max(DESIRED_AT_LEAST_BPS));
+    }
+
+    /// What arrived at the peer since the last call, and what did not.
+    pub(super) fn take_tally(&mut self) -> Tally {
+        self.egress.take_tally()
+    }
+
+    /// Something was heard of it lately.
+    pub(super) fn is_heard(&self) -> bool {
+        self.connected && !self.told_silent && !self.over
     }
 
     pub(super) fn is_dirty(&self) -> bool {

@@ -7,7 +7,6 @@ use crate::sfu::forwarder::Forwarder;
 use crate::sfu::layer::Urgency;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::seating::{Chair, Guest, admit, seat};
-use crate::sfu::slot::Feed;
 use crate::sfu::track::Subscriber;
 use crate::sfu::{Event, PeerId};
 use crate::track::{Kind, Layer, Source, VideoCodec};
@@ -48,82 +47,6 @@ impl Forwarder {
         }
     }
 
-    /// Levels, silences, retries.
-    pub(super) fn tick(&mut self, now: Instant) {
-        self.speakers.tick(now);
-        self.tell_speakers();
-        let mut died = false;
-        for track in self.tracks.iter_mut().flatten() {
-            died |= track.tick(now);
-        }
-        if died {
-            self.seat_everybody();
-        }
-        for place in 0..self.peers.len() {
-            self.tick_peer(place, now);
-        }
-        self.settle(now);
-        self.judge_layers(now);
-        self.poll_asks(now);
-    }
-
-    fn tick_peer(&mut self, place: usize, now: Instant) {
-        let Some(peer) = self.peers[place].as_mut() else { return };
-        if peer.budget.as_mut().is_some_and(|budget| budget.tick(now)) {
-            peer.needs_seating = true;
-        }
-        let mut up = Vec::new();
-        if let Link::Rtc(rtc) = &mut peer.link
-            && rtc.tick(now, &mut up)
-        {
-            self.outbox.tell(Event::Silent { peer: peer.id });
-        }
-        for one in up {
-            if let crate::sfu::inbound::FromPeer::Gone(why) = one {
-                self.on_gone(place, why, now);
-            }
-        }
-    }
-
-    /// Key frames that are still owed; slots that wait keep them wanted.
-    fn poll_asks(&mut self, now: Instant) {
-        let waiting = |peer: &Peer| -> Vec<Feed> {
-            let slots = peer.slots.iter().filter(|slot| slot.kind == Kind::Video);
-            let decodable = slots.filter(|slot| {
-                let track = slot.pending().and_then(|feed| self.tracks[feed.track].as_ref());
-                track.is_some_and(|track| track.codec.is_none() || slot.can_decode(track.codec))
-            });
-            decodable.filter_map(|slot| slot.pending()).collect()
-        };
-        let feeds: Vec<Feed> = self.peers.iter().flatten().flat_map(waiting).collect();
-        for feed in feeds {
-            self.ask_keyframe(feed, Urgency::Switch, now);
-        }
-        for index in 0..self.tracks.len() {
-            let layers = self.tracks[index].as_ref().map_or(0, |track| track.layers.len());
-            for layer in 0..layers {
-                self.poll_ask(index, Layer(layer as u8), now);
-            }
-        }
-    }
-
-    fn tell_speakers(&mut self) {
-        let id = |index: usize| self.tracks[index].as_ref().map(|track| track.publisher_id);
-        let active = self.speakers.active().and_then(id);
-        let heard: Vec<PeerId> = self.speakers.heard().filter_map(id).collect();
-        if self.told_speakers.0 != active {
-            // Whoever sees automatically sees the active speaker.
-            for peer in self.peers.iter_mut().flatten().filter(|peer| peer.wishes.is_none()) {
-                peer.needs_seating = true;
-            }
-        }
-        let speakers = (active, heard);
-        if speakers != self.told_speakers {
-            self.outbox.tell(Event::Speakers { active: speakers.0, heard: speakers.1.clone() });
-            self.told_speakers = speakers;
-        }
-    }
-
     /// The loudest others, and the sound of a screen.
     fn seat_sounds(&mut self, place: usize, now: Instant) {
         let is_others =
@@ -160,7 +83,7 @@ impl Forwarder {
         };
         let demands: Vec<Demand> = guests.iter().map(demand).collect();
         let layers = allocate(&demands, self.picture_budget(place));
-        self.want_bandwidth(place, &demands);
+        self.want_bandwidth(place, &demands, &layers);
         let mut layers = layers.into_iter();
         let mut chosen = Vec::with_capacity(guests.len());
         guests.retain(|guest| {
@@ -185,10 +108,16 @@ impl Forwarder {
     }
 
     /// The estimator probes for what would be shown with all the bandwidth in the world.
-    fn want_bandwidth(&mut self, place: usize, demands: &[Demand]) {
-        if let Some(Link::Rtc(rtc)) = self.peers[place].as_mut().map(|peer| &mut peer.link) {
-            rtc.want_bandwidth(demands.iter().map(Demand::ideal_bps).sum());
-        }
+    fn want_bandwidth(&mut self, place: usize, demands: &[Demand], layers: &[Option<Layer>]) {
+        let Some(peer) = self.peers[place].as_mut() else { return };
+        let Link::Rtc(rtc) = &mut peer.link else { return };
+        let desired: u64 = demands.iter().map(Demand::ideal_bps).sum();
+        let bps_of = |(demand, layer): (&Demand, &Option<Layer>)| {
+            demand.rungs.iter().find(|rung| Some(rung.layer) == *layer).map_or(0, |rung| rung.bps)
+        };
+        let shown: u64 = demands.iter().zip(layers).map(bps_of).sum();
+        peer.shown = if desired == 0 { 1.0 } else { shown as f64 / desired as f64 };
+        rtc.want_bandwidth(desired);
     }
 
     /// The slots of one kind: their indices, and what they hold.
@@ -349,7 +278,7 @@ impl Forwarder {
     }
 
     /// The highest layer of each track that anybody is to be shown.
-    fn judge_layers(&mut self, now: Instant) {
+    pub(super) fn judge_layers(&mut self, now: Instant) {
         for index in 0..self.tracks.len() {
             let Some(track) = self.tracks[index].as_ref() else { continue };
             if track.source.kind() == Kind::Audio || !track.is_on() {

@@ -439,6 +439,23 @@ pub enum Tell {
     },
     /// Nothing came from you for a while: offer an ICE restart.
     RestartIce {},
+    /// How many of your layers of a video source anybody watches: stop the others. At first all are watched.
+    Layers {
+        /// The camera or the screen.
+        source: Source,
+        /// From the smallest on; 0 while nobody watches.
+        watched: u8,
+    },
+    /// How good a participant's way is: 5 (nothing to be noticed) to 1 (hardly of use), 0 (lost). Told on change, and
+    /// at the join of those who are not at 5 both ways.
+    Quality {
+        /// Whose.
+        participant: String,
+        /// From the participant to the appliance.
+        up: u8,
+        /// From the appliance to the participant.
+        down: u8,
+    },
 }
 
 /// The track in a slot.

@@ -88,6 +88,27 @@ test('muting, unmuting, and the camera off', async () => {
   await seenIn(one, bobId, blue)
 })
 
+test('what nobody watches is not sent, and comes as soon as somebody does', async () => {
+  await appliance.api('POST', 'meetings', { name: 'den' })
+  const { token } = (await appliance.api('POST', 'meetings/den/tokens', { role: 'speaker' })).json()
+  const url = `${appliance.url}/m/den#t=${token}`
+  const one = await comes(ann, url, 'Ann')
+  const sent = async () => {
+    const stats: any[] = await one.evaluate(() => window.alcove.stats())
+    const flows = stats.filter((flow) => flow.type === 'outbound-rtp' && flow.kind === 'video')
+    return flows.reduce((bytes, flow) => bytes + flow.bytesSent, 0)
+  }
+  const rate = async () => {
+    const before = await sent()
+    await one.evaluate(() => new Promise((done) => setTimeout(done, 500)))
+    return (await sent()) - before
+  }
+  await expect.poll(rate, { timeout: 15_000, message: 'nobody watches Ann' }).toBe(0)
+  const two = await comes(bob, url, 'Bob')
+  await seenIn(two, await idOf(two, 'Ann'), red)
+  await expect.poll(rate, { message: 'Bob does' }).toBeGreaterThan(1_000)
+})
+
 test('a shared screen is seen, and its end too', async () => {
   const { one, two, bobId } = await annAndBob()
   await seenIn(one, bobId, blue)

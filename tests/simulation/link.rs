@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::world::SERVER;
+
 /// Random numbers that are the same for the same seed (SplitMix64).
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
@@ -39,7 +41,7 @@ pub(crate) struct Weather {
     pub(crate) loss_percent: u64,
     pub(crate) reorder_percent: u64,
     pub(crate) duplicate_percent: u64,
-    /// How much passes in a second each way, behind a queue of [`QUEUE_MAX`]; more is lost.
+    /// How much passes in a second to each browser, behind a queue of [`QUEUE_MAX`]; more is lost.
     pub(crate) bits_per_second: Option<u64>,
 }
 
@@ -116,7 +118,8 @@ impl Link {
 
     /// When its turn has come; `None` where the queue is full.
     fn queue(&mut self, parcel: &Parcel, now: Instant) -> Option<Instant> {
-        let Some(bits_per_second) = self.weather.bits_per_second else { return Some(now) };
+        let narrow = self.weather.bits_per_second.filter(|_| parcel.destination != SERVER);
+        let Some(bits_per_second) = narrow else { return Some(now) };
         let free_at = self.free_at.entry(parcel.destination).or_insert(now);
         let begins = now.max(*free_at);
         if begins - now > QUEUE_MAX {

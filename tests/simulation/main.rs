@@ -3,4 +3,5 @@
 mod browser;
 mod link;
 mod meetings;
+mod networks;
 mod world;

@@ -32,6 +32,7 @@ use crate::sfu::dtls::SecretsCell;
 use crate::sfu::estimator::Estimator;
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::outbox::{Outbox, Route};
+use crate::sfu::quality::Tally;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::srtp::{self, Opener, Protector};
 use crate::sfu::vp8;
@@ -74,6 +75,8 @@ pub(super) struct Egress {
     estimator: Option<Estimator>,
     told_bps: u64,
     round_trip: Option<Duration>,
+    /// What the receiver told of since it was last looked at.
+    tally: Tally,
     next_tick: Instant,
     reports: reports::Reports,
 }
@@ -123,6 +126,7 @@ impl Egress {
             estimator,
             told_bps: start_bps,
             round_trip: None,
+            tally: Tally::default(),
             next_tick: now + TICK,
             reports: reports::Reports::default(),
         }
@@ -130,6 +134,11 @@ impl Egress {
 
     pub(super) fn outlets(&self) -> &[Outlet] {
         &self.outlets
+    }
+
+    /// What arrived at the receiver since the last call, and what did not.
+    pub(super) fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
     }
 
     /// Where media goes from now on.

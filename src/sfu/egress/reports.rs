@@ -68,7 +68,12 @@ impl Egress {
     /// Returns whether it was about what we sent.
     fn take(&mut self, report: Report<'_>, now: Instant, up: &mut Vec<FromPeer>) -> bool {
         match report {
-            Report::Reception { ssrc, last_report, delay, .. } => {
+            Report::Reception { ssrc, fraction_lost, last_report, delay } => {
+                if self.estimator.is_none() && self.outlet_of(ssrc).is_some() {
+                    // Of 256, as if so many had been sent.
+                    self.tally.lost += u64::from(fraction_lost);
+                    self.tally.arrived += 256 - u64::from(fraction_lost);
+                }
                 return self.on_reception(ssrc, last_report, delay, now, up);
             }
             Report::Missing { ssrc, numbers } => {
@@ -81,7 +86,9 @@ impl Egress {
             }
             Report::Arrivals(arrivals) => {
                 if let Some(estimator) = &mut self.estimator {
-                    estimator.on_arrivals(arrivals, now);
+                    let told = estimator.on_arrivals(arrivals, now);
+                    self.tally.arrived += told.arrived;
+                    self.tally.lost += told.lost;
                 }
             }
             // The receiver's own estimate counts where it tells us nothing that we could estimate by.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   on_sent ─▶ history ◀─ on_arrivals ─┬─▶ gradient: queues grow?  ─▶ down to what arrived ─┐
-//!                                      ├─▶ loss: more than the path always loses? ─▶ down   ├─▶ estimate
+//!                                      ├─▶ loss: a full queue, or more than always? ─▶ down ├─▶ estimate
 //!                                      ├─▶ nothing of both ─▶ up, slowly                    │
 //!                                      └─▶ probe: a short burst at twice the rate ─▶ up ────┘
 //! ```
@@ -11,15 +11,18 @@ mod arrived;
 mod gradient;
 mod loss;
 mod probe;
+mod standing;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use arrived::ArrivedRate;
 use gradient::{Gradient, Usage};
-use loss::Loss;
+use loss::{Fall, Loss};
 use probe::{Probe, Probing};
+use standing::Standing;
 
+use crate::sfu::quality::Tally;
 use crate::sfu::rtcp::Arrival;
 
 /// Nobody is sent less than sound needs.
@@ -53,6 +56,7 @@ pub(super) struct Estimator {
     gradient: Gradient,
     arrived: ArrivedRate,
     loss: Loss,
+    standing: Standing,
     probing: Probing,
     /// The rate at which the path was full.
     full_bps: Option<f64>,
@@ -83,6 +87,7 @@ impl Estimator {
             gradient: Gradient::default(),
             arrived: ArrivedRate::default(),
             loss: Loss::default(),
+            standing: Standing::default(),
             probing: Probing::new(now),
             full_bps: None,
             round_trip: Duration::from_millis(100),
@@ -148,10 +153,11 @@ impl Estimator {
         self.probing.tick(self.bps as u64, quiet, now);
     }
 
-    /// The receiver tells what arrived.
-    pub(super) fn on_arrivals(&mut self, arrivals: impl Iterator<Item = Arrival>, now: Instant) {
+    /// The receiver tells what arrived; returns how much of it was not known before.
+    pub(super) fn on_arrivals(&mut self, arrivals: impl Iterator<Item = Arrival>, now: Instant) -> Tally {
         self.heard_at = now;
         let (mut received, mut lost) = (0, 0);
+        self.standing.begin();
         for arrival in arrivals {
             let Some(sent) = self.take(arrival.number) else { continue };
             let Some(at_us) = arrival.at_us else {
@@ -160,6 +166,7 @@ impl Estimator {
             };
             received += 1;
             self.gradient.push(sent.at_us, at_us);
+            self.standing.push(sent.at_us, at_us);
             self.arrived.push(at_us, sent.bytes);
             if let Some(probe) = sent.probe {
                 self.probing.on_arrived(probe, sent.at_us, at_us, sent.bytes);
@@ -168,6 +175,7 @@ impl Estimator {
         if received + lost > 0 {
             self.adjust(received, lost, now);
         }
+        Tally { arrived: received.into(), lost: lost.into() }
     }
 
     /// The packet with this number, if it was not told of before.
@@ -185,8 +193,15 @@ impl Estimator {
             Usage::Normal => self.grow(seconds),
             Usage::Under => {}
         }
-        if let Some(factor) = self.loss.judge(received, lost, self.round_trip, now) {
-            self.set(self.bps * factor);
+        let arrived = self.arrived.bps().unwrap_or(self.bps);
+        let waited = self.standing.delay();
+        match self.loss.judge(received, lost, arrived, waited, self.round_trip, now) {
+            Some(Fall::To(fitting)) => {
+                self.backed_off_at = Some(now);
+                self.set(self.bps.min(fitting));
+            }
+            Some(Fall::By(factor)) => self.set(self.bps * factor),
+            None => {}
         }
         if let Some(Probe { bps }) = self.probing.outcome()
             && bps > self.bps

@@ -3,7 +3,7 @@ import { Cell } from "./cell";
 import { Devices } from "./media/devices";
 import { MediaPath } from "./media/path";
 import { OwnTracks } from "./own";
-import { apply, begin, hear, maySend, me, type Meeting } from "./words/meeting";
+import { apply, begin, grade, hear, maySend, me, type Meeting } from "./words/meeting";
 import { asRefusal, browserWorld, Refusal, Words, type Ear } from "./words/socket";
 import type { Ask, LeaveReason, Role, Tell, Welcome, Wish } from "./words/wire";
 
@@ -185,6 +185,8 @@ export class Attendance implements Ear {
     else if ("speaking" in tell && meeting) this.view.patch({ meeting: hear(meeting, tell.speaking) });
     else if ("video_codec" in tell) this.path.prefer(tell.video_codec.codec);
     else if ("restart_ice" in tell) void this.path.restart();
+    else if ("layers" in tell) this.path.watched(tell.layers.source, tell.layers.watched);
+    else if ("quality" in tell && meeting) this.view.patch({ meeting: grade(meeting, tell.quality) });
   }
 
   away(): void {

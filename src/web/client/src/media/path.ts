@@ -85,6 +85,11 @@ export class MediaPath {
     void this.#peer.prefer(codec);
   }
 
+  /** Sends this many layers of a source from now on, from the smallest on: nobody watches the others. */
+  watched(source: Source, layers: number): void {
+    void this.#peer.watched(source, layers);
+  }
+
   /** Seeks a new path; while the words are cut, nobody could answer. */
   async restart(): Promise<void> {
     if (this.#restarting || !this.words().live) return;

@@ -48,6 +48,8 @@ export class Peer {
   /** The codec that is sent; the answer's order has chosen it until another one is asked for. */
   #codec: VideoCodec | null = null;
   #codecWaits = false;
+  /** A sender's parameters can be changed once at a time: what was read last must be what is written next. */
+  #changes: Promise<void> = Promise.resolve();
 
   constructor(ear: PeerEar) {
     this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
@@ -117,6 +119,15 @@ export class Peer {
     else this.#codecWaits = true;
   }
 
+  /** Encodes and sends this many layers of a video source, from the smallest on. */
+  watched(source: Source, layers: number): Promise<void> {
+    return this.#change(this.#senders[source].sender, ({ encodings }) => {
+      const changed = encodings.filter((encoding, at) => encoding.active !== at < layers);
+      for (const encoding of changed) encoding.active = !encoding.active;
+      return changed.length > 0;
+    });
+  }
+
   stats(): Promise<RTCStatsReport> {
     return this.#pc.getStats();
   }
@@ -147,16 +158,22 @@ export class Peer {
     for (const source of ["camera", "screen"] as const) await this.#setCodec(this.#senders[source].sender, this.#codec);
   }
 
-  async #setCodec(sender: RTCRtpSender, wanted: VideoCodec): Promise<void> {
-    const parameters = sender.getParameters();
-    const codec = pick(parameters.codecs, wanted);
-    if (!codec || parameters.encodings.length === 0) return;
-    for (const encoding of parameters.encodings as Encoding[]) encoding.codec = codec;
-    try {
-      await sender.setParameters(parameters);
-    } catch {
-      // A browser without this keeps to the codec of the answer, which the appliance has put first.
-    }
+  #setCodec(sender: RTCRtpSender, wanted: VideoCodec): Promise<void> {
+    // A browser without this keeps to the codec of the answer, which the appliance has put first.
+    return this.#change(sender, ({ codecs, encodings }) => {
+      const codec = pick(codecs, wanted);
+      if (codec) for (const encoding of encodings as Encoding[]) encoding.codec = codec;
+      return codec !== undefined;
+    });
+  }
+
+  /** Changes a sender's parameters, if there is anything to change; what the browser refuses stays as it is. */
+  #change(sender: RTCRtpSender, how: (parameters: RTCRtpSendParameters) => boolean): Promise<void> {
+    this.#changes = this.#changes.then(async () => {
+      const parameters = sender.getParameters();
+      if (parameters.encodings.length > 0 && how(parameters)) await sender.setParameters(parameters);
+    }).catch(() => undefined);
+    return this.#changes;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The icons, drawn for a grid of 24 by 24 with strokes of the text's colour. */
 import type { ComponentChildren } from "preact";
+import { t } from "./texts";
 
 function Icon({ children }: { children: ComponentChildren }) {
   return (
@@ -44,6 +45,21 @@ export function Bars({ level }: { level: 0 | 1 | 2 | 3 }) {
       <rect x="6.2" y="6" width="3.5" height="9" rx="1" />
       <rect x="11.5" y="2" width="3.5" height="13" rx="1" />
     </svg>
+  );
+}
+
+/** From lost to very good: the words, and how many bars. */
+const GRADES = [
+  ["grade.0", 0], ["grade.1", 1], ["grade.2", 1], ["grade.3", 2], ["grade.4", 3], ["grade.5", 3],
+] as const;
+
+/** How good somebody's way to the appliance is, from 0 to 5: bars to see, words to hear. */
+export function Grade({ grade }: { grade: number }) {
+  const [key, level] = GRADES[grade] ?? GRADES[5];
+  return (
+    <span class="grade" role="img" aria-label={t(key)} title={t(key)} data-grade={grade}>
+      <Bars level={level} />
+    </span>
   );
 }
 

@@ -1,7 +1,7 @@
 /** The list of everybody in the meeting. */
-import { me, trackState, type Meeting } from "../words/meeting";
+import { me, trackState, worse, type Meeting } from "../words/meeting";
 import type { Participant } from "../words/wire";
-import { icons } from "./icons";
+import { Grade, icons } from "./icons";
 import { t } from "./texts";
 import { Avatar, classes } from "./tile";
 
@@ -16,14 +16,20 @@ export function People({ meeting, onClose }: { meeting: Meeting; onClose(): void
       </header>
       <ul>
         {sorted.map((one) => (
-          <Person key={one.id} one={one} isMe={one === self} speaking={meeting.heard.includes(one.id)} />
+          <Person
+            key={one.id}
+            one={one}
+            isMe={one === self}
+            speaking={meeting.heard.includes(one.id)}
+            grade={worse(meeting.grades[one.id])}
+          />
         ))}
       </ul>
     </aside>
   );
 }
 
-function Person({ one, isMe, speaking }: { one: Participant; isMe: boolean; speaking: boolean }) {
+function Person({ one, isMe, speaking, grade }: { one: Participant; isMe: boolean; speaking: boolean; grade: number }) {
   const hears = trackState(one, "microphone") === "on";
   const shows = trackState(one, "camera") === "on";
   return (
@@ -33,6 +39,7 @@ function Person({ one, isMe, speaking }: { one: Participant; isMe: boolean; spea
         <strong>{isMe ? t("meeting.you", { name: one.name }) : one.name}</strong>
         <small>{remarks(one).join(" · ")}</small>
       </div>
+      {one.kind === "browser" && <Grade grade={grade} />}
       <span class={classes("state", !hears && "off")}>{hears ? icons.microphone : icons.microphoneOff}</span>
       <span class={classes("state", !shows && "off")}>{shows ? icons.camera : icons.cameraOff}</span>
       <span class="hidden">{hears ? "" : t("tile.muted")}</span>

@@ -1,11 +1,14 @@
 /** One picture of the meeting: a participant's camera or screen, with the name, or who it would be. */
 import { useContext, useLayoutEffect, useRef } from "preact/hooks";
 import { useCell } from "../cell";
-import { trackState } from "../words/meeting";
+import { trackState, worse } from "../words/meeting";
 import { Parts } from "./parts";
 import { hue, initials, type Showing } from "./layout";
-import { icons } from "./icons";
+import { Grade, icons } from "./icons";
 import { t } from "./texts";
+
+/** From which grade on a tile shows it: before that nobody needs to know. */
+const WORTH_SHOWING = 3;
 
 /** How large a tile of the grid is; everywhere else the page's styles say so. */
 export type TileSize = { readonly width: string; readonly height: string };
@@ -52,6 +55,8 @@ export function Tile(props: {
 
   const name = source === "screen" ? t("meeting.screen.of", { name: participant.name }) : participant.name;
   const silent = source === "camera" && trackState(participant, "microphone") !== "on";
+  const { meeting } = useCell(attendance.view);
+  const grade = worse(meeting?.grades[participant.id]);
   return (
     <article
       ref={box}
@@ -64,7 +69,7 @@ export function Tile(props: {
     >
       {!shown && <Avatar name={participant.name} room={participant.kind === "room"} />}
       <div ref={picture} class="picture" />
-      <Plate name={name} silent={silent} away={!participant.present} />
+      <Plate name={name} silent={silent} away={!participant.present} grade={grade} />
       <button
         type="button"
         class={classes("pin", props.pinned && "on")}
@@ -89,6 +94,7 @@ export function OwnTile({ source, style }: { source: "camera" | "screen"; style?
   const name = self?.name ?? "";
   const label = source === "screen" ? t("meeting.screen.mine") : t("meeting.you", { name });
   const silent = source === "camera" && (!microphoneOn || !microphone);
+  const grade = worse(self && meeting?.grades[self.id]);
   const speaking = source === "camera" && !silent && meeting !== null && meeting.heard.includes(meeting.you);
   return (
     <article
@@ -99,7 +105,7 @@ export function OwnTile({ source, style }: { source: "camera" | "screen"; style?
     >
       {!track && <Avatar name={name} />}
       <div class="picture">{track && <Picture track={track} />}</div>
-      <Plate name={source === "screen" ? label : t("meeting.me")} silent={silent} away={false} />
+      <Plate name={source === "screen" ? label : t("meeting.me")} silent={silent} away={false} grade={grade} />
     </article>
   );
 }
@@ -119,11 +125,12 @@ export function Picture({ track }: { track: MediaStreamTrack }) {
   return <video ref={element} autoplay muted playsInline />;
 }
 
-function Plate({ name, silent, away }: { name: string; silent: boolean; away: boolean }) {
+function Plate({ name, silent, away, grade }: { name: string; silent: boolean; away: boolean; grade: number }) {
   return (
     <div class="plate" aria-hidden="true">
       {silent && icons.microphoneOff}
       <span>{name}</span>
+      {grade <= WORTH_SHOWING && <Grade grade={grade} />}
       {away && <em>{t("meeting.away.other")}</em>}
     </div>
   );

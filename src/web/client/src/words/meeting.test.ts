@@ -1,6 +1,6 @@
 /** What deltas make of the snapshot. */
 import { describe, expect, it } from "vitest";
-import { apply, begin, hear, maySend, me, others, presenter, trackState, type Meeting } from "./meeting";
+import { apply, begin, grade, hear, maySend, me, others, presenter, trackState, worse, type Meeting } from "./meeting";
 import type { Event, Participant } from "./wire";
 
 const person = (id: string, fields: Partial<Participant> = {}): Participant => ({
@@ -21,6 +21,11 @@ describe("deltas", () => {
     const left = apply(later, { left: { participant: "a", reason: "timeout" } });
     expect(left).toMatchObject({ active: null, heard: ["me"], over: null });
     expect(others(left)).toEqual([]);
+  });
+
+  it("leave everybody at the best grade of whom nothing was told", () => {
+    const now = grade(meeting(person("me"), person("a")), { participant: "a", up: 4, down: 2 });
+    expect([worse(now.grades["a"]), worse(now.grades["me"])]).toEqual([2, 5]);
   });
 
   it("begin, mute and end tracks", () => {

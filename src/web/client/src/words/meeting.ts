@@ -12,14 +12,27 @@ export interface Meeting {
   readonly active: string | null;
   /** Who is heard now, the loudest first. */
   readonly heard: readonly string[];
+  /** How good the ways of others and mine are, by id; the best where nothing was told. */
+  readonly grades: Readonly<Record<string, Grades>>;
   /** Why it is over for me; null while it lasts. */
   readonly over: LeaveReason | null;
+}
+
+/** How good somebody's way to the appliance is, 5 (the best) to 0 (lost): from them, and to them. */
+export interface Grades {
+  readonly up: number;
+  readonly down: number;
+}
+
+/** The worse of both. */
+export function worse(grades: Grades | undefined): number {
+  return grades ? Math.min(grades.up, grades.down) : 5;
 }
 
 /** The meeting as the welcome tells it. */
 export function begin(welcome: Welcome): Meeting {
   const { meeting, you, participants } = welcome;
-  return { info: meeting, you, participants, active: null, heard: [], over: null };
+  return { info: meeting, you, participants, active: null, heard: [], grades: {}, over: null };
 }
 
 /** The meeting after a delta. */
@@ -45,6 +58,11 @@ export function apply(meeting: Meeting, event: Event): Meeting {
 /** The meeting after being told who speaks. */
 export function hear(meeting: Meeting, speaking: Extract<Tell, { speaking: unknown }>["speaking"]): Meeting {
   return { ...meeting, active: speaking.active ?? null, heard: speaking.heard };
+}
+
+/** The meeting after being told how good somebody's way is. */
+export function grade(meeting: Meeting, { participant, up, down }: Extract<Tell, { quality: unknown }>["quality"]): Meeting {
+  return { ...meeting, grades: { ...meeting.grades, [participant]: { up, down } } };
 }
 
 function joined(meeting: Meeting, participant: Participant): Meeting {

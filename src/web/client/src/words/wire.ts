@@ -393,7 +393,27 @@ heard: Array<string>, } } | { "video_codec": {
 /**
  * The codec.
  */
-codec: VideoCodec, } } | { "restart_ice": Record<symbol, never> };
+codec: VideoCodec, } } | { "restart_ice": Record<symbol, never> } | { "layers": {
+/**
+ * The camera or the screen.
+ */
+source: Source,
+/**
+ * From the smallest on; 0 while nobody watches.
+ */
+watched: number, } } | { "quality": {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * From the participant to the appliance.
+ */
+up: number,
+/**
+ * From the appliance to the participant.
+ */
+down: number, } };
 
 /**
  * The track in a slot.
