@@ -1,0 +1,196 @@
+//! What a fake participant sends, and when: the recording in a loop, each payload with its time of sending
+//! where that is wanted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::recording::{LAYERS, Recording};
+
+const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
+const SOUND: Duration = Duration::from_millis(20);
+/// How often a layer begins anew on request at most.
+const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+/// The time of sending, at the end of each payload where that is wanted: microseconds since the epoch of the run.
+const STAMP_BYTES: usize = 8;
+/// The layer that is sent alone where there is one only.
+pub(crate) const TOP: usize = LAYERS.len() - 1;
+
+/// What a fake participant sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sends {
+    pub(crate) sound: bool,
+    pub(crate) pictures: Pictures,
+    /// Each payload with its time of sending behind it: for receivers that decode nothing.
+    pub(crate) is_stamped: bool,
+}
+
+/// The camera's part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    None,
+    /// The largest layer alone.
+    Top,
+    /// All layers, as pages do.
+    Layers,
+}
+
+impl Sends {
+    /// It only receives.
+    pub(crate) const NOTHING: Self = Self { sound: false, pictures: Pictures::None, is_stamped: false };
+
+    pub(crate) fn is_nothing(self) -> bool {
+        !self.sound && self.pictures == Pictures::None
+    }
+
+    fn layer(self, at: usize) -> bool {
+        match self.pictures {
+            Pictures::None => false,
+            Pictures::Top => at == TOP,
+            Pictures::Layers => true,
+        }
+    }
+}
+
+/// What a packet belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Sound,
+    /// The smallest is 0.
+    Layer(usize),
+}
+
+impl Flow {
+    pub(crate) const COUNT: usize = LAYERS.len() + 1;
+
+    /// The sound's comes after those of the layers.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Layer(at) => at,
+            Self::Sound => LAYERS.len(),
+        }
+    }
+}
+
+/// A packet that is due.
+pub(crate) struct Outgoing {
+    pub(crate) flow: Flow,
+    /// Counts from 1 in each flow.
+    pub(crate) number: u64,
+    /// In units of the flow's own clock.
+    pub(crate) ticks: u32,
+    /// The last of its picture.
+    pub(crate) is_last: bool,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The state of one flow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Playing {
+    at: usize,
+    number: u64,
+    began: Option<Instant>,
+    restart: bool,
+}
+
+/// Plays the recording.
+pub(crate) struct Player {
+    recording: Arc<Recording>,
+    sends: Sends,
+    epoch: Instant,
+    layers: [Playing; LAYERS.len()],
+    sound: Playing,
+    next_frame: Option<Instant>,
+    next_sound: Option<Instant>,
+}
+
+impl Player {
+    pub(crate) fn new(recording: Arc<Recording>, sends: Sends, epoch: Instant) -> Self {
+        let (layers, sound) = (Default::default(), Playing::default());
+        Self { recording, sends, epoch, layers, sound, next_frame: None, next_sound: None }
+    }
+
+    /// From now on packets are due.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.next_sound = self.sends.sound.then_some(now);
+        self.next_frame = (self.sends.pictures != Pictures::None).then_some(now);
+    }
+
+    /// When the next packet is due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        [self.next_frame, self.next_sound].into_iter().flatten().min()
+    }
+
+    /// Somebody wants a key frame of that layer.
+    pub(crate) fn restart(&mut self, layer: usize) {
+        self.layers[layer].restart = true;
+    }
+
+    /// Hands out what is due.
+    pub(crate) fn play(&mut self, now: Instant, mut send: impl FnMut(Outgoing)) {
+        if let Some(due) = self.next_sound.filter(|due| *due <= now) {
+            self.next_sound = Some((due + SOUND).max(now));
+            self.play_sound(now, &mut send);
+        }
+        if let Some(due) = self.next_frame.filter(|due| *due <= now) {
+            self.next_frame = Some((due + FRAME).max(now));
+            let sends = self.sends;
+            for at in (0..LAYERS.len()).rev().filter(|at| sends.layer(*at)) {
+                self.play_picture(at, now, &mut send);
+            }
+        }
+    }
+
+    fn play_sound(&mut self, now: Instant, send: &mut impl FnMut(Outgoing)) {
+        let packets = &self.recording.sound;
+        let payload = self.stamped(&packets[self.sound.at % packets.len()], now);
+        self.sound.at += 1;
+        self.sound.number += 1;
+        let ticks = self.ticks(now, 48_000);
+        send(Outgoing { flow: Flow::Sound, number: self.sound.number, ticks, is_last: true, payload });
+    }
+
+    fn play_picture(&mut self, at: usize, now: Instant, send: &mut impl FnMut(Outgoing)) {
+        let recording = Arc::clone(&self.recording);
+        let pictures = &recording.layers[at];
+        let layer = &mut self.layers[at];
+        if layer.restart && layer.began.is_none_or(|began| now >= began + KEYFRAME_INTERVAL) {
+            layer.at = 0;
+        }
+        if layer.at.is_multiple_of(pictures.len()) {
+            (layer.restart, layer.began) = (false, Some(now));
+        }
+        let picture = &pictures[layer.at % pictures.len()];
+        layer.at += 1;
+        let ticks = self.ticks(now, 90_000);
+        for (index, payload) in picture.iter().enumerate() {
+            self.layers[at].number += 1;
+            let (number, is_last) = (self.layers[at].number, index + 1 == picture.len());
+            let payload = self.stamped(payload, now);
+            send(Outgoing { flow: Flow::Layer(at), number, ticks, is_last, payload });
+        }
+    }
+
+    fn stamped(&self, payload: &[u8], now: Instant) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(payload.len() + STAMP_BYTES);
+        bytes.extend(payload);
+        if self.sends.is_stamped {
+            bytes.extend(micros(self.epoch, now).to_be_bytes());
+        }
+        bytes
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "RTP timestamps count modulo 2^32")]
+    fn ticks(&self, now: Instant, hz: u64) -> u32 {
+        (micros(self.epoch, now) * hz / 1_000_000) as u32
+    }
+}
+
+/// When the packet was sent, if its payload tells.
+pub(crate) fn stamp(payload: &[u8]) -> Option<u64> {
+    payload.last_chunk::<STAMP_BYTES>().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+/// Microseconds since the epoch of the run.
+pub(crate) fn micros(epoch: Instant, at: Instant) -> u64 {
+    u64::try_from(at.saturating_duration_since(epoch).as_micros()).unwrap_or(u64::MAX)
+}
