@@ -67,10 +67,9 @@ impl Arrivals {
     fn note_delay(&mut self, sent: u64, times: Times) {
         let now = micros(times.epoch, times.now);
         let waited = u64::try_from(times.waited.as_micros()).unwrap_or(u64::MAX);
-        let (all, taken) = (now.wrapping_sub(sent), now.saturating_sub(waited).saturating_sub(sent));
-        if all < DELAY_MAX_US {
+        if let Some(all) = now.checked_sub(sent).filter(|all| *all < DELAY_MAX_US) {
             self.delays_decrypted_us.extend(u32::try_from(all));
-            self.delays_us.extend(u32::try_from(taken));
+            self.delays_us.extend(u32::try_from(all.saturating_sub(waited)));
         }
     }
 
@@ -89,11 +88,7 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; it is only added to")]
     fn times(now_us: u64, waited_us: u64) -> Times {
         let epoch = Instant::now();
-        Times {
-            epoch,
-            now: epoch + Duration::from_micros(now_us),
-            waited: Duration::from_micros(waited_us),
-        }
+        Times { epoch, now: epoch + Duration::from_micros(now_us), waited: Duration::from_micros(waited_us) }
     }
 
     #[test]

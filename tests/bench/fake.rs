@@ -48,8 +48,8 @@ pub(crate) struct Slots {
 impl Slots {
     /// To send only.
     pub(crate) const NONE: Self = Self { sounds: 0, pictures: 0 };
-    /// The loudest microphones and a page's cameras.
-    pub(crate) const PAGE: Self = Self { sounds: 3, pictures: 9 };
+    /// As pages have them: three microphones and nine cameras, and one of each for a shared screen.
+    pub(crate) const PAGE: Self = Self { sounds: 4, pictures: 10 };
 }
 
 pub(crate) struct Fake {

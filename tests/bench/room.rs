@@ -181,7 +181,7 @@ struct People<'a> {
 impl People<'_> {
     async fn join(&mut self) -> anyhow::Result<()> {
         let fake = Fake::new(&self.run.common, SENDS, self.run.clock.now())?;
-        let (id, watches) = (self.next, Watches::First(Slots::PAGE.pictures));
+        let (id, watches) = (self.next, Watches::First(PEOPLE));
         let joining = Joining { id, fake, sends: SENDS, slots: Slots::PAGE, watches };
         let attendee = attend(self.daemon, MEETING, &self.traffic, joining).await?;
         self.there.insert(id, attendee);

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use mio::net::UdpSocket;
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrIn, cmsg_space, recvmsg, setsockopt, sockopt,
-};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, cmsg_space, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
 
 /// More than any datagram that is sent here.

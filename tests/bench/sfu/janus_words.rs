@@ -50,7 +50,9 @@ pub(crate) fn hear(text: &str) -> anyhow::Result<Heard> {
                 (false, None) => Heard::Other,
             }
         }
-        (Some("webrtcup"), _) => message["sender"].as_u64().map_or(Heard::Other, |handle| Heard::Up { handle }),
+        (Some("webrtcup"), _) => {
+            message["sender"].as_u64().map_or(Heard::Other, |handle| Heard::Up { handle })
+        }
         _ => Heard::Other,
     })
 }
@@ -177,7 +179,8 @@ mod tests {
 
     #[test]
     fn what_others_do_does_not_matter() {
-        let news = r#"{"janus":"event","sender":5,"plugindata":{"data":{"videoroom":"event","publishers":[]}}}"#;
+        let news =
+            r#"{"janus":"event","sender":5,"plugindata":{"data":{"videoroom":"event","publishers":[]}}}"#;
         assert_eq!(hear(news).unwrap(), Heard::Other);
         assert_eq!(hear(r#"{"janus":"ack","transaction":"4"}"#).unwrap(), Heard::Other);
     }

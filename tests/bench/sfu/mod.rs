@@ -32,8 +32,8 @@ use clap::Args;
 use serde::Serialize;
 
 use self::figures::{Case, subtract_the_floor};
-use self::pins::Pins;
 pub(crate) use self::forward::run as forward;
+use self::pins::Pins;
 use self::server::System;
 use self::shape::{ALL, Shape};
 use self::trial::{Repeat, SETTLE};
