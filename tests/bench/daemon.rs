@@ -16,6 +16,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+/// Free ports, and meetings as large as any that is measured.
+const CONFIG: &str =
+    "[http]\nhttps_port = 0\nhttp_port = 0\n[media]\nport = 0\n[meetings]\nmax_participants = 500\n";
+
 /// A running daemon; dropping it ends it.
 pub(crate) struct Daemon {
     child: Child,
@@ -36,8 +40,7 @@ impl Daemon {
     pub(crate) fn start(mut command: Command, clock: &dyn Clock) -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("alcove-bench-").context("cannot make a folder")?;
         let config = folder.path().join("alcove.toml");
-        std::fs::write(&config, "[http]\nhttps_port = 0\nhttp_port = 0\n[media]\nport = 0\n")
-            .context("cannot write the configuration")?;
+        std::fs::write(&config, CONFIG).context("cannot write the configuration")?;
         let log = std::fs::File::create(folder.path().join("log")).context("cannot make the log file")?;
         let began = clock.now();
         let mut child = command

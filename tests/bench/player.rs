@@ -10,6 +10,8 @@ const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
 const SOUND: Duration = Duration::from_millis(20);
 /// How often a layer begins anew on request at most.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+/// What is caught up with at most.
+const CATCH_UP_MAX: Duration = Duration::from_secs(1);
 /// The time of sending, at the end of each payload where that is wanted: microseconds since the epoch of the run.
 const STAMP_BYTES: usize = 8;
 /// The layer that is sent alone where there is one only.
@@ -128,11 +130,11 @@ impl Player {
     /// Hands out what is due.
     pub(crate) fn play(&mut self, now: Instant, mut send: impl FnMut(Outgoing)) {
         if let Some(due) = self.next_sound.filter(|due| *due <= now) {
-            self.next_sound = Some((due + SOUND).max(now));
+            self.next_sound = Some(next(due, SOUND, now));
             self.play_sound(now, &mut send);
         }
         if let Some(due) = self.next_frame.filter(|due| *due <= now) {
-            self.next_frame = Some((due + FRAME).max(now));
+            self.next_frame = Some(next(due, FRAME, now));
             let sends = self.sends;
             for at in (0..LAYERS.len()).rev().filter(|at| sends.layer(*at)) {
                 self.play_picture(at, now, &mut send);
@@ -185,6 +187,12 @@ impl Player {
     }
 }
 
+/// When the one after is due: a generator that was held up catches up, so that the load stays the same, unless it
+/// was away for long.
+fn next(due: Instant, interval: Duration, now: Instant) -> Instant {
+    if now > due + CATCH_UP_MAX { now } else { due + interval }
+}
+
 /// When the packet was sent, if its payload tells.
 pub(crate) fn stamp(payload: &[u8]) -> Option<u64> {
     payload.last_chunk::<STAMP_BYTES>().map(|bytes| u64::from_be_bytes(*bytes))
@@ -193,4 +201,17 @@ pub(crate) fn stamp(payload: &[u8]) -> Option<u64> {
 /// Microseconds since the epoch of the run.
 pub(crate) fn micros(epoch: Instant, at: Instant) -> u64 {
     u64::try_from(at.saturating_duration_since(epoch).as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; it is only added to")]
+    fn who_was_held_up_catches_up_unless_it_was_for_long() {
+        let due = Instant::now();
+        assert_eq!(next(due, SOUND, due + 5 * SOUND), due + SOUND);
+        assert_eq!(next(due, SOUND, due + 2 * CATCH_UP_MAX), due + 2 * CATCH_UP_MAX);
+    }
 }
