@@ -42,10 +42,10 @@ impl Plain {
         self.socket.address()
     }
 
-    /// From now on it sends there.
-    pub(crate) fn start(&mut self, to: SocketAddr, now: Instant) {
+    /// From then on it sends there.
+    pub(crate) fn start(&mut self, to: SocketAddr, at: Instant) {
         self.to = to;
-        self.player.start(now);
+        self.player.start(at);
     }
 }
 

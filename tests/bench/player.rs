@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::recording::{LAYERS, Recording};
 
-const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
+/// From one picture to the next.
+pub(crate) const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
 const SOUND: Duration = Duration::from_millis(20);
 /// How often a layer begins anew on request at most.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
@@ -111,10 +112,10 @@ impl Player {
         Self { recording, sends, epoch, layers, sound, next_frame: None, next_sound: None }
     }
 
-    /// From now on packets are due.
-    pub(crate) fn start(&mut self, now: Instant) {
-        self.next_sound = self.sends.sound.then_some(now);
-        self.next_frame = (self.sends.pictures != Pictures::None).then_some(now);
+    /// From then on packets are due.
+    pub(crate) fn start(&mut self, at: Instant) {
+        self.next_sound = self.sends.sound.then_some(at);
+        self.next_frame = (self.sends.pictures != Pictures::None).then_some(at);
     }
 
     /// When the next packet is due.

@@ -10,7 +10,7 @@ use super::forward::Task;
 use super::server::Trial;
 use super::shape::{Part, receivers};
 use crate::plain::{Plain, first_flow};
-use crate::player::Flow;
+use crate::player::{FRAME, Flow};
 use crate::recording::LAYERS;
 
 /// A running forwarder, and who will send through it.
@@ -47,11 +47,12 @@ impl Floor {
         self.child.id()
     }
 
-    /// There is nothing to negotiate: everybody begins at once.
+    /// There is nothing to negotiate. Who joins a server begins at some moment of its own; here the beginnings are
+    /// spread over a frame, else all would send at the same moment.
     pub(crate) fn join(&mut self, trial: &Trial<'_>) {
-        let now = trial.run.clock.now();
+        let (now, count) = (trial.run.clock.now(), self.participants.len());
         for (at, mut one) in self.participants.drain(..).enumerate() {
-            one.start(self.address, now);
+            one.start(self.address, now + FRAME.mul_f64(at as f64 / count as f64));
             trial.traffic.add(Trial::sending(at), one);
         }
     }

@@ -49,11 +49,11 @@ pub(crate) struct Options {
     /// In which shapes (one-to-N, meeting-N, audio-N); the published ones when absent.
     #[arg(long, value_delimiter = ',')]
     shapes: Vec<Shape>,
-    /// How long packets are counted in each repeat, in seconds.
+    /// How long packets are counted in each repeat, in seconds; the recording that is sent lasts 5.
     #[arg(long, env = "BENCH_WINDOW", default_value_t = 15)]
     window: u64,
     /// How often each system is measured in each shape, each time as a new process.
-    #[arg(long, env = "BENCH_REPEATS", default_value_t = 5)]
+    #[arg(long, env = "BENCH_REPEATS", default_value_t = 3)]
     repeats: usize,
 }
 
