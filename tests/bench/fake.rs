@@ -147,6 +147,13 @@ impl Fake {
         Ok(answer.to_sdp_string())
     }
 
+    /// One more address of the other end.
+    pub(crate) fn note_candidate(&mut self, line: &str) -> anyhow::Result<()> {
+        let candidate = Candidate::from_sdp_string(line).context("the candidate cannot be read")?;
+        self.rtc.add_remote_candidate(candidate);
+        Ok(())
+    }
+
     /// The m-lines that it sends on, once it has offered: microphone and camera.
     pub(crate) fn lines(&self) -> (Option<String>, Option<String>) {
         (self.microphone.map(|mid| mid.to_string()), self.camera.map(|mid| mid.to_string()))

@@ -99,6 +99,7 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     let recording = Arc::new(recording.context("recording panicked")??);
     let run = Run {
         program,
+        galene: arguments.sfu.galene.clone(),
         seed: arguments.seed.unwrap_or_else(|| clock.unix_time().as_secs()),
         common: Common { recording, ip: own_address(), epoch: clock.now() },
         clock,

@@ -11,6 +11,8 @@ pub(crate) const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
 const SOUND: Duration = Duration::from_millis(20);
 /// How often a layer begins anew on request at most.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+/// So many frames after the next larger layer a layer begins: Galène ranks layers by the order of their coming.
+const LAYER_LATER: usize = 5;
 /// What is caught up with at most.
 const CATCH_UP_MAX: Duration = Duration::from_secs(1);
 /// The time of sending, at the end of each payload where that is wanted: microseconds since the epoch of the run.
@@ -102,6 +104,8 @@ pub(crate) struct Player {
     epoch: Instant,
     layers: [Playing; LAYERS.len()],
     sound: Playing,
+    /// Since the start.
+    frames: usize,
     next_frame: Option<Instant>,
     next_sound: Option<Instant>,
 }
@@ -109,7 +113,7 @@ pub(crate) struct Player {
 impl Player {
     pub(crate) fn new(recording: Arc<Recording>, sends: Sends, epoch: Instant) -> Self {
         let (layers, sound) = (Default::default(), Playing::default());
-        Self { recording, sends, epoch, layers, sound, next_frame: None, next_sound: None }
+        Self { recording, sends, epoch, layers, sound, frames: 0, next_frame: None, next_sound: None }
     }
 
     /// From then on packets are due.
@@ -136,10 +140,12 @@ impl Player {
         }
         if let Some(due) = self.next_frame.filter(|due| *due <= now) {
             self.next_frame = Some(next(due, FRAME, now));
-            let sends = self.sends;
-            for at in (0..LAYERS.len()).rev().filter(|at| sends.layer(*at)) {
-                self.play_picture(at, now, &mut send);
+            for at in (0..LAYERS.len()).rev() {
+                if self.sends.layer(at) && self.frames >= LAYER_LATER * (TOP - at) {
+                    self.play_picture(at, now, &mut send);
+                }
             }
+            self.frames += 1;
         }
     }
 

@@ -13,6 +13,8 @@ use crate::fake::Common;
 pub(crate) struct Run {
     /// The daemon to measure.
     pub(crate) program: PathBuf,
+    /// A program of Galène, where there is one.
+    pub(crate) galene: Option<PathBuf>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) common: Common,
     /// What random choices are made from.

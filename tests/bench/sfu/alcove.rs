@@ -38,8 +38,7 @@ impl Alcove {
             let began = trial.clock().now();
             let joining = joining(trial, at, part)?;
             self.attendees.push(attend(&self.daemon, MEETING, trial.traffic, joining).await?);
-            let took = trial.clock().now().saturating_duration_since(began);
-            join_ms.push(took.as_secs_f64() * 1e3);
+            join_ms.push(trial.milliseconds_since(began));
         }
         Ok(join_ms)
     }

@@ -23,7 +23,7 @@ use crate::player::{Pictures, Sends};
 const ROOM: u64 = 1;
 const PLUGIN: &str = "plugins/libjanus_videoroom.so";
 const TRANSPORT: &str = "transports/libjanus_websockets.so";
-/// How long it may take to listen, and media to connect.
+/// How long it may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -66,7 +66,7 @@ impl Janus {
     /// Starts it with an empty room.
     pub(crate) async fn start(trial: &Trial<'_>) -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("alcove-bench-janus-").context("cannot make a folder")?;
-        let port = free_port()?;
+        let port = super::free_port()?;
         configure(folder.path(), port, trial)?;
         let log = std::fs::File::create(folder.path().join("log")).context("cannot make the log file")?;
         let errors = log.try_clone().context("cannot share the log file")?;
@@ -145,7 +145,7 @@ fn feed(participant: usize) -> usize {
 async fn publish(trial: &Trial<'_>, port: u16, at: usize, part: &Part) -> anyhow::Result<Joined> {
     let began = trial.clock().now();
     let mut words = Words::open(port).await?;
-    let opened_ms = milliseconds_since(trial, began);
+    let opened_ms = trial.milliseconds_since(began);
     if part.sends.is_nothing() {
         return Ok(Joined { words, lines: (None, None), opened_ms, published_ms: 0.0 });
     }
@@ -160,7 +160,7 @@ async fn publish(trial: &Trial<'_>, port: u16, at: usize, part: &Part) -> anyhow
     fake.accept(&answer.context("Janus does not answer the offer")?)?;
     let lines = fake.lines();
     connect(trial, Trial::sending(at), fake).await?;
-    let published_ms = milliseconds_since(trial, began);
+    let published_ms = trial.milliseconds_since(began);
     words.is_up(handle).await?;
     Ok(Joined { words, lines, opened_ms, published_ms })
 }
@@ -185,7 +185,7 @@ async fn subscribe(
     let answer = json!({ "type": "answer", "sdp": fake.answer(&offer)?, "trickle": false });
     words.say(handle, json!({ "request": "start" }), Some(answer)).await?;
     connect(trial, Trial::receiving(at, 0), fake).await?;
-    Ok(milliseconds_since(trial, began))
+    Ok(trial.milliseconds_since(began))
 }
 
 /// Microphones and cameras as the room names them, and which layer of each.
@@ -209,16 +209,7 @@ fn flows(
 async fn connect(trial: &Trial<'_>, endpoint: usize, mut fake: Fake) -> anyhow::Result<()> {
     let connected = fake.connected();
     trial.traffic.add(endpoint, fake);
-    tokio::time::timeout(PATIENCE, connected).await.context("media did not connect")?.context("no media")
-}
-
-fn milliseconds_since(trial: &Trial<'_>, began: std::time::Instant) -> f64 {
-    trial.clock().now().saturating_duration_since(began).as_secs_f64() * 1e3
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
-    Ok(socket.local_addr().context("a socket without an address")?.port())
+    trial.connected(connected).await
 }
 
 fn configure(folder: &Path, port: u16, trial: &Trial<'_>) -> anyhow::Result<()> {

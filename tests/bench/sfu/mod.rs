@@ -2,7 +2,7 @@
 //! driven by the same generator, in turn, each time as a new process.
 //!
 //! ```text
-//!   for each repeat, for each shape:   alcove │ janus │ bare UDP │ bare UDP with GSO
+//!   for each repeat, for each shape:   alcove │ janus │ galene │ bare UDP │ bare UDP with GSO
 //!                                       ▼
 //!   core 0: this process                              core 1: the server
 //!   fakes ── stamp, encrypt ── UDP ───────────────────▶ decrypt, choose, encrypt
@@ -15,6 +15,8 @@ mod example;
 mod figures;
 mod floor;
 mod forward;
+mod galene;
+mod galene_words;
 mod janus;
 mod janus_words;
 mod pins;
@@ -24,7 +26,7 @@ mod shape;
 mod table;
 mod trial;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -40,6 +42,9 @@ use self::trial::{Repeat, SETTLE};
 use crate::report::{publish, say};
 use crate::run::Run;
 
+/// Why there is nothing of it.
+const NO_MEDIASOUP: &str = "this bench has no driver for it";
+
 /// What is compared, and how long.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -52,6 +57,9 @@ pub(crate) struct Options {
     /// How long packets are counted in each repeat, in seconds; the recording that is sent lasts 5.
     #[arg(long, env = "BENCH_WINDOW", default_value_t = 15)]
     window: u64,
+    /// A program of Galène, to be compared, too.
+    #[arg(long, env = "BENCH_GALENE")]
+    pub(crate) galene: Option<PathBuf>,
     /// How often each system is measured in each shape, each time as a new process.
     #[arg(long, env = "BENCH_REPEATS", default_value_t = 3)]
     repeats: usize,
@@ -171,7 +179,8 @@ fn installed(run: &Run, wanted: &[System]) -> (Vec<System>, Vec<Installed>) {
             Installed { system: system.name(), version: None, absent: Some(format!("{error:#}")) }
         }
     };
-    let known = wanted.iter().map(look).collect();
+    let mut known: Vec<_> = wanted.iter().map(look).collect();
+    known.push(Installed { system: "mediasoup", version: None, absent: Some(NO_MEDIASOUP.into()) });
     (there, known)
 }
 
@@ -188,11 +197,18 @@ fn method(options: &Options, pins: &Pins) -> Method {
                 generator's sending is in it; added is less the same of the bare forwarder",
         cpu: "user and system time of all threads of the server's process, by the scheduler",
         memory: "resident set at the end of the window less that before the first join, by participant",
-        join: "from opening the WebSocket until ICE and DTLS are done; Janus: the longer of its two handles; the \
+        join: "from opening the WebSocket until ICE and DTLS are done; Janus and Galène: the \
+               longer of publishing and subscribing; the \
                median of all participants",
         loss: "sequence numbers that are missing for good at the receivers",
         floor: "datagrams of the same sizes and pace without cryptography, words or congestion control",
     }
+}
+
+/// A port that nobody listens at, for servers that cannot find one themselves.
+fn free_port() -> anyhow::Result<u16> {
+    let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
+    Ok(socket.local_addr().context("a socket without an address")?.port())
 }
 
 fn write(comparison: &Comparison, out: &Path) -> anyhow::Result<()> {

@@ -21,11 +21,14 @@ impl Pins {
         Self(is_done.then_some(cores))
     }
 
-    /// What starts a program on the server's core.
+    /// What starts a program on the server's core, which does not outlive this process.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let Some(cores) = &self.0 else { return Command::new(program) };
-        let mut command = Command::new("taskset");
-        command.args(["--cpu-list", &cores.server.to_string()]).arg(program);
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some(cores) = &self.0 {
+            command.args(["taskset", "--cpu-list", &cores.server.to_string()]);
+        }
+        command.arg(program);
         command
     }
 

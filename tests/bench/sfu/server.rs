@@ -2,19 +2,24 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 use anyhow::Context;
 use clap::ValueEnum;
+use tokio::sync::oneshot;
 
 use super::alcove::Alcove;
 use super::floor::Floor;
+use super::galene::Galene;
 use super::janus::Janus;
 use super::pins::Pins;
 use super::shape::{Part, Shape};
 use crate::run::Run;
 use crate::traffic::Traffic;
 
+/// How long media may take to connect.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// More endpoints than a participant has with any system.
 const ENDPOINTS_EACH: usize = 32;
 
@@ -23,6 +28,7 @@ const ENDPOINTS_EACH: usize = 32;
 pub(crate) enum System {
     Alcove,
     Janus,
+    Galene,
     /// A bare UDP forwarder, a call for each datagram.
     Floor,
     /// The same with runs of datagrams in one call.
@@ -57,6 +63,15 @@ impl Trial<'_> {
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.run.clock
     }
+
+    pub(crate) fn milliseconds_since(&self, began: Instant) -> f64 {
+        self.clock().now().saturating_duration_since(began).as_secs_f64() * 1e3
+    }
+
+    /// Waits until media is connected.
+    pub(crate) async fn connected(&self, connected: oneshot::Receiver<()>) -> anyhow::Result<()> {
+        tokio::time::timeout(PATIENCE, connected).await.context("media did not connect")?.context("no media")
+    }
 }
 
 impl System {
@@ -64,6 +79,7 @@ impl System {
         match self {
             Self::Alcove => "Alcove",
             Self::Janus => "Janus",
+            Self::Galene => "Galène",
             Self::Floor => "bare UDP",
             Self::FloorGso => "bare UDP, GSO",
         }
@@ -82,6 +98,7 @@ impl System {
         match self {
             Self::Alcove => said(run.command().arg("--version")),
             Self::Janus => super::janus::version(),
+            Self::Galene => super::galene::version(run),
             Self::Floor | Self::FloorGso => Ok(env!("CARGO_PKG_VERSION").into()),
         }
     }
@@ -99,6 +116,7 @@ pub(crate) fn said(command: &mut Command) -> anyhow::Result<String> {
 pub(crate) enum Server {
     Alcove(Alcove),
     Janus(Janus),
+    Galene(Galene),
     Floor(Floor),
 }
 
@@ -108,6 +126,7 @@ impl Server {
         match system {
             System::Alcove => Alcove::start(trial).await.map(Self::Alcove),
             System::Janus => Janus::start(trial).await.map(Self::Janus),
+            System::Galene => Galene::start(trial).await.map(Self::Galene),
             System::Floor => Floor::start(trial, false).map(Self::Floor),
             System::FloorGso => Floor::start(trial, true).map(Self::Floor),
         }
@@ -117,6 +136,7 @@ impl Server {
         match self {
             Self::Alcove(alcove) => alcove.pid(),
             Self::Janus(janus) => janus.pid(),
+            Self::Galene(galene) => galene.pid(),
             Self::Floor(floor) => floor.pid(),
         }
     }
@@ -126,6 +146,7 @@ impl Server {
         match self {
             Self::Alcove(alcove) => alcove.join(trial).await,
             Self::Janus(janus) => janus.join(trial).await,
+            Self::Galene(galene) => galene.join(trial).await,
             Self::Floor(floor) => {
                 floor.join(trial);
                 Ok(Vec::new())
@@ -138,6 +159,7 @@ impl Server {
         match self {
             Self::Alcove(alcove) => alcove.stop().await,
             Self::Janus(janus) => janus.stop(),
+            Self::Galene(galene) => galene.stop(),
             Self::Floor(floor) => {
                 drop(floor);
                 Ok(())
