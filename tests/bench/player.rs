@@ -8,7 +8,8 @@ use crate::recording::{LAYERS, Recording};
 
 /// From one picture to the next.
 pub(crate) const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
-const SOUND: Duration = Duration::from_millis(20);
+/// From one packet of sound to the next.
+pub(crate) const SOUND: Duration = Duration::from_millis(20);
 /// How often a layer begins anew on request at most.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 /// So many frames after the next larger layer a layer begins: Galène ranks layers by the order of their coming.

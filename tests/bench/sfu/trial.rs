@@ -11,13 +11,15 @@ use super::shape::{Part, Shape, expected};
 use crate::arrivals::Arrivals;
 use crate::cipher::{Counts, PINNED};
 use crate::cpu::{self, Usage, Watch};
-use crate::player::Flow;
+use crate::player::{Flow, SOUND};
 use crate::report::{median, percentile};
 use crate::run::Run;
 use crate::traffic::Traffic;
 
 /// From the last join to the window: bandwidth estimates and first key frames are over.
 pub(crate) const SETTLE: Duration = Duration::from_secs(6);
+/// With less of the load than this another load was measured: the machine was busy with something else.
+const OFFERED: f64 = 0.97;
 /// How often threads are looked at, for the sake of those that end.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -99,6 +101,8 @@ pub(crate) async fn measure(
     server.stop().await?;
     let srtp = profile(system, &Counts::now().used_since(ciphers))?;
     ensure!(window.packets() > 0, "{} forwarded nothing", system.name());
+    let offered = window.offered(&plan);
+    ensure!(offered > OFFERED, "the generator was held up: it sent {:.0} % of the load", 100.0 * offered);
     Ok(window.repeat(&plan, &Around { memory_empty_kb, memory_kb, join_ms, srtp }))
 }
 
@@ -162,6 +166,13 @@ impl Window {
         sent
     }
 
+    /// How much of what was to be sent was sent, by the sound, whose pace is always the same.
+    fn offered(&self, plan: &[Part]) -> f64 {
+        let sent: u64 = self.sent(plan.len()).iter().map(|sent| sent[Flow::Sound.index()]).sum();
+        let senders = plan.iter().filter(|part| part.sends.sound).count();
+        sent as f64 * SOUND.as_secs_f64() / (senders as f64 * self.seconds)
+    }
+
     fn repeat(&self, plan: &[Part], around: &Around) -> Repeat {
         let (forwarded, lost) = (self.packets(), self.sum(Arrivals::lost));
         let per_million = |time: Duration| time.as_secs_f64() * 1e6 / forwarded as f64;
@@ -215,5 +226,18 @@ mod tests {
         assert!(join(&[]).is_none());
         let two = join(&[10.0, 30.0]).unwrap();
         assert!((two.median - 20.0).abs() < 1e-9 && (two.max - 30.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_generator_that_was_held_up_is_seen_by_the_sound() {
+        let plan = Shape::Audio(2).plan();
+        let sent = |count| {
+            let mut one = Arrivals::default();
+            one.sent[Flow::Sound.index()] = count;
+            one
+        };
+        let arrivals = vec![(0, sent(250)), (1, sent(150))];
+        let window = Window { seconds: 5.0, server: Usage::default(), generator: Usage::default(), arrivals };
+        assert!((window.offered(&plan) - 0.8).abs() < 1e-9);
     }
 }
