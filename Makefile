@@ -10,7 +10,8 @@
 #   make image-test    updates and resets the image in QEMU, and has updates fail
 #   make buildroot-dist   the source archive that Buildroot builds the daemon of, in target/buildroot/
 #   make buildroot-check BUILDROOT=<checkout>   Buildroot's own checks of the tree in buildroot/
-#   make bench    measure, into target/bench/*.json (BENCH_MINUTES: of joins and leaves, 10; BENCH_REPEATS: 5)
+#   make bench    measure, into target/bench/ (BENCH_MINUTES: of joins and leaves, 10; of the comparison with other
+#                 servers BENCH_REPEATS: 3, BENCH_WINDOW: 15 s); all of it takes about an hour and a half
 
 # Shared by all checkouts of this user, so that a fresh clone does not build the world again.
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alcove
@@ -27,7 +28,7 @@ page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path 
 ARCH ?= $(shell dpkg --print-architecture)
 
 .PHONY: run test test-rust test-page test-browser check deb package-test image machine-test image-test bench \
-  setup-build setup-run setup-page setup-check setup-test setup-package setup-image setup-machine
+  setup-build setup-run setup-page setup-check setup-test setup-bench setup-package setup-image setup-machine
 
 run: setup-build setup-run $(dist)
 	cargo build --release --locked
@@ -86,7 +87,7 @@ buildroot-check: setup-buildroot buildroot-dist
 setup-buildroot:
 	@.ci/setup buildroot cross
 
-bench: setup-build setup-run setup-test $(dist)
+bench: setup-build setup-run setup-test setup-bench $(dist)
 	cargo build --release --locked --package alcove --package alcove-bench
 	ALCOVE_BIN=$(CARGO_TARGET_DIR)/release/alcove $(CARGO_TARGET_DIR)/release/alcove-bench --out target/bench
 	ALCOVE_BIN=$(CARGO_TARGET_DIR)/release/alcove npm --prefix tests/browser run bench
@@ -104,6 +105,8 @@ setup-check:
 	@.ci/setup check
 setup-test:
 	@.ci/setup test
+setup-bench:
+	@.ci/setup bench
 setup-image:
 	@.ci/setup image
 setup-machine:

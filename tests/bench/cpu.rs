@@ -107,10 +107,12 @@ pub(crate) fn memory(pid: u32) -> anyhow::Result<Memory> {
 /// The machine, and how busy it is: figures mean little without it.
 pub(crate) fn machine() -> serde_json::Value {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let model = read("/proc/cpuinfo");
-    let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let processors = read("/proc/cpuinfo");
+    // Not those that this process may use: it may be pinned to one.
+    let cores = processors.lines().filter(|line| line.starts_with("processor")).count();
+    let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     serde_json::json!({
-        "cores": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+        "cores": cores,
         "cpu": model.map_or("unknown", |(_, name)| name),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
         "load": load(),

@@ -16,6 +16,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+/// Free ports, and meetings as large as any that is measured.
+const CONFIG: &str =
+    "[http]\nhttps_port = 0\nhttp_port = 0\n[media]\nport = 0\n[meetings]\nmax_participants = 500\n";
+
 /// A running daemon; dropping it ends it.
 pub(crate) struct Daemon {
     child: Child,
@@ -29,18 +33,17 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts `program` and waits for its ready line.
+    /// Starts the program that `command` names and waits for its ready line.
     ///
     /// # Errors
     /// When it cannot be started or ends before it is ready: its log is in the error.
-    pub(crate) fn start(program: &Path, clock: &dyn Clock) -> anyhow::Result<Self> {
+    pub(crate) fn start(mut command: Command, clock: &dyn Clock) -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("alcove-bench-").context("cannot make a folder")?;
         let config = folder.path().join("alcove.toml");
-        std::fs::write(&config, "[http]\nhttps_port = 0\nhttp_port = 0\n[media]\nport = 0\n")
-            .context("cannot write the configuration")?;
+        std::fs::write(&config, CONFIG).context("cannot write the configuration")?;
         let log = std::fs::File::create(folder.path().join("log")).context("cannot make the log file")?;
         let began = clock.now();
-        let mut child = Command::new(program)
+        let mut child = command
             .args(["run", "--simulated", "--state"])
             .arg(folder.path())
             .arg("--config")
@@ -49,7 +52,7 @@ impl Daemon {
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
-            .with_context(|| format!("cannot start {}: build it first", program.display()))?;
+            .with_context(|| format!("cannot start {command:?}: build it first"))?;
         let ready = read_ready_line(&mut child)?;
         let ready_after = clock.now().saturating_duration_since(began);
         let (port, admin_token) = parse_ready(&ready).with_context(|| {

@@ -8,16 +8,19 @@ use serde::Serialize;
 
 use crate::cpu::{Usage, Watch};
 use crate::daemon::{Daemon, Figures};
-use crate::fake::{Fake, Sends};
+use crate::fake::{Fake, Slots};
+use crate::player::{Pictures, Sends};
 use crate::report::say;
 use crate::run::Run;
 use crate::traffic::Traffic;
-use crate::words::{Attendee, Watches, attend};
+use crate::words::{Attendee, Joining, Watches, attend};
 
 const MEETING: &str = "bench-room";
 const PEOPLE: usize = 7;
 /// During joins and leaves there are never fewer.
 const PEOPLE_MIN: usize = 3;
+/// The room decodes it: nothing is added to it.
+const SENDS: Sends = Sends { sound: true, pictures: Pictures::Layers, is_stamped: false };
 const SETTLE: Duration = Duration::from_secs(5);
 const STEADY: Duration = Duration::from_secs(60);
 /// How often threads are looked at, for the sake of those that end.
@@ -177,11 +180,11 @@ struct People<'a> {
 
 impl People<'_> {
     async fn join(&mut self) -> anyhow::Result<()> {
-        let Run { recording, epoch, clock, .. } = self.run;
-        let fake = Fake::new(Arc::clone(recording), Sends::Simulcast, *epoch, clock.now())?;
-        let who = (self.next, fake, Sends::Simulcast);
-        let attendee = attend(self.daemon, MEETING, &self.traffic, who, Watches::Everybody).await?;
-        self.there.insert(self.next, attendee);
+        let fake = Fake::new(&self.run.common, SENDS, self.run.clock.now())?;
+        let (id, watches) = (self.next, Watches::First(PEOPLE));
+        let joining = Joining { id, fake, sends: SENDS, slots: Slots::PAGE, watches };
+        let attendee = attend(self.daemon, MEETING, &self.traffic, joining).await?;
+        self.there.insert(id, attendee);
         self.next += 1;
         Ok(())
     }
@@ -209,7 +212,7 @@ impl People<'_> {
 
 /// Measures `minutes` of joins and leaves after a minute at rest.
 pub(crate) async fn measure(run: &Run, minutes: f64) -> anyhow::Result<InMeeting> {
-    let daemon = Daemon::start(&run.program, &*run.clock)?;
+    let daemon = Daemon::start(run.command(), &*run.clock)?;
     daemon.ask("POST", "/api/v1/meetings", &format!("{{\"name\":\"{MEETING}\",\"mode\":\"video\"}}")).await?;
     daemon.ask("POST", "/api/v1/commands/join", &format!("{{\"meeting\":\"{MEETING}\"}}")).await?;
     let traffic = Traffic::start(Arc::clone(&run.clock))?;

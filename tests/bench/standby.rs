@@ -35,7 +35,7 @@ pub(crate) async fn starts(run: &Run) -> anyhow::Result<Starts> {
     say(&format!("start to ready: {STARTS} starts"));
     let mut all_ms = Vec::new();
     for _ in 0..STARTS {
-        let daemon = Daemon::start(&run.program, &*run.clock)?;
+        let daemon = Daemon::start(run.command(), &*run.clock)?;
         all_ms.push(daemon.ready_after.as_secs_f64() * 1000.0);
         daemon.stop()?;
     }
@@ -73,7 +73,7 @@ impl Idle {
 /// Leaves the daemon alone and looks.
 pub(crate) async fn idle(run: &Run) -> anyhow::Result<Idle> {
     say(&format!("idle: {} s", WINDOW.as_secs()));
-    let daemon = Daemon::start(&run.program, &*run.clock)?;
+    let daemon = Daemon::start(run.command(), &*run.clock)?;
     run.wait(SETTLE).await;
     let watch = Watch::begin(daemon.pid())?;
     let began = run.clock.now();

@@ -2,29 +2,46 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 use anyhow::Context;
+use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
-use crate::fake::{Arrivals, Fake};
+use crate::arrivals::Arrivals;
 
 const WAKE: Token = Token(usize::MAX);
 /// The longest wait, so that a missed wake-up heals by itself.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
+/// One end of the traffic: it sends by itself what is due, and counts what it is sent.
+pub(crate) trait Endpoint: Send {
+    /// Its socket, for `epoll`.
+    fn source(&mut self) -> &mut UdpSocket;
+    /// When [`Self::step`] is due.
+    fn due(&self) -> Instant;
+    /// Takes everything that waits in the socket.
+    fn receive(&mut self, clock: &dyn Clock) -> anyhow::Result<()>;
+    /// Sends what is due.
+    fn step(&mut self, now: Instant) -> anyhow::Result<()>;
+    /// Begins a new window, and hands over what arrived in the last one.
+    fn turn(&mut self) -> Arrivals;
+    /// How loud its microphone claims to be from now on, in dBov.
+    fn set_level(&mut self, dbov: i8);
+}
+
 enum Order {
-    Add(usize, Box<Fake>),
+    Add(usize, Box<dyn Endpoint>),
     Remove(usize),
     Level(usize, i8),
     /// Begins a new window, and hands over what arrived in the last one.
     Turn(oneshot::Sender<Vec<(usize, Arrivals)>>),
 }
 
-/// The other threads' end. Cloning is cheap.
+/// The other threads' end. Cloning is cheap; the thread ends with the last one.
 #[derive(Clone)]
 pub(crate) struct Traffic {
     orders: Sender<Order>,
@@ -32,12 +49,12 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Starts the thread; it ends with the process.
+    /// Starts the thread.
     pub(crate) fn start(clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let poll = Poll::new().context("cannot make an epoll instance")?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).context("cannot make a waker")?);
         let (orders, receiver) = channel();
-        let mut carrier = Carrier { poll, clock, orders: receiver, fakes: HashMap::new() };
+        let mut carrier = Carrier { poll, clock, orders: receiver, endpoints: HashMap::new() };
         std::thread::Builder::new()
             .name("traffic".into())
             .spawn(move || carrier.run())
@@ -45,8 +62,8 @@ impl Traffic {
         Ok(Self { orders, waker })
     }
 
-    pub(crate) fn add(&self, id: usize, fake: Fake) {
-        self.order(Order::Add(id, Box::new(fake)));
+    pub(crate) fn add(&self, id: usize, endpoint: impl Endpoint + 'static) {
+        self.order(Order::Add(id, Box::new(endpoint)));
     }
 
     pub(crate) fn remove(&self, id: usize) {
@@ -58,7 +75,7 @@ impl Traffic {
         self.order(Order::Level(id, dbov));
     }
 
-    /// What arrived since the last call, by fake participant.
+    /// What arrived since the last call, by endpoint.
     pub(crate) async fn turn(&self) -> anyhow::Result<Vec<(usize, Arrivals)>> {
         let (reply, arrivals) = oneshot::channel();
         self.order(Order::Turn(reply));
@@ -76,63 +93,71 @@ struct Carrier {
     poll: Poll,
     clock: Arc<dyn Clock>,
     orders: Receiver<Order>,
-    fakes: HashMap<usize, Fake>,
+    endpoints: HashMap<usize, Box<dyn Endpoint>>,
 }
 
 impl Carrier {
     fn run(&mut self) {
         let mut events = Events::with_capacity(256);
         loop {
-            let due = self.fakes.values().map(Fake::due).min();
+            let due = self.endpoints.values().map(|one| one.due()).min();
             let wait =
                 due.map_or(WAIT_MAX, |due| due.saturating_duration_since(self.clock.now()).min(WAIT_MAX));
             // Interrupted by a signal: look again.
             drop(self.poll.poll(&mut events, Some(wait)));
-            while let Ok(order) = self.orders.try_recv() {
-                self.carry_out(order);
+            if self.carry_out_all() == TryRecvError::Disconnected {
+                return;
             }
             for event in events.iter().filter(|event| event.token() != WAKE) {
                 let Token(id) = event.token();
-                self.with(id, |fake, clock| fake.receive(clock));
+                self.with(id, |endpoint, clock| endpoint.receive(clock));
             }
-            let now = self.clock.now();
-            let due: Vec<usize> = self.due(now);
-            for id in due {
-                self.with(id, |fake, _| fake.step(now));
+            for id in self.due(self.clock.now()) {
+                self.with(id, |endpoint, clock| endpoint.step(clock.now()));
+            }
+        }
+    }
+
+    /// Returns why there are no more orders.
+    fn carry_out_all(&mut self) -> TryRecvError {
+        loop {
+            match self.orders.try_recv() {
+                Ok(order) => self.carry_out(order),
+                Err(why) => return why,
             }
         }
     }
 
     fn due(&self, now: Instant) -> Vec<usize> {
-        self.fakes.iter().filter(|(_, fake)| fake.due() <= now).map(|(id, _)| *id).collect()
+        self.endpoints.iter().filter(|(_, one)| one.due() <= now).map(|(id, _)| *id).collect()
     }
 
-    /// A fake participant that fails is left out, and its packets are missed in the figures.
-    fn with(&mut self, id: usize, act: impl FnOnce(&mut Fake, &dyn Clock) -> anyhow::Result<()>) {
-        let Some(fake) = self.fakes.get_mut(&id) else { return };
-        if let Err(error) = act(fake, &*self.clock) {
-            crate::report::say(&format!("participant {id} failed: {error:#}"));
-            self.fakes.remove(&id);
+    /// An endpoint that fails is left out, and its packets are missed in the figures.
+    fn with(&mut self, id: usize, act: impl FnOnce(&mut dyn Endpoint, &dyn Clock) -> anyhow::Result<()>) {
+        let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
+        if let Err(error) = act(&mut **endpoint, &*self.clock) {
+            crate::report::say(&format!("endpoint {id} failed: {error:#}"));
+            self.endpoints.remove(&id);
         }
     }
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Add(id, mut fake) => {
+            Order::Add(id, mut endpoint) => {
                 let registry = self.poll.registry();
-                if registry.register(&mut fake.socket, Token(id), Interest::READABLE).is_ok() {
-                    self.fakes.insert(id, *fake);
+                if registry.register(endpoint.source(), Token(id), Interest::READABLE).is_ok() {
+                    self.endpoints.insert(id, endpoint);
                 }
             }
-            Order::Remove(id) => drop(self.fakes.remove(&id)),
+            Order::Remove(id) => drop(self.endpoints.remove(&id)),
             Order::Level(id, dbov) => {
-                if let Some(fake) = self.fakes.get_mut(&id) {
-                    fake.level_dbov = dbov;
+                if let Some(endpoint) = self.endpoints.get_mut(&id) {
+                    endpoint.set_level(dbov);
                 }
             }
             Order::Turn(reply) => {
-                let take = |(id, fake): (&usize, &mut Fake)| (*id, std::mem::take(&mut fake.arrivals));
-                drop(reply.send(self.fakes.iter_mut().map(take).collect()));
+                let take = |(id, one): (&usize, &mut Box<dyn Endpoint>)| (*id, one.turn());
+                drop(reply.send(self.endpoints.iter_mut().map(take).collect()));
             }
         }
     }

@@ -1,6 +1,5 @@
 //! A fake participant's words: hello, offer, tracks and wishes over the real WebSocket, until it leaves.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use alcove::web::wire::{
@@ -16,7 +15,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::daemon::Daemon;
-use crate::fake::{Fake, Sends};
+use crate::fake::{Fake, Slots};
+use crate::player::{Pictures, Sends};
 use crate::traffic::Traffic;
 
 /// How long the daemon may take for an answer, or for media.
@@ -26,8 +26,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Watches {
     Nobody,
-    /// Everybody's camera: the first in the largest size, the others as small tiles.
-    Everybody,
+    /// The cameras of so many of the others in the order of their coming: the first in the largest size, the
+    /// rest as small tiles.
+    First(usize),
+}
+
+/// Who joins, and what for.
+pub(crate) struct Joining {
+    pub(crate) id: usize,
+    pub(crate) fake: Fake,
+    pub(crate) sends: Sends,
+    pub(crate) slots: Slots,
+    pub(crate) watches: Watches,
 }
 
 /// A fake participant in a meeting.
@@ -54,51 +64,61 @@ pub(crate) async fn attend(
     daemon: &Daemon,
     meeting: &str,
     traffic: &Traffic,
-    (id, mut fake, sends): (usize, Fake, Sends),
-    watches: Watches,
+    joining: Joining,
 ) -> anyhow::Result<Attendee> {
+    let Joining { id, mut fake, sends, slots, watches } = joining;
     let mut words = Words::open(daemon, meeting).await?;
     let welcome = words.hello(daemon.admin_token(), &format!("Fake {id}")).await?;
-    let Answer::Answer { sdp } = words.ask(Ask::Offer { sdp: fake.offer()? }).await? else {
+    let Answer::Answer { sdp } = words.ask(Ask::Offer { sdp: fake.offer(slots)? }).await? else {
         bail!("the offer was not answered by an answer");
     };
     fake.accept(&sdp)?;
-    let (connected, is_connected) = oneshot::channel();
-    fake.on_connected = Some(connected);
+    let connected = fake.connected();
     traffic.add(id, fake);
-    if sends != Sends::Nothing {
-        for source in [Source::Microphone, Source::Camera] {
-            words.ask(Ask::Track { source, state: TrackState::On }).await?;
-        }
+    for source in published(sends) {
+        words.ask(Ask::Track { source, state: TrackState::On }).await?;
     }
     let ids = welcome.participants.iter().map(|one| one.id.clone()).filter(|one| *one != welcome.you);
     let mut watch = Watch { watches, you: welcome.you.clone(), others: ids.collect() };
     words.say(watch.wishes()).await?;
-    tokio::time::timeout(PATIENCE, is_connected)
-        .await
-        .context("media did not connect")?
-        .context("no media")?;
+    tokio::time::timeout(PATIENCE, connected).await.context("media did not connect")?.context("no media")?;
     let (leave, leaves) = oneshot::channel();
     let words = tokio::spawn(async move { words.attend(&mut watch, leaves).await });
     Ok(Attendee { id, traffic: traffic.clone(), leave, words })
+}
+
+fn published(sends: Sends) -> Vec<Source> {
+    let microphone = sends.sound.then_some(Source::Microphone);
+    let camera = (sends.pictures != Pictures::None).then_some(Source::Camera);
+    microphone.into_iter().chain(camera).collect()
 }
 
 /// Whom one participant watches among those who are there.
 struct Watch {
     watches: Watches,
     you: String,
-    others: BTreeSet<String>,
+    /// In the order of their coming.
+    others: Vec<String>,
 }
 
 impl Watch {
-    /// Returns whether something changed.
+    /// Returns whether something changed for this participant.
     fn note(&mut self, event: &Event) -> bool {
+        let before = self.watched().to_vec();
         match event {
             Event::Joined { participant } if participant.id != self.you => {
-                self.others.insert(participant.id.clone())
+                self.others.push(participant.id.clone());
             }
-            Event::Left { participant, .. } => self.others.remove(participant),
-            _ => false,
+            Event::Left { participant, .. } => self.others.retain(|one| one != participant),
+            _ => {}
+        }
+        self.watched() != before
+    }
+
+    fn watched(&self) -> &[String] {
+        match self.watches {
+            Watches::Nobody => &[],
+            Watches::First(count) => &self.others[..count.min(self.others.len())],
         }
     }
 
@@ -108,11 +128,7 @@ impl Watch {
             source: Source::Camera,
             max_height: if at == 0 { 720 } else { 180 },
         };
-        let wishes = match self.watches {
-            Watches::Nobody => Vec::new(),
-            Watches::Everybody => self.others.iter().enumerate().map(wish).collect(),
-        };
-        Ask::Watch { wishes }
+        Ask::Watch { wishes: self.watched().iter().enumerate().map(wish).collect() }
     }
 }
 
