@@ -144,8 +144,12 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
-    let mut secure = axum_server::from_tcp_rustls(https, tls).context("cannot serve HTTPS")?;
-    let mut plain = axum_server::from_tcp(http).context("cannot serve HTTP")?;
+    // Words are short, and each is waited for: none may wait for the acknowledgement of the one before (RFC 1122,
+    // 4.2.3.4).
+    let prompt = axum_server::accept::NoDelayAcceptor::new();
+    let secure = axum_server::from_tcp_rustls(https, tls).context("cannot serve HTTPS")?;
+    let mut secure = secure.map(|acceptor| acceptor.acceptor(prompt));
+    let mut plain = axum_server::from_tcp(http).context("cannot serve HTTP")?.acceptor(prompt);
     limit_waiting(secure.http_builder());
     limit_waiting(plain.http_builder());
     let secure = secure.handle(goodbye.clone()).serve(router.clone());

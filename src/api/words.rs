@@ -19,6 +19,8 @@ use crate::web::wire::{REQUEST_BYTES_MAX, Role};
 
 /// The most WebSockets at a time, with and without a participant; the next one is refused with 503.
 pub(crate) const SOCKETS_MAX: usize = 4096;
+/// What a WebSocket reads and writes at once: words are short, and larger ones take several turns.
+const BUFFER_BYTES: usize = 8 * 1024;
 
 /// The words of a participant: see `src/web/PROTOCOL.md`. The token is in the first frame.
 #[utoipa::path(
@@ -41,12 +43,12 @@ pub(crate) async fn socket(
     let place = Arc::clone(&shared.sockets).try_acquire_owned().map_err(|_| no_room())?;
     let handle = shared.handle.clone();
     let visitor = Visitor { shared, from, meeting: meeting.clone() };
-    Ok(upgrade.max_message_size(REQUEST_BYTES_MAX).max_frame_size(REQUEST_BYTES_MAX).on_upgrade(
-        move |socket| async move {
-            socket::serve(socket, meeting, handle, visitor).await;
-            drop(place);
-        },
-    ))
+    let upgrade = upgrade.max_message_size(REQUEST_BYTES_MAX).max_frame_size(REQUEST_BYTES_MAX);
+    let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        socket::serve(socket, meeting, handle, visitor).await;
+        drop(place);
+    }))
 }
 
 fn no_room() -> Problem {

@@ -6,6 +6,9 @@
 //!  Published ─▶ Local ───┘      ▲                 ▲                    └─▶ Local ─▶ Delivered
 //!                           Speakers      allocation (wishes, estimate)
 //! ```
+//!
+//! A peer on the network is two halves: str0m answers, connects and receives; `egress` sends, at what `estimator`
+//! finds that the way carries.
 
 mod admission;
 mod allocation;

@@ -100,8 +100,10 @@ impl RtcPeer {
 
     /// When it wants to be stepped next.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let soonest = self.egress.deadline().map_or(self.deadline, |at| at.min(self.deadline));
-        (!self.over).then_some(soonest)
+        // One that only receives has nothing to do that could not wait for the next tick.
+        let is_patient = self.connected && self.lost_since.is_none() && self.inlets.is_empty();
+        let rtc = (!is_patient).then_some(self.deadline);
+        [rtc, self.egress.deadline()].into_iter().flatten().min().filter(|_| !self.over)
     }
 
     /// A datagram arrived. Returns whether it is really this peer's.
@@ -246,11 +248,12 @@ impl RtcPeer {
         });
     }
 
-    /// Time has passed; returns whether the peer has just fallen silent.
+    /// Time has passed, and the peer is to be flushed; returns whether it has just fallen silent.
     pub(super) fn tick(&mut self, now: Instant, up: &mut Vec<FromPeer>) -> bool {
         if self.over {
             return false;
         }
+        self.dirty = true;
         let patience = if self.connected { LOST_FOR } else { CONNECT_WITHIN };
         if self.lost_since.is_some_and(|since| now.saturating_duration_since(since) >= patience) {
             self.over = true;

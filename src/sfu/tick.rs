@@ -38,10 +38,11 @@ impl Forwarder {
             peer.needs_seating = true;
         }
         let mut up = Vec::new();
-        if let Link::Rtc(rtc) = &mut peer.link
-            && rtc.tick(now, &mut up)
-        {
-            self.outbox.tell(Event::Silent { peer: peer.id });
+        if let Link::Rtc(rtc) = &mut peer.link {
+            if rtc.tick(now, &mut up) {
+                self.outbox.tell(Event::Silent { peer: peer.id });
+            }
+            self.dirty.push(place);
         }
         for one in up {
             if let FromPeer::Gone(why) = one {

@@ -99,6 +99,8 @@ struct Queued {
 enum Purpose {
     Media,
     Resend,
+    /// Zeros like a retransmission, to fill a probe up (RFC 3550, 5.1).
+    Padding,
 }
 
 impl Egress {
@@ -182,13 +184,14 @@ impl Egress {
         true
     }
 
-    /// When it wants to be flushed next.
+    /// When it wants to be flushed next, besides ten times a second: all peers together, so that not each of them wakes
+    /// the worker.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.keys.as_ref()?;
         let waits = !self.pictures.is_empty() || !self.resends.is_empty();
         let paced = waits.then(|| self.pacer.opens_at());
         let probe = self.estimator.as_ref().and_then(Estimator::deadline);
-        [paced, probe, Some(self.next_tick)].into_iter().flatten().min()
+        [paced, probe].into_iter().flatten().min()
     }
 
     /// Sends what may leave now.
@@ -281,19 +284,19 @@ impl Egress {
         let outlet = &mut self.outlets[at];
         let (ssrc, number, index) = match (purpose, outlet.resend_ssrc, sent.payload_type.resend) {
             (Purpose::Media, ..) => (outlet.ssrc, sent.payload_type.number, sent.sequence),
-            (Purpose::Resend, Some(ssrc), Some(number)) => (ssrc, number, outlet.next_resend_sequence()),
-            (Purpose::Resend, ..) => return,
+            (_, Some(ssrc), Some(number)) => (ssrc, number, outlet.next_resend_sequence()),
+            _ => return,
         };
         let header = Header {
             payload_type: number,
-            marker: sent.marker,
-            has_padding: false,
+            marker: sent.marker && purpose != Purpose::Padding,
+            has_padding: purpose == Purpose::Padding,
             sequence: index as u16,
             timestamp: sent.timestamp,
             ssrc,
         };
-        let original = if purpose == Purpose::Resend { 2 } else { 0 };
-        let rough = FIXED_BYTES + sent.payload.len() + srtp::OVERHEAD_BYTES;
+        let payload = if purpose == Purpose::Padding { PADDING_BYTES } else { sent.payload.len() };
+        let rough = FIXED_BYTES + payload + srtp::OVERHEAD_BYTES;
         let extensions = Extensions {
             mid: (!outlet.is_known).then_some(outlet.mid.as_str()),
             transport_number: self.estimator.as_mut().map(|estimator| estimator.on_sent(rough, now)),
@@ -303,14 +306,7 @@ impl Egress {
         let bytes = out.begin();
         let start = bytes.len();
         let length = header.write(&outlet.extensions, &extensions, bytes);
-        if purpose == Purpose::Resend {
-            // RFC 4588, 4: the number that it had comes first.
-            bytes.extend_from_slice(&(sent.sequence as u16).to_be_bytes());
-        }
-        bytes.extend_from_slice(&sent.payload);
-        if let Some(ids) = sent.vp8 {
-            vp8::renumber(&mut bytes[start + length + original..], ids);
-        }
+        write_payload(sent, purpose, bytes);
         let protected = keys.protector.protect_rtp(bytes, start, length, ssrc, index);
         self.pacer.spend(bytes.len() - start);
         let class = match outlet.kind {
@@ -328,40 +324,11 @@ impl Egress {
             let can_resend = |outlet: &Outlet| outlet.resend_ssrc.is_some() && outlet.newest().is_some();
             let Some(at) = self.outlets.iter().position(can_resend) else { return };
             let Some(newest) = self.outlets[at].newest().cloned() else { return };
-            if newest.payload.len() <= 2 * left.max(PADDING_BYTES) {
-                self.resend(at, &newest, now, out);
-                left = left.saturating_sub(newest.payload.len());
-            } else {
-                self.send_zeros(at, &newest, now, out);
-                left = left.saturating_sub(PADDING_BYTES);
-            }
+            let fits = newest.payload.len() <= 2 * left.max(PADDING_BYTES);
+            let purpose = if fits { Purpose::Resend } else { Purpose::Padding };
+            self.emit(at, &newest, purpose, Extensions::default(), now, out);
+            left = left.saturating_sub(if fits { newest.payload.len() } else { PADDING_BYTES });
         }
-    }
-
-    fn send_zeros(&mut self, at: usize, like: &Sent, now: Instant, out: &mut Outbox) {
-        let (Some(route), Some(keys)) = (self.route, self.keys.as_ref()) else { return };
-        let outlet = &mut self.outlets[at];
-        let (Some(ssrc), Some(number)) = (outlet.resend_ssrc, like.payload_type.resend) else { return };
-        let index = outlet.next_resend_sequence();
-        let header = Header {
-            payload_type: number,
-            marker: false,
-            has_padding: true,
-            sequence: index as u16,
-            timestamp: like.timestamp,
-            ssrc,
-        };
-        let Some(estimator) = &mut self.estimator else { return };
-        let transport_number = Some(estimator.on_sent(FIXED_BYTES + PADDING_BYTES, now));
-        let extensions = Extensions { transport_number, ..Extensions::default() };
-        let bytes = out.begin();
-        let start = bytes.len();
-        let length = header.write(&outlet.extensions, &extensions, bytes);
-        bytes.resize(start + length + PADDING_BYTES, 0);
-        bytes[start + length + PADDING_BYTES - 1] = PADDING_BYTES as u8;
-        let protected = keys.protector.protect_rtp(bytes, start, length, ssrc, index);
-        self.pacer.spend(bytes.len() - start);
-        out.end(self.peer, route, TrafficClass::Video, start, protected.is_ok());
     }
 
     /// Pictures that waited too long are not sent any more: rather a key frame now than a late one.
@@ -385,6 +352,24 @@ impl Egress {
             self.pacer.set(bps);
             up.push(FromPeer::Estimate { bps });
         }
+    }
+}
+
+fn write_payload(sent: &Sent, purpose: Purpose, bytes: &mut Vec<u8>) {
+    if purpose == Purpose::Padding {
+        // The last byte tells how many there are.
+        bytes.resize(bytes.len() + PADDING_BYTES - 1, 0);
+        bytes.push(PADDING_BYTES as u8);
+        return;
+    }
+    if purpose == Purpose::Resend {
+        // RFC 4588, 4: the number that it had comes first.
+        bytes.extend_from_slice(&(sent.sequence as u16).to_be_bytes());
+    }
+    let start = bytes.len();
+    bytes.extend_from_slice(&sent.payload);
+    if let Some(ids) = sent.vp8 {
+        vp8::renumber(&mut bytes[start..], ids);
     }
 }
 
