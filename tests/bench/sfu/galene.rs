@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
 use super::galene_words::{Described, Words};
+use super::process::Process;
 use super::server::Trial;
 use super::shape::Part;
 use crate::fake::{Fake, Slots};
@@ -36,9 +35,8 @@ pub(crate) fn version(run: &Run) -> anyhow::Result<String> {
 
 /// A running Galène, and who has joined.
 pub(crate) struct Galene {
-    child: Child,
+    process: Process,
     port: u16,
-    readers: Vec<JoinHandle<()>>,
     /// Removed with it.
     folder: TempDir,
 }
@@ -61,7 +59,7 @@ impl Galene {
         let mut command = trial.pins.command(program);
         command.args(["-insecure", "-turn", "", "-http", &format!("127.0.0.1:{port}")]);
         let child = command.current_dir(folder.path()).stderr(log).spawn().context("cannot start Galène")?;
-        let mut galene = Self { child, port, readers: Vec::new(), folder };
+        let mut galene = Self { process: Process::new("Galène", child), port, folder };
         galene.wait_until_it_listens(trial).await?;
         Ok(galene)
     }
@@ -72,7 +70,7 @@ impl Galene {
             if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
                 return Ok(());
             }
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Some(status) = self.process.ended() {
                 bail!("Galène ended with {status}; its log:\n{}", self.log());
             }
             trial.run.wait(LOOK).await;
@@ -85,7 +83,7 @@ impl Galene {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// Everybody publishes, then everybody subscribes; what counts is the longer of the two, as with Janus.
@@ -99,28 +97,14 @@ impl Galene {
         for (at, (mut one, part)) in joined.into_iter().zip(trial.plan).enumerate() {
             let subscribed_ms = subscribe(trial, &mut one.words, at, part).await?;
             join_ms.push(one.published_ms.max(one.opened_ms + subscribed_ms));
-            self.readers.push(tokio::spawn(one.words.read_on()));
+            self.process.read(one.words.read_on());
         }
         Ok(join_ms)
     }
 
     /// Asks it to end, and waits until it has.
-    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
-        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
-        asked.context("cannot run kill")?;
-        self.child.wait().context("cannot wait for Galène")?;
-        Ok(())
-    }
-}
-
-impl Drop for Galene {
-    fn drop(&mut self) {
-        // Fails when it has ended, as it should have.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        for reader in &self.readers {
-            reader.abort();
-        }
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        self.process.stop()
     }
 }
 

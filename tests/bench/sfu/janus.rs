@@ -6,15 +6,15 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
 use super::janus_words::Words;
+use super::process::Process;
 use super::server::{Trial, said};
 use super::shape::Part;
 use crate::fake::{Fake, Slots};
@@ -45,9 +45,8 @@ fn libraries() -> anyhow::Result<PathBuf> {
 
 /// A running Janus, and who has joined.
 pub(crate) struct Janus {
-    child: Child,
+    process: Process,
     port: u16,
-    readers: Vec<JoinHandle<()>>,
     /// Removed with it.
     folder: TempDir,
 }
@@ -73,7 +72,7 @@ impl Janus {
         let mut command = trial.pins.command("janus");
         command.arg("--configs-folder").arg(folder.path()).arg("--disable-colors");
         let child = command.stdout(log).stderr(errors).spawn().context("cannot start janus")?;
-        let mut janus = Self { child, port, readers: Vec::new(), folder };
+        let mut janus = Self { process: Process::new("Janus", child), port, folder };
         janus.wait_until_it_listens(trial).await?;
         Ok(janus)
     }
@@ -84,7 +83,7 @@ impl Janus {
             if Words::open(self.port).await.is_ok() {
                 return Ok(());
             }
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Some(status) = self.process.ended() {
                 bail!("Janus ended with {status}; its log:\n{}", self.log());
             }
             trial.run.wait(LOOK).await;
@@ -97,7 +96,7 @@ impl Janus {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// Everybody publishes, then everybody subscribes. A page does both at once: what counts is the longer of
@@ -112,28 +111,14 @@ impl Janus {
         for (at, (mut one, part)) in joined.into_iter().zip(trial.plan).enumerate() {
             let subscribed_ms = subscribe(trial, &mut one.words, at, part, &lines).await?;
             join_ms.push(one.published_ms.max(one.opened_ms + subscribed_ms));
-            self.readers.push(tokio::spawn(one.words.read_on()));
+            self.process.read(one.words.read_on());
         }
         Ok(join_ms)
     }
 
     /// Asks it to end, and waits until it has.
-    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
-        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
-        asked.context("cannot run kill")?;
-        self.child.wait().context("cannot wait for Janus")?;
-        Ok(())
-    }
-}
-
-impl Drop for Janus {
-    fn drop(&mut self) {
-        // Fails when it has ended, as it should have.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        for reader in &self.readers {
-            reader.abort();
-        }
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        self.process.stop()
     }
 }
 

@@ -21,6 +21,7 @@ mod janus;
 mod janus_words;
 mod pins;
 mod plot;
+mod process;
 mod server;
 mod shape;
 mod table;
