@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sfu::budget::Budget;
 use crate::sfu::forwarder::Forwarder;
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::{Sight, look};
-use crate::sfu::layer::Urgency;
+use crate::sfu::layer::LayerIn;
 use crate::sfu::peer::Link;
 use crate::sfu::rewrite::Numbers;
-use crate::sfu::slot::{Feed, Passage};
+use crate::sfu::slot::{Feed, Help, Passage};
 use crate::sfu::track::Subscriber;
 use crate::sfu::{Event, GoneWhy, vp8};
 use crate::track::{Kind, Layer, Source, VideoCodec};
@@ -53,7 +54,19 @@ impl Forwarder {
             self.settle(now);
         }
         let feed = Feed { track: index, layer, epoch: noted.feed_epoch };
-        self.fan_out(&Passing::new(feed, packet, sight), now);
+        let passing = Passing::new(feed, packet, sight);
+        self.fan_out(&passing, now);
+        // Only now: who was seated above is not to get it twice.
+        self.keep(&passing, now);
+    }
+
+    /// Keeps a packet for those who will need its key frame.
+    fn keep(&mut self, passing: &Passing, now: Instant) {
+        let Some(track) = self.tracks[passing.feed.track].as_mut() else { return };
+        let layer = track.layers.get_mut(usize::from(passing.feed.layer.0));
+        if let Some(layer) = layer.filter(|_| passing.packet.codec.is_some()) {
+            layer.cache.keep(&passing.packet, passing.begins, now);
+        }
     }
 
     fn fan_out(&mut self, passing: &Passing, now: Instant) {
@@ -68,7 +81,7 @@ impl Forwarder {
             track.subscribers = subscribers;
         }
         if stalled {
-            self.ask_keyframe(passing.feed, Urgency::Switch, now);
+            self.ask_keyframe(passing.feed, now);
         }
     }
 
@@ -118,18 +131,56 @@ impl Forwarder {
         if let Some(feed) =
             peer.slots.get(slot).filter(|slot| slot.kind == Kind::Video).and_then(|slot| slot.needs())
         {
-            self.ask_keyframe(feed, Urgency::Repair, now);
+            self.bring_keyframe(Subscriber { peer: place, slot }, feed, now);
         }
     }
 
+    /// A slot needs a key frame: it gets the last one of the layer if that is young, else another one is asked for.
+    pub(super) fn bring_keyframe(&mut self, subscriber: Subscriber, feed: Feed, now: Instant) {
+        if !self.show_again(subscriber, feed, now) {
+            self.ask_keyframe(feed, now);
+        }
+    }
+
+    /// Sends the last key frame of a layer to a slot that has not had it, with what followed it. Returns whether the
+    /// slot is helped.
+    fn show_again(&mut self, subscriber: Subscriber, feed: Feed, now: Instant) -> bool {
+        let Some(peer) = self.peers[subscriber.peer].as_ref() else { return false };
+        let path_bps = peer.budget.as_ref().map_or(u64::MAX, Budget::media_bps);
+        let round_trip = peer.stats.rtt.unwrap_or_default();
+        let Some(kept) = self.layer(feed).and_then(|layer| layer.cache.take(path_bps, now)) else {
+            return false;
+        };
+        let slot = self.peers[subscriber.peer].as_mut().map(|peer| &mut peer.slots[subscriber.slot]);
+        let help = match slot {
+            Some(slot) => slot.help(feed, &kept.packets[0], kept.began + round_trip > now),
+            None => Help::None,
+        };
+        if help == Help::Again {
+            for (at, packet) in kept.packets.iter().enumerate() {
+                let sight = Sight { starts_keyframe: at == 0, height: None };
+                self.pass(subscriber, &Passing::new(feed, packet.clone(), sight), now);
+            }
+        }
+        if let Some(layer) = self.layer(feed) {
+            layer.cache.give_back(kept);
+        }
+        help != Help::None
+    }
+
+    fn layer(&mut self, feed: Feed) -> Option<&mut LayerIn> {
+        let layer = self.tracks[feed.track].as_mut()?.layers.get_mut(usize::from(feed.layer.0));
+        layer.filter(|layer| layer.epoch == feed.epoch)
+    }
+
     /// Wants a key frame of a layer, and asks for it unless that was done a moment ago.
-    pub(super) fn ask_keyframe(&mut self, feed: Feed, urgency: Urgency, now: Instant) {
+    pub(super) fn ask_keyframe(&mut self, feed: Feed, now: Instant) {
         let Some(track) = self.tracks[feed.track].as_mut().filter(|track| track.source.kind() == Kind::Video)
         else {
             return;
         };
         let Some(layer) = track.layers.get_mut(usize::from(feed.layer.0)) else { return };
-        layer.ask.want(urgency);
+        layer.ask.want();
         self.poll_ask(feed.track, feed.layer, now);
     }
 
@@ -192,7 +243,7 @@ impl Forwarder {
             }));
         }
         for feed in feeds {
-            self.ask_keyframe(feed, Urgency::Repair, now);
+            self.ask_keyframe(feed, now);
         }
     }
 }

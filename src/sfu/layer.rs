@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::Sight;
+use crate::sfu::keyframe_cache::KeyframeCache;
 use crate::sfu::quality::Tally;
 use crate::track::Layer;
 
@@ -15,6 +16,9 @@ const RESTART_GAP: u64 = 5000;
 const TOP_HEIGHT: u16 = 720;
 /// How long nobody must watch a layer before its publisher may stop it.
 const UNWANTED_AFTER: Duration = Duration::from_secs(3);
+/// The least time between two requests for a key frame of a layer, and from a key frame to the next request: until
+/// then its [cache](KeyframeCache) serves whoever needs one.
+pub(super) const KEYFRAME_EVERY: Duration = Duration::from_secs(1);
 
 /// A layer as it arrives.
 #[derive(Debug)]
@@ -33,6 +37,7 @@ pub(super) struct LayerIn {
     arrived: u64,
     looked_at_sequence: Option<u64>,
     pub(super) ask: KeyframeAsk,
+    pub(super) cache: KeyframeCache,
 }
 
 impl LayerIn {
@@ -50,6 +55,7 @@ impl LayerIn {
             arrived: 0,
             looked_at_sequence: None,
             ask: KeyframeAsk::default(),
+            cache: KeyframeCache::default(),
         }
     }
 
@@ -58,6 +64,7 @@ impl LayerIn {
             self.highest_sequence.is_some_and(|highest| fresh || packet.sequence + RESTART_GAP < highest);
         if restarted {
             self.epoch += 1;
+            self.cache.forget();
             (self.highest_sequence, self.looked_at_sequence, self.arrived) = (None, None, 0);
         }
         self.looked_at_sequence.get_or_insert_with(|| packet.sequence.saturating_sub(1));
@@ -66,7 +73,7 @@ impl LayerIn {
         self.last_packet = Some(now);
         self.measure(packet.payload.len(), now);
         if sight.starts_keyframe {
-            self.ask.answered();
+            self.ask.answered(now);
         }
         let mut news = !self.live;
         self.live = true;
@@ -117,47 +124,34 @@ impl LayerIn {
 /// Key frames asked of a layer: however many want one, it is asked for once and again only after a while.
 #[derive(Debug, Default)]
 pub(super) struct KeyframeAsk {
-    wanted: Option<Urgency>,
+    is_wanted: bool,
     asked_at: Option<Instant>,
+    answered_at: Option<Instant>,
     unanswered: u32,
 }
 
-/// Why a key frame is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Urgency {
-    /// A subscriber has lost something.
-    Repair,
-    /// A slot waits for its cut.
-    Switch,
-}
-
 impl KeyframeAsk {
-    /// The least time between two requests.
-    const REPAIR_EVERY: Duration = Duration::from_millis(500);
-    const SWITCH_EVERY: Duration = Duration::from_millis(300);
     /// A publisher that does not answer is asked less often.
     const PATIENT_AFTER: u32 = 10;
     const PATIENT_EVERY: Duration = Duration::from_secs(2);
 
-    pub(super) fn want(&mut self, urgency: Urgency) {
-        self.wanted = self.wanted.max(Some(urgency));
+    pub(super) fn want(&mut self) {
+        self.is_wanted = true;
     }
 
     /// A key frame has come.
-    pub(super) fn answered(&mut self) {
-        self.wanted = None;
+    pub(super) fn answered(&mut self, now: Instant) {
+        self.is_wanted = false;
+        self.answered_at = Some(now);
         self.unanswered = 0;
     }
 
     /// Whether to ask now.
     pub(super) fn poll(&mut self, now: Instant) -> bool {
-        let every = match self.wanted {
-            None => return false,
-            Some(_) if self.unanswered >= Self::PATIENT_AFTER => Self::PATIENT_EVERY,
-            Some(Urgency::Switch) => Self::SWITCH_EVERY,
-            Some(Urgency::Repair) => Self::REPAIR_EVERY,
-        };
-        if self.asked_at.is_some_and(|at| now.saturating_duration_since(at) < every) {
+        let every =
+            if self.unanswered >= Self::PATIENT_AFTER { Self::PATIENT_EVERY } else { KEYFRAME_EVERY };
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < every;
+        if !self.is_wanted || [self.asked_at, self.answered_at].into_iter().flatten().any(is_recent) {
             return false;
         }
         self.asked_at = Some(now);

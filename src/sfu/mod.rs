@@ -23,6 +23,7 @@ mod forwarder;
 mod guard;
 mod inbound;
 mod keyframe;
+mod keyframe_cache;
 mod layer;
 pub mod local;
 mod offer;

@@ -75,6 +75,11 @@ impl Rewriter {
         self.last_timestamp.wrapping_add(ticks.max(1))
     }
 
+    /// The source that it follows was begun with this packet.
+    pub(super) fn was_cut_at(&self, sequence: u64) -> bool {
+        self.last_at.is_some() && self.cut_in == sequence
+    }
+
     /// Begins another source with this packet; returns its numbers in the slot.
     pub(super) fn cut(&mut self, incoming: Numbers, now: Instant) -> Numbers {
         self.cut_in = incoming.sequence;

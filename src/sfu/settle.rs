@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use crate::sfu::allocation::{Demand, allocate};
 use crate::sfu::forwarder::Forwarder;
-use crate::sfu::layer::Urgency;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::seating::{Chair, Guest, admit, seat};
 use crate::sfu::track::Subscriber;
@@ -195,7 +194,7 @@ impl Forwarder {
             }
         }
         if awaits {
-            self.ask_keyframe(feed, Urgency::Switch, now);
+            self.bring_keyframe(subscriber, feed, now);
         }
     }
 

@@ -55,6 +55,17 @@ pub(super) enum Passage {
     },
 }
 
+/// What a key frame of the past does for a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Help {
+    /// Nothing: another one is needed.
+    None,
+    /// It is on its way.
+    OnItsWay,
+    /// The slot is to be cut to it.
+    Again,
+}
+
 /// One slot.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -122,6 +133,29 @@ impl Slot {
     pub(super) fn assign(&mut self, feed: Feed) -> bool {
         self.pending = (self.current != Some(feed)).then_some(feed);
         self.pending.is_some()
+    }
+
+    /// What the last key frame of a feed that it waits for or follows can do for it: `first` begins it, and `on_its_way`
+    /// says that it was sent so lately that whoever follows it may not have it yet.
+    pub(super) fn help(&mut self, feed: Feed, first: &Packet, on_its_way: bool) -> Help {
+        if !self.can_decode(first.codec) {
+            return Help::None;
+        }
+        match self.current {
+            Some(current) if current == feed && self.pending.is_none() => {
+                if on_its_way {
+                    return Help::OnItsWay;
+                }
+                if self.rewriter.was_cut_at(first.sequence) {
+                    return Help::None;
+                }
+            }
+            // A larger picture can wait; what people have just seen, they are not to see again.
+            Some(current) if current.track == feed.track && current.layer < feed.layer => return Help::None,
+            _ => {}
+        }
+        self.pending = Some(feed);
+        Help::Again
     }
 
     /// Nothing more of this track, neither now nor awaited.
@@ -197,15 +231,8 @@ mod tests {
             Self { slot: Slot::new(SlotId(0), kind, decodes.to_vec()), now: origin() }
         }
 
-        fn take(
-            &mut self,
-            feed: Feed,
-            sequence: u64,
-            codec: Option<VideoCodec>,
-            begins: bool,
-        ) -> Option<u64> {
-            self.now += Duration::from_millis(33);
-            let packet = Packet {
+        fn packet(&self, sequence: u64, codec: Option<VideoCodec>) -> Packet {
+            Packet {
                 sequence,
                 timestamp: 0,
                 marker: true,
@@ -214,7 +241,18 @@ mod tests {
                 voice: None,
                 captured: None,
                 payload: Arc::from([0_u8; 4]),
-            };
+            }
+        }
+
+        fn take(
+            &mut self,
+            feed: Feed,
+            sequence: u64,
+            codec: Option<VideoCodec>,
+            begins: bool,
+        ) -> Option<u64> {
+            self.now += Duration::from_millis(33);
+            let packet = self.packet(sequence, codec);
             let numbers = Numbers { sequence, timestamp: sequence as u32 * 3000, vp8: None };
             match self.slot.take(feed, &packet, numbers, begins, self.now) {
                 Passage::Passed(numbers) | Passage::Cut { numbers, .. } => Some(numbers.sequence),
@@ -256,6 +294,26 @@ mod tests {
         assert_eq!(viewer.take(anew, 0, H264, false), None);
         assert_eq!(viewer.take(anew, 1, H264, true), Some(2));
         assert_eq!(viewer.take(anew, 2, H264, false), Some(3));
+    }
+
+    #[test]
+    fn a_key_frame_of_the_past_helps_whoever_has_not_had_it() {
+        let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::H264]);
+        let keyframe = viewer.packet(10, H264);
+        let (large, small) = (Feed { layer: Layer(1), ..feed(1) }, feed(1));
+        viewer.slot.assign(large);
+        assert_eq!(viewer.slot.help(large, &keyframe, true), Help::Again, "it waits for its first picture");
+        assert_eq!(viewer.take(large, 10, H264, true), Some(1));
+        assert_eq!(viewer.slot.help(large, &keyframe, true), Help::OnItsWay);
+        assert_eq!(viewer.slot.help(large, &keyframe, false), Help::None, "it has had this one");
+        viewer.slot.assign(small);
+        assert_eq!(viewer.slot.help(small, &keyframe, false), Help::Again, "less is sent at once");
+        assert_eq!(viewer.take(small, 10, H264, true), Some(2));
+        viewer.slot.assign(large);
+        assert_eq!(viewer.slot.help(large, &keyframe, false), Help::None, "a larger picture can wait");
+        viewer.slot.assign(feed(2));
+        let foreign = viewer.packet(10, Some(VideoCodec::Vp8));
+        assert_eq!(viewer.slot.help(feed(2), &foreign, false), Help::None);
     }
 
     #[test]

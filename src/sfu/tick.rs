@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use crate::sfu::forwarder::Forwarder;
 use crate::sfu::inbound::FromPeer;
-use crate::sfu::layer::Urgency;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::quality::{Grades, Measured, Tally};
 use crate::sfu::slot::Feed;
@@ -91,7 +90,7 @@ impl Forwarder {
         };
         let feeds: Vec<Feed> = self.peers.iter().flatten().flat_map(waiting).collect();
         for feed in feeds {
-            self.ask_keyframe(feed, Urgency::Switch, now);
+            self.ask_keyframe(feed, now);
         }
         for index in 0..self.tracks.len() {
             let layers = self.tracks[index].as_ref().map_or(0, |track| track.layers.len());

@@ -144,6 +144,7 @@ impl Track {
         for layer in &mut self.layers {
             layer.live = false;
             layer.ask = KeyframeAsk::default();
+            layer.cache.forget();
         }
     }
 
@@ -172,7 +173,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::sfu::layer::Urgency;
 
     #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; it is only added to")]
     fn origin() -> Instant {
@@ -235,29 +235,30 @@ mod tests {
     }
 
     #[test]
-    fn key_frames_are_asked_for_at_most_every_500_ms_and_300_for_a_switch() {
+    fn key_frames_are_asked_for_once_a_second_and_not_right_after_one_came() {
         let t0 = origin();
         let at = |ms| t0 + Duration::from_millis(ms);
         let mut ask = KeyframeAsk::default();
         assert!(!ask.poll(t0));
-        ask.want(Urgency::Repair);
+        ask.want();
         assert!(ask.poll(at(0)));
-        assert!(!ask.poll(at(499)));
-        ask.want(Urgency::Switch);
-        assert!(ask.poll(at(499)));
-        ask.answered();
-        ask.want(Urgency::Switch);
-        assert!(!ask.poll(at(600)));
-        assert!(ask.poll(at(800)));
+        assert!(!ask.poll(at(999)));
+        assert!(ask.poll(at(1000)));
+        ask.answered(at(1500));
+        assert!(!ask.poll(at(3000)), "nobody wants one");
+        ask.answered(at(3000));
+        ask.want();
+        assert!(!ask.poll(at(3999)));
+        assert!(ask.poll(at(4000)));
     }
 
     #[test]
     fn a_publisher_that_never_answers_is_left_in_peace() {
         let t0 = origin();
         let mut ask = KeyframeAsk::default();
-        ask.want(Urgency::Switch);
+        ask.want();
         let asked = (0..600).filter(|tenth| ask.poll(t0 + Duration::from_millis(tenth * 100))).count();
-        assert!((35..=45).contains(&asked), "{asked} requests in a minute");
+        assert_eq!(asked, 10 + 25, "requests in a minute");
     }
 
     #[test]

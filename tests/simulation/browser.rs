@@ -62,7 +62,8 @@ pub(crate) struct Browser {
     pub(crate) level: i8,
     pub(crate) codec: VideoCodec,
     pub(crate) connected: bool,
-    pub(crate) keyframe_requests: u64,
+    /// Which layers of which tracks were asked for key frames, and when.
+    pub(crate) keyframe_requests: Vec<(Source, u8, Instant)>,
     /// By slot and sequence number.
     pub(crate) arrivals: BTreeMap<Mid, BTreeMap<u64, Arrival>>,
     next_frame: Instant,
@@ -102,7 +103,7 @@ impl Browser {
             level: -40,
             codec: codecs[0],
             connected: false,
-            keyframe_requests: 0,
+            keyframe_requests: Vec::new(),
             arrivals: BTreeMap::new(),
             next_frame: now + Duration::from_millis(id.0 % 33),
             next_sound: now + Duration::from_millis(id.0 % 20),
@@ -295,10 +296,10 @@ impl Browser {
                 self.next_sound = now;
             }
             Event::KeyframeRequest(request) => {
-                self.keyframe_requests += 1;
                 let source = self.senders.iter().find(|(_, mid)| *mid == request.mid).map(|one| one.0);
                 let layer =
                     request.rid.and_then(|rid| RIDS.iter().position(|one| *one == &*rid)).unwrap_or(0);
+                self.keyframe_requests.extend(source.map(|source| (source, layer as u8, now)));
                 if let Some(flow) = source.and_then(|source| self.flows.get_mut(&(source, layer as u8))) {
                     flow.wants_keyframe = true;
                 }

@@ -177,19 +177,17 @@ fn whoever_is_muted_or_may_not_send_is_not_forwarded_though_it_sends() {
 }
 
 #[test]
-fn however_many_join_and_ask_a_publisher_makes_few_key_frames() {
+fn however_many_join_and_ask_a_publisher_makes_a_key_frame_a_second_and_nobody_waits_for_it() {
     let mut world = World::new(Weather::CALM, 9);
     let publisher = world.join(&BOTH, &CAMERA);
     world.run(SECOND);
-    let before = world.browser(publisher).keyframe_requests;
-    for _ in 0..12 {
+    let mut viewers = Vec::new();
+    for _ in 0..40 {
         let viewer = world.join(&BOTH, &[]);
         world.watch(viewer, &[(publisher, 180)]);
-    }
-    world.run(2 * SECOND);
-    let viewers: Vec<PeerId> = world.browsers.iter().map(|browser| browser.id).skip(1).collect();
-    for viewer in &viewers {
-        assert_eq!(world.seen_by(*viewer).len(), 1);
+        viewers.push(viewer);
+        world.run(Duration::from_millis(100));
+        assert_eq!(world.seen_by(viewer).len(), 1, "{viewer} sees within a tenth of a second");
     }
     for _ in 0..20 {
         for viewer in &viewers {
@@ -201,8 +199,19 @@ fn however_many_join_and_ask_a_publisher_makes_few_key_frames() {
         }
         world.run(Duration::from_millis(100));
     }
-    let asked = world.browser(publisher).keyframe_requests - before;
-    assert!((2..=14).contains(&asked), "{asked} requests in four seconds");
+    for viewer in viewers {
+        world.check_slots(viewer);
+    }
+    let of_layer = |layer: u8| {
+        let requests = world.browsers[0].keyframe_requests.iter();
+        requests.filter(move |(_, of, _)| *of == layer).map(|(.., at)| *at).collect::<Vec<_>>()
+    };
+    let requests = of_layer(0);
+    assert!((4..=7).contains(&requests.len()), "{} requests in six seconds", requests.len());
+    for layer in 0..3 {
+        let at = of_layer(layer);
+        assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(990)), "{at:?}");
+    }
 }
 
 #[test]
