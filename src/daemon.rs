@@ -189,6 +189,7 @@ fn settings(config: &Config, invite: Invite, troubles: Vec<String>) -> Settings 
         standing_meeting: config.standing_meeting().to_string(),
         media_port: config.media.port,
         media_workers: media_workers(config),
+        people_per_worker: config.media.people_per_worker.into(),
         announce: config.media.announce.clone(),
         participants_max: config.meetings.max_participants,
         away_timeout: Duration::from_secs(config.meetings.away_seconds.into()),

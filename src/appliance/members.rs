@@ -6,13 +6,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::mpsc;
 
+use crate::appliance::branches::flow_of;
 use crate::appliance::handle::{Join, MeetingView, MemberId, NewMeeting};
 use crate::appliance::run::{Appliance, Hosted, Member, peer_of};
 use crate::appliance::words;
 use crate::appliance::worker::{MeetingId, Order};
 use crate::meeting::{self, Command, LeaveReason, MeetingName, ParticipantId, Password};
 use crate::refusal::{Code, Refusal};
-use crate::sfu::{OfferRefused, Permit, TrackFlow, Wish};
+use crate::sfu::{OfferRefused, Permit, Wish};
 use crate::track::{Source, VideoCodec};
 use crate::web::wire::{Answer, Ask, Frame, Refused, Tell, WISHES_MAX, Welcome};
 
@@ -67,7 +68,11 @@ impl Appliance {
         let hosted = Hosted {
             id,
             worker,
+            branches: vec![worker],
+            preferred_codec: codec,
             codec,
+            codecs: BTreeMap::new(),
+            published: BTreeMap::new(),
             standing,
             members: BTreeSet::new(),
             active: None,
@@ -78,13 +83,6 @@ impl Appliance {
         log::info!(meeting = new.name.as_str(); "meeting opened");
         self.hosted.insert(new.name, hosted);
         Ok(())
-    }
-
-    fn calmest_worker(&self) -> usize {
-        let load = |worker: usize| -> usize {
-            self.hosted.values().filter(|h| h.worker == worker).map(|h| 1 + h.members.len()).sum()
-        };
-        (0..self.workers.len()).min_by_key(|worker| load(*worker)).unwrap_or(0)
     }
 
     pub(super) fn meeting_views(&self) -> Vec<MeetingView> {
@@ -140,6 +138,7 @@ impl Appliance {
         self.secrets.insert(secret.clone(), id);
         let member = Member {
             meeting: join.meeting.clone(),
+            worker: self.place(&join.meeting),
             role,
             frames: Some(join.frames),
             secret,
@@ -255,17 +254,17 @@ impl Appliance {
             sdp,
             answer: Box::new(move |answer| reply(answer.map_err(|refused| offer_refusal(&refused)))),
         };
-        self.order(hosted, order);
+        self.workers[member.worker].order(order);
     }
 
     pub(super) fn trickle(&mut self, id: MemberId, candidate: String, reply: DoneReply) {
-        let Some((_, hosted)) = self.member_and_hosted(id) else { return reply(Err(gone())) };
+        let Some((member, _)) = self.member_and_hosted(id) else { return reply(Err(gone())) };
         let order = Order::Trickle {
             peer: peer_of(Member::participant(id)),
             candidate,
             done: Box::new(move |done| reply(done.map_err(|refused| offer_refusal(&refused)))),
         };
-        self.order(hosted, order);
+        self.workers[member.worker].order(order);
     }
 
     fn member_and_hosted(&self, id: MemberId) -> Option<(&Member, &Hosted)> {
@@ -278,7 +277,7 @@ impl Appliance {
             let detail = format!("{} wishes; at most {WISHES_MAX} are taken", wishes.len());
             return Err(Refusal::new(Code::InvalidParameter, detail));
         }
-        let (_, hosted) = self.member_and_hosted(id).ok_or_else(gone)?;
+        let (member, _) = self.member_and_hosted(id).ok_or_else(gone)?;
         let wish_of_word = |wish: crate::web::wire::Wish| {
             let publisher = peer_of(words::id_of_word(&wish.participant)?);
             let source = words::source_of_word(wish.source);
@@ -286,7 +285,8 @@ impl Appliance {
         };
         // Whoever has left in the meantime is no mistake of the asker's.
         let wishes = wishes.into_iter().filter_map(wish_of_word).collect();
-        self.order(hosted, Order::Watch { peer: peer_of(Member::participant(id)), wishes });
+        let peer = peer_of(Member::participant(id));
+        self.workers[member.worker].order(Order::Watch { peer, wishes });
         Ok(())
     }
 
@@ -309,13 +309,8 @@ impl Appliance {
         source: Source,
         state: meeting::TrackState,
     ) {
-        let flow = match state {
-            meeting::TrackState::On => TrackFlow::On,
-            meeting::TrackState::Muted => TrackFlow::Muted,
-            meeting::TrackState::Off => TrackFlow::Off,
-        };
         if let Some(hosted) = self.hosted.get(meeting) {
-            self.order(hosted, Order::SetTrack { peer: peer_of(who), source, flow });
+            self.order_all(hosted, || Order::SetTrack { peer: peer_of(who), source, flow: flow_of(state) });
         }
     }
 
@@ -436,9 +431,10 @@ impl Appliance {
         if let Some(hosted) = self.hosted.get_mut(name) {
             hosted.members.remove(&id);
             hosted.qualities.remove(&peer_of(participant));
+            hosted.published.remove(&peer_of(participant));
         }
         if let Some(hosted) = self.hosted.get(name) {
-            self.order(hosted, Order::Remove { peer: peer_of(participant) });
+            self.order_all(hosted, || Order::Remove { peer: peer_of(participant) });
         }
         self.room_stays_or_goes(name, participant);
     }
@@ -451,7 +447,7 @@ impl Appliance {
                 self.secrets.remove(&member.secret);
             }
         }
-        self.order(&hosted, Order::Close { meeting: hosted.id });
+        self.order_all(&hosted, || Order::Close { meeting: hosted.id });
         self.room_is_out_of(name);
         log::info!(meeting = name; "meeting ended");
         if hosted.standing && !self.stopping {

@@ -7,6 +7,7 @@
 //!                                        ◀─ events ──
 //! ```
 
+mod branches;
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod fake;

@@ -11,7 +11,7 @@ use crate::web::wire::{Frame, SlotTrack, Tell};
 
 impl Appliance {
     pub(super) fn handle_news(&mut self, news: News) {
-        let News { meeting, event } = news;
+        let News { worker, meeting, event } = news;
         let Some(name) = self.hosted.iter().find(|(_, h)| h.id == meeting).map(|(name, _)| name.clone())
         else {
             // It has ended while this was under way.
@@ -26,14 +26,20 @@ impl Appliance {
             Event::SlotFilled { peer, slot, track, rtp_timestamp } => {
                 self.slot_filled(peer, slot, track, rtp_timestamp);
             }
-            Event::Speakers { active, heard } => self.speakers(&name, active, heard),
-            Event::Codec(codec) => self.codec(&name, codec),
+            Event::Speakers { active, heard } => self.speakers(&name, worker, active, heard),
+            Event::Publishes { peer, tracks } => self.publishes(&name, worker, peer, tracks),
+            Event::Codec(codec) => self.codec(&name, worker, codec),
             Event::KeyframeWanted { peer, source, layer } => {
-                if self.seat.is(participant_of(peer)) {
+                let elsewhere = self.keyframe_elsewhere(&name, worker, peer, source, layer);
+                if !elsewhere && self.seat.is(participant_of(peer)) {
                     self.room.request_keyframe(source, layer);
                 }
             }
-            Event::LayersWanted { peer, source, highest } => self.layers(peer, source, highest),
+            Event::LayersWanted { peer, source, highest } => {
+                if !self.watched_elsewhere(&name, worker, peer, source, highest) {
+                    self.layers(peer, source, highest);
+                }
+            }
             Event::Quality { peer, up, down } => self.quality(&name, peer, (up, down)),
         }
     }
@@ -93,8 +99,9 @@ impl Appliance {
         self.tell(id, Frame::Told { tell });
     }
 
-    fn speakers(&mut self, name: &str, active: Option<PeerId>, heard: Vec<PeerId>) {
-        let Some(hosted) = self.hosted.get_mut(name) else { return };
+    fn speakers(&mut self, name: &str, worker: usize, active: Option<PeerId>, heard: Vec<PeerId>) {
+        // Every branch hears everybody; one of them is believed.
+        let Some(hosted) = self.hosted.get_mut(name).filter(|hosted| hosted.worker == worker) else { return };
         hosted.active = active;
         hosted.heard = heard;
         let tell = hosted.speaking();
@@ -102,8 +109,9 @@ impl Appliance {
         self.scene_follows(name);
     }
 
-    fn codec(&mut self, name: &str, codec: VideoCodec) {
-        let Some(hosted) = self.hosted.get_mut(name) else { return };
+    fn codec(&mut self, name: &str, worker: usize, codec: VideoCodec) {
+        let Some(codec) = self.codec_of_branch(name, worker, codec) else { return };
+        let Some(hosted) = self.hosted.get_mut(name).filter(|hosted| hosted.codec != codec) else { return };
         hosted.codec = codec;
         log::info!(meeting = name; "video codec is now {codec}");
         self.tell_all(name, &Tell::VideoCodec { codec: words::codec_word(codec) });

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 use anyhow::Context;
+use rtrb::RingBuffer;
 use tokio::sync::mpsc;
 
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
 use crate::appliance::pulse::{Heartbeat, Pulses};
 use crate::appliance::room_seat::RoomSeat;
-use crate::appliance::worker::{MeetingId, NEWS_MAX, News, Order, Worker};
+use crate::appliance::worker::{MeetingId, NEWS_MAX, News, Order, RELAYED_MAX, Worker};
 use crate::meeting::{self, Meetings};
 use crate::refusal::{Code, Refusal};
 use crate::room::{Devices, Room, RoomEvent, RoomSettings, SnapshotError};
-use crate::sfu::{DtlsIdentity, PeerId};
+use crate::sfu::{DtlsIdentity, PeerId, TrackSetup};
 use crate::track::VideoCodec;
 use crate::web::wire::{Frame, Tell};
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub media_port: u16,
     /// How many media workers.
     pub media_workers: usize,
+    /// How many people of a meeting one media worker carries before another one helps.
+    pub people_per_worker: usize,
     /// Addresses told to browsers besides the machine's own.
     pub announce: Vec<IpAddr>,
     /// The most participants of a meeting that does not say otherwise, and the most it may say.
@@ -97,8 +100,17 @@ pub struct Appliance {
 /// A living meeting, as the loop knows it.
 pub(super) struct Hosted {
     pub(super) id: MeetingId,
+    /// The worker that the room is on, and whose word counts where all branches know the same.
     pub(super) worker: usize,
+    /// The workers that carry it, `worker` first.
+    pub(super) branches: Vec<usize>,
+    pub(super) preferred_codec: VideoCodec,
+    /// The codec that is sent.
     pub(super) codec: VideoCodec,
+    /// The codec that the people of each branch need.
+    pub(super) codecs: BTreeMap<usize, VideoCodec>,
+    /// Who publishes what, and on which worker.
+    pub(super) published: BTreeMap<PeerId, (usize, Vec<TrackSetup>)>,
     pub(super) standing: bool,
     pub(super) members: BTreeSet<MemberId>,
     pub(super) active: Option<PeerId>,
@@ -110,6 +122,7 @@ pub(super) struct Hosted {
 /// A participant whose words go through the loop: not the room.
 pub(super) struct Member {
     pub(super) meeting: String,
+    pub(super) worker: usize,
     pub(super) role: meeting::Role,
     /// Absent while its socket is cut.
     pub(super) frames: Option<mpsc::Sender<Frame>>,
@@ -261,6 +274,7 @@ impl Appliance {
         id
     }
 
+    /// Has the worker that the room is on carry out an order.
     pub(super) fn order(&self, hosted: &Hosted, order: Order) {
         self.workers[hosted.worker].order(order);
     }
@@ -300,7 +314,7 @@ fn start_workers(
         0 => 0,
         first => first.saturating_add(u16::try_from(index).unwrap_or(u16::MAX)),
     };
-    (0..settings.media_workers.max(1))
+    let workers: Vec<Worker> = (0..settings.media_workers.max(1))
         .map(|index| {
             Worker::start(
                 index,
@@ -311,5 +325,13 @@ fn start_workers(
                 news.clone(),
             )
         })
-        .collect()
+        .collect::<anyhow::Result<_>>()?;
+    for (to, hears) in workers.iter().enumerate() {
+        for (from, _) in workers.iter().enumerate().filter(|(from, _)| *from != to) {
+            let (ring, end) = RingBuffer::new(RELAYED_MAX);
+            hears.order(Order::Hear { ring: end });
+            workers[from].order(Order::Relay { to, ring, wake: hears.waker() });
+        }
+    }
+    Ok(workers)
 }

@@ -1,16 +1,17 @@
-//! A media worker: one thread and one UDP socket that carry the packets of whole meetings, and never block.
+//! A media worker: one thread and one UDP socket that carry meetings or branches of them, and never block.
 //!
 //! ```text
 //!   orders ──▶ ┌──────────────────────────────────────────────┐ ──▶ news (to the loop)
 //!   datagrams ▶│ route ▸ feed ▸ due timers ▸ flush ▸ send runs │ ──▶ datagrams
-//!   room ring ▶└──────────────────────────────────────────────┘ ──▶ room ring
+//!   room ring ▶│                                              │ ──▶ room ring
+//!   branches ─▶└──────────────────────────────────────────────┘ ──▶ branches (rings of other workers)
 //! ```
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,14 +19,15 @@ use std::time::{Duration, Instant};
 use alcove_hal::clock::Clock;
 use anyhow::Context;
 use mio::{Events, Interest, Poll, Token, Waker};
+use rtrb::{Consumer, Producer};
 
 use crate::appliance::media_socket::{Datagram, MediaSocket};
 use crate::room::SfuEnd;
 use crate::sfu::{
-    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit, SlotId,
-    TrackFlow, Wish,
+    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit, Relayed,
+    SlotId, TrackFlow, TrackSetup, Wish,
 };
-use crate::track::{Source, VideoCodec};
+use crate::track::{Layer, Source, VideoCodec};
 
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
@@ -33,6 +35,10 @@ const WAKE: Token = Token(1);
 /// The most news that wait for the loop. More than a minute of the busiest meeting's: at the limit the loop
 /// is dead and the newest is dropped.
 pub(super) const NEWS_MAX: usize = 65_536;
+
+/// The most packets on their way from one worker to another; at the limit the newest is dropped. A tenth of a second
+/// of the largest meeting.
+pub(super) const RELAYED_MAX: usize = 2_048;
 
 /// The most batches taken from the socket before timers and orders have their turn.
 const BATCHES_PER_TURN: usize = 8;
@@ -63,22 +69,93 @@ pub(super) struct LocalEnd {
 
 /// What the loop orders.
 pub(super) enum Order {
-    Open { meeting: MeetingId, video: bool, codec: VideoCodec },
-    Close { meeting: MeetingId },
-    Offer { meeting: MeetingId, peer: PeerId, permit: Permit, sdp: String, answer: AnswerSink },
-    Trickle { peer: PeerId, candidate: String, done: Box<dyn FnOnce(Result<(), OfferRefused>) + Send> },
-    AddLocal { meeting: MeetingId, peer: PeerId, setup: LocalSetup, end: LocalEnd },
-    Remove { peer: PeerId },
-    Watch { peer: PeerId, wishes: Vec<Wish> },
-    SetTrack { peer: PeerId, source: Source, flow: TrackFlow },
-    WantKeyframe { peer: PeerId, slot: SlotId },
-
+    Open {
+        meeting: MeetingId,
+        video: bool,
+        codec: VideoCodec,
+    },
+    Close {
+        meeting: MeetingId,
+    },
+    Offer {
+        meeting: MeetingId,
+        peer: PeerId,
+        permit: Permit,
+        sdp: String,
+        answer: AnswerSink,
+    },
+    Trickle {
+        peer: PeerId,
+        candidate: String,
+        done: Box<dyn FnOnce(Result<(), OfferRefused>) + Send>,
+    },
+    AddLocal {
+        meeting: MeetingId,
+        peer: PeerId,
+        setup: LocalSetup,
+        end: LocalEnd,
+    },
+    Remove {
+        peer: PeerId,
+    },
+    Watch {
+        peer: PeerId,
+        wishes: Vec<Wish>,
+    },
+    SetTrack {
+        peer: PeerId,
+        source: Source,
+        flow: TrackFlow,
+    },
+    WantKeyframe {
+        peer: PeerId,
+        slot: SlotId,
+    },
+    /// Other workers that carry branches of the meeting.
+    Branches {
+        meeting: MeetingId,
+        others: Vec<usize>,
+    },
+    AddRelayed {
+        meeting: MeetingId,
+        peer: PeerId,
+        tracks: Vec<TrackSetup>,
+    },
+    WatchedElsewhere {
+        meeting: MeetingId,
+        peer: PeerId,
+        source: Source,
+        branch: usize,
+        highest: Option<Layer>,
+    },
+    WantKeyframeElsewhere {
+        meeting: MeetingId,
+        peer: PeerId,
+        source: Source,
+        layer: Layer,
+    },
+    CodecElsewhere {
+        meeting: MeetingId,
+        codec: Option<VideoCodec>,
+    },
+    /// What is published here goes to another worker through this ring; after putting packets in, `wake` is called.
+    Relay {
+        to: usize,
+        ring: Producer<ToBranch>,
+        wake: Arc<dyn Fn() + Send + Sync>,
+    },
+    /// What is published on another worker comes through this ring.
+    Hear {
+        ring: Consumer<ToBranch>,
+    },
     Stop,
 }
 
 /// What the worker has to tell the loop.
 #[derive(Debug)]
 pub(super) struct News {
+    /// Which one tells.
+    pub(super) worker: usize,
     pub(super) meeting: MeetingId,
     pub(super) event: sfu::Event,
 }
@@ -89,6 +166,7 @@ pub(super) struct Worker {
     waker: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
     turns: Arc<AtomicU64>,
+    busy_per_mille: Arc<AtomicU32>,
     /// Where its media arrives.
     pub(super) addresses: Vec<SocketAddr>,
 }
@@ -117,24 +195,29 @@ impl Worker {
             media_addresses(socket.port(), announce).context("cannot list the network's addresses")?;
         let (orders, receiver) = channel();
         let turns = Arc::<AtomicU64>::default();
+        let busy_per_mille = Arc::<AtomicU32>::default();
         let worker_thread = WorkerThread {
+            index,
             poll,
             socket,
             orders: receiver,
             news,
-            clock,
             identity,
             addresses: addresses.clone(),
             demux: Demux::default(),
             homes: HashMap::new(),
             meetings: HashMap::new(),
+            relays: Vec::new(),
+            heard: Vec::new(),
             turns: Arc::clone(&turns),
+            busy: Busy { per_mille: Arc::clone(&busy_per_mille), since: clock.now(), spent: Duration::ZERO },
+            clock,
         };
         let thread = std::thread::Builder::new()
             .name(format!("media-{index}"))
             .spawn(move || worker_thread.run())
             .context("cannot start a media thread")?;
-        Ok(Self { orders, waker, thread: Some(thread), turns, addresses })
+        Ok(Self { orders, waker, thread: Some(thread), turns, busy_per_mille, addresses })
     }
 
     /// Hands over an order; it is carried out within the worker's next turn.
@@ -147,6 +230,11 @@ impl Worker {
     /// How often its loop has turned.
     pub(super) fn turns(&self) -> u64 {
         self.turns.load(Ordering::Relaxed)
+    }
+
+    /// The share of its time that it was busy lately.
+    pub(super) fn busy_per_mille(&self) -> u32 {
+        self.busy_per_mille.load(Ordering::Relaxed)
     }
 
     /// What the room calls after it has published something.
@@ -195,12 +283,15 @@ const fn is_link_local(ip: IpAddr) -> bool {
 
 struct Hosted {
     forwarder: Forwarder,
+    /// The workers that carry its other branches.
+    others: Vec<usize>,
     local: HashMap<PeerId, LocalEnd>,
     /// Something was fed since the last flush.
     dirty: bool,
 }
 
 struct WorkerThread {
+    index: usize,
     poll: Poll,
     socket: MediaSocket,
     orders: Receiver<Order>,
@@ -212,8 +303,43 @@ struct WorkerThread {
     /// Which meeting a peer is in.
     homes: HashMap<PeerId, MeetingId>,
     meetings: HashMap<MeetingId, Hosted>,
-    /// Reused for every run that is sent.
+    /// The ways to other workers, and from them.
+    relays: Vec<RelayTo>,
+    heard: Vec<Consumer<ToBranch>>,
     turns: Arc<AtomicU64>,
+    busy: Busy,
+}
+
+/// A packet on its way to a branch of its meeting.
+pub(super) type ToBranch = (MeetingId, Relayed);
+
+struct RelayTo {
+    worker: usize,
+    ring: Producer<ToBranch>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+    /// Something was put in since it was woken.
+    fed: bool,
+}
+
+/// How busy the thread is, told twice a second.
+struct Busy {
+    per_mille: Arc<AtomicU32>,
+    since: Instant,
+    spent: Duration,
+}
+
+impl Busy {
+    const EVERY: Duration = Duration::from_millis(500);
+
+    fn worked(&mut self, began: Instant, now: Instant) {
+        self.spent += now.saturating_duration_since(began);
+        let elapsed = now.saturating_duration_since(self.since);
+        if elapsed >= Self::EVERY {
+            let share = self.spent.as_secs_f64() / elapsed.as_secs_f64();
+            self.per_mille.store((share * 1000.0) as u32, Ordering::Relaxed);
+            (self.since, self.spent) = (now, Duration::ZERO);
+        }
+    }
 }
 
 impl WorkerThread {
@@ -228,15 +354,18 @@ impl WorkerThread {
                 Err(error) => log::error!("waiting for media failed: {error}"),
             }
             self.clock.wait_until(next_turn);
-            next_turn = self.clock.now() + TURN_MIN;
+            let began = self.clock.now();
+            next_turn = began + TURN_MIN;
             if self.carry_out_orders() {
                 return;
             }
             self.receive();
             self.take_from_rooms();
+            self.take_from_branches();
             self.turn_timers();
             self.flush();
             self.turns.fetch_add(1, Ordering::Relaxed);
+            self.busy.worked(began, self.clock.now());
         }
     }
 
@@ -288,8 +417,45 @@ impl WorkerThread {
                     hosted.forwarder.want_keyframe(peer, slot, now);
                 }
             }
+            Order::Branches { meeting, others } => {
+                if let Some(hosted) = self.meetings.get_mut(&meeting) {
+                    hosted.others.clone_from(&others);
+                    hosted.forwarder.set_branches(others);
+                }
+            }
+            Order::AddRelayed { meeting, peer, tracks } => {
+                if let Some(hosted) = self.meetings.get_mut(&meeting) {
+                    hosted.forwarder.add_relayed(peer, tracks, now);
+                    self.homes.insert(peer, meeting);
+                }
+            }
+            Order::WatchedElsewhere { meeting, peer, source, branch, highest } => {
+                if let Some(hosted) = self.touch(meeting) {
+                    hosted.forwarder.watched_elsewhere(peer, source, branch, highest, now);
+                }
+            }
+            Order::WantKeyframeElsewhere { meeting, peer, source, layer } => {
+                if let Some(hosted) = self.touch(meeting) {
+                    hosted.forwarder.want_keyframe_elsewhere(peer, source, layer, now);
+                }
+            }
+            Order::CodecElsewhere { meeting, codec } => {
+                if let Some(hosted) = self.touch(meeting) {
+                    hosted.forwarder.set_codec_elsewhere(codec);
+                }
+            }
+            Order::Relay { to, ring, wake } => {
+                self.relays.push(RelayTo { worker: to, ring, wake, fed: false });
+            }
+            Order::Hear { ring } => self.heard.push(ring),
             Order::Stop => {}
         }
+    }
+
+    fn touch(&mut self, meeting: MeetingId) -> Option<&mut Hosted> {
+        let hosted = self.meetings.get_mut(&meeting)?;
+        hosted.dirty = true;
+        Some(hosted)
     }
 
     fn open(&mut self, meeting: MeetingId, video: bool, codec: VideoCodec) {
@@ -301,7 +467,8 @@ impl WorkerThread {
             start_bitrate_bps: START_BITRATE_BPS,
         };
         let forwarder = Forwarder::new(config);
-        self.meetings.insert(meeting, Hosted { forwarder, local: HashMap::new(), dirty: false });
+        self.meetings
+            .insert(meeting, Hosted { forwarder, others: Vec::new(), local: HashMap::new(), dirty: false });
     }
 
     fn offer(
@@ -390,11 +557,23 @@ impl WorkerThread {
     fn take_from_rooms(&mut self) {
         let now = self.clock.now();
         for hosted in self.meetings.values_mut() {
-            let Hosted { forwarder, local, dirty } = hosted;
+            let Hosted { forwarder, local, dirty, .. } = hosted;
             for (peer, end) in local.iter_mut() {
                 while let Ok(packet) = end.link.from_room.pop() {
                     forwarder.handle_local(*peer, packet, now);
                     *dirty = true;
+                }
+            }
+        }
+    }
+
+    fn take_from_branches(&mut self) {
+        let now = self.clock.now();
+        for ring in &mut self.heard {
+            while let Ok((meeting, relayed)) = ring.pop() {
+                if let Some(hosted) = self.meetings.get_mut(&meeting) {
+                    hosted.forwarder.handle_relayed(relayed, now);
+                    hosted.dirty = true;
                 }
             }
         }
@@ -412,14 +591,15 @@ impl WorkerThread {
 
     fn flush(&mut self) {
         let now = self.clock.now();
-        let Self { socket, meetings, news, .. } = self;
+        let Self { index, socket, meetings, news, relays, .. } = self;
         for (id, hosted) in meetings.iter_mut().filter(|(_, hosted)| hosted.dirty) {
             hosted.dirty = false;
             hosted.forwarder.flush(now);
             send_runs(&mut hosted.forwarder, socket);
             deliver(hosted);
+            relay(*id, hosted, relays);
             while let Some(event) = hosted.forwarder.poll_event() {
-                if news.try_send(News { meeting: *id, event }).is_err() {
+                if news.try_send(News { worker: *index, meeting: *id, event }).is_err() {
                     log::error!("the loop does not take the news of its media workers");
                 }
             }
@@ -450,6 +630,21 @@ fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket) {
         if let Err(error) = socket.send(&run, contents) {
             log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.destination);
         }
+    }
+}
+
+/// Hands what was published here to the other branches of the meeting.
+fn relay(meeting: MeetingId, hosted: &mut Hosted, relays: &mut [RelayTo]) {
+    let Hosted { forwarder, others, .. } = hosted;
+    while let Some(relayed) = forwarder.poll_relay() {
+        for to in relays.iter_mut().filter(|to| others.contains(&to.worker)) {
+            // A branch that does not keep up loses packets, and asks for a key frame, as over a network.
+            to.fed |= to.ring.push((meeting, relayed.clone())).is_ok();
+        }
+    }
+    for to in relays.iter_mut().filter(|to| to.fed) {
+        to.fed = false;
+        (to.wake)();
     }
 }
 

@@ -45,6 +45,11 @@ pub(super) const KEYS: &[Key] = &[
         "Sets how many threads forward packets; unset: one less than the machine has cores.",
     ),
     key(
+        "media.people_per_worker",
+        Range::Number(1, 256, "people"),
+        "Sets how many people of one meeting a thread carries before another thread helps.",
+    ),
+    key(
         "media.announce",
         Range::Words("a list of IP addresses"),
         "Adds addresses at which browsers reach the media ports, such as that of a router.",

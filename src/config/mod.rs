@@ -72,6 +72,8 @@ pub struct Media {
     /// How many threads forward packets; `None`: one less than the machine has cores, at least one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<u16>,
+    /// How many people of one meeting a thread carries before another thread helps.
+    pub people_per_worker: u16,
     /// Addresses told to browsers besides those of the interfaces, such as that of a router.
     pub announce: Vec<IpAddr>,
 }
@@ -160,7 +162,7 @@ impl Default for Http {
 
 impl Default for Media {
     fn default() -> Self {
-        Self { port: 7800, workers: None, announce: vec![] }
+        Self { port: 7800, workers: None, people_per_worker: 16, announce: vec![] }
     }
 }
 

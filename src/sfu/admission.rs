@@ -9,7 +9,7 @@ use crate::sfu::peer::{Link, Peer};
 use crate::sfu::rtc_peer::RtcPeer;
 use crate::sfu::track::Track;
 use crate::sfu::transport::RtcSetup;
-use crate::sfu::{OfferRefused, PeerId, Permit, TrackFlow};
+use crate::sfu::{OfferRefused, PeerId, Permit, TrackFlow, TrackSetup};
 use crate::track::{Kind, Source};
 
 impl Forwarder {
@@ -57,9 +57,7 @@ impl Forwarder {
             return Err(OfferRefused::TooManyPeers(PEERS_MAX));
         }
         let (peer, answer) = self.make_peer(id, permit, plan, sdp, now)?;
-        let publishes: Vec<_> =
-            peer.1.into_iter().map(|line| (line.source, line.rids.len(), Vec::new())).collect();
-        self.admit(peer.0, publishes, now);
+        self.admit_publisher(peer.0, tracks(peer.1), now);
         Ok(answer)
     }
 
@@ -78,8 +76,7 @@ impl Forwarder {
         let flows: Vec<(Source, TrackFlow)> = old.tracks.iter().filter_map(flow_of).collect();
         let (peer, answer) = self.make_peer(id, permit, plan, sdp, now)?;
         self.leave(place, now);
-        let publishes = peer.1.into_iter().map(|line| (line.source, line.rids.len(), Vec::new())).collect();
-        self.admit(peer.0, publishes, now);
+        self.admit_publisher(peer.0, tracks(peer.1), now);
         for (source, flow) in flows {
             self.set_track(id, source, flow, now);
         }
@@ -110,9 +107,9 @@ impl Forwarder {
             let (rtc, answer) = RtcPeer::answer(id, setup, plan, sdp, now)?;
             Ok((Peer::over_network(rtc, id, permit, self.config.start_bitrate_bps, now), answer))
         };
-        let (mut peer, mut answer) = make(self.codec, plan.clone())?;
-        let codec = self.codec_with(Some(&peer));
-        if codec != self.codec {
+        let (mut peer, mut answer) = make(self.codec(), plan.clone())?;
+        let codec = self.others.codec().unwrap_or_else(|| self.codec_with(Some(&peer)));
+        if codec != self.codec() {
             (peer, answer) = make(codec, plan)?;
         }
         Ok(((peer, sending), answer))
@@ -139,17 +136,26 @@ impl Forwarder {
     /// A peer of that id that is already there is replaced.
     pub fn add_local(&mut self, peer: PeerId, local: LocalSetup, now: Instant) {
         self.remove(peer, now);
-        let layers = |(source, heights): (Source, Vec<u16>)| (source, heights.len(), heights);
-        let publishes = local.publishes.clone().into_iter().map(layers).collect();
-        self.admit(Peer::in_process(peer, &local), publishes, now);
+        let track = |(source, heights): &(Source, Vec<u16>)| TrackSetup {
+            source: *source,
+            layers: heights.len(),
+            heights: heights.clone(),
+        };
+        let tracks = local.publishes.iter().map(track).collect();
+        self.admit_publisher(Peer::in_process(peer, &local), tracks, now);
     }
 
-    fn admit(&mut self, peer: Peer, publishes: Vec<(Source, usize, Vec<u16>)>, now: Instant) {
+    fn admit_publisher(&mut self, peer: Peer, tracks: Vec<TrackSetup>, now: Instant) {
+        self.tell_publishes(peer.id, tracks.clone());
+        self.admit(peer, tracks, now);
+    }
+
+    pub(super) fn admit(&mut self, peer: Peer, publishes: Vec<TrackSetup>, now: Instant) {
         let id = peer.id;
         let place = first_free(&mut self.peers);
         self.places.insert(id, place);
         self.peers[place] = Some(peer);
-        for (source, layers, heights) in publishes {
+        for TrackSetup { source, layers, heights } in publishes {
             if source.kind() == Kind::Video && !self.config.video {
                 continue;
             }
@@ -192,4 +198,11 @@ impl Forwarder {
             self.settle(now);
         }
     }
+}
+
+/// What the sending lines of an offer publish.
+fn tracks(lines: Vec<Sending>) -> Vec<TrackSetup> {
+    let track =
+        |line: Sending| TrackSetup { source: line.source, layers: line.rids.len(), heights: Vec::new() };
+    lines.into_iter().map(track).collect()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::sfu::{PeerId, SlotId};
+use crate::sfu::{PeerId, SlotId, TrackSetup};
 use crate::track::{Layer, Source, VideoCodec};
 
 /// What a peer's role lets it do with media.
@@ -86,9 +86,16 @@ pub enum Event {
         /// From here to the peer.
         down: u8,
     },
-    /// From now on publishers shall send this codec.
+    /// A network peer or a local one publishes these tracks; other branches of the meeting are to know them.
+    Publishes {
+        /// Who.
+        peer: PeerId,
+        /// What; all of it.
+        tracks: Vec<TrackSetup>,
+    },
+    /// From now on publishers shall send this codec, as far as the peers of this branch are concerned.
     Codec(VideoCodec),
-    /// A local publisher shall encode a key frame of a layer.
+    /// A local publisher shall encode a key frame of a layer, or one of another branch shall be asked for it.
     KeyframeWanted {
         /// Whose track.
         peer: PeerId,

@@ -54,6 +54,7 @@ impl Forwarder {
             self.settle(now);
         }
         let feed = Feed { track: index, layer, epoch: noted.feed_epoch };
+        self.relay(feed, &packet);
         let passing = Passing::new(feed, packet, sight);
         self.fan_out(&passing, now);
         // Only now: who was seated above is not to get it twice.
@@ -198,7 +199,9 @@ impl Forwarder {
                     self.dirty.push(place);
                 }
             }
-            Link::Local => self.outbox.tell(Event::KeyframeWanted { peer: publisher.id, source, layer }),
+            Link::Local | Link::Relayed => {
+                self.outbox.tell(Event::KeyframeWanted { peer: publisher.id, source, layer })
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::local::{Delivered, Published};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::peer::{Link, Peer};
+use crate::sfu::relay::Others;
 use crate::sfu::speakers::Speakers;
 use crate::sfu::track::Track;
 use crate::sfu::transport::DtlsIdentity;
@@ -60,7 +61,9 @@ pub struct Forwarder {
     pub(super) speakers: Speakers<usize>,
     pub(super) told_speakers: (Option<PeerId>, Vec<PeerId>),
     pub(super) chosen: Vec<usize>,
+    /// What the peers of this branch need.
     pub(super) codec: VideoCodec,
+    pub(super) others: Others,
     pub(super) outbox: Outbox,
     /// The places of peers that were written to.
     pub(super) dirty: Vec<usize>,
@@ -79,6 +82,7 @@ impl Forwarder {
         Self {
             codec: config.preferred_codec,
             config,
+            others: Others::default(),
             peers: Vec::new(),
             places: HashMap::new(),
             tracks: Vec::new(),
@@ -212,7 +216,7 @@ impl Forwarder {
         for place in 0..self.peers.len() {
             let due = |peer: &Peer| match &peer.link {
                 Link::Rtc(rtc) => rtc.deadline().is_some_and(|at| at <= now),
-                Link::Local => false,
+                Link::Local | Link::Relayed => false,
             };
             if self.peers[place].as_ref().is_some_and(due) {
                 self.step(place, now);
@@ -274,7 +278,7 @@ impl Forwarder {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = |peer: &Peer| match &peer.link {
             Link::Rtc(rtc) => rtc.deadline(),
-            Link::Local => None,
+            Link::Local | Link::Relayed => None,
         };
         let deadlines = self.peers.iter().flatten().filter_map(deadline);
         let unflushed = self.latest.filter(|_| !self.dirty.is_empty());
@@ -305,7 +309,7 @@ impl Forwarder {
     /// The codec that publishers shall send now.
     #[must_use]
     pub fn codec(&self) -> VideoCodec {
-        self.codec
+        self.others.codec().unwrap_or(self.codec)
     }
 
     /// The local ICE ufrag of a network peer, for [`Demux::insert_ufrag`](crate::sfu::Demux::insert_ufrag);
@@ -314,7 +318,7 @@ impl Forwarder {
     pub fn ufrag(&self, peer: PeerId) -> Option<String> {
         match &self.peer(peer)?.link {
             Link::Rtc(rtc) => Some(rtc.ufrag().to_owned()),
-            Link::Local => None,
+            Link::Local | Link::Relayed => None,
         }
     }
 
@@ -325,7 +329,7 @@ impl Forwarder {
             Link::Rtc(rtc) => {
                 rtc.plan().receiving().into_iter().find(|line| line.slot == slot).map(|line| line.mid)
             }
-            Link::Local => None,
+            Link::Local | Link::Relayed => None,
         }
     }
 

@@ -47,8 +47,11 @@ impl KeyframeCache {
         let is_young = |at: Instant| now.saturating_duration_since(at) < KEYFRAME_EVERY;
         let began = self.began.filter(|at| is_young(*at))?;
         let takes_ms = u128::from(self.bytes) * 8_000 / u128::from(path_bps.max(1));
-        (takes_ms <= SENT_WITHIN.as_millis())
-            .then(|| Kept { packets: std::mem::take(&mut self.packets), bytes: self.bytes, began })
+        (takes_ms <= SENT_WITHIN.as_millis()).then(|| Kept {
+            packets: std::mem::take(&mut self.packets),
+            bytes: self.bytes,
+            began,
+        })
     }
 
     /// Gives back what was taken.

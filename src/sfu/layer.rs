@@ -28,6 +28,8 @@ pub(super) struct LayerIn {
     /// Packets arrive.
     pub(super) live: bool,
     pub(super) epoch: u32,
+    /// The epoch in the branch that it comes from.
+    pub(super) relayed_epoch: Option<u32>,
     highest_sequence: Option<u64>,
     pub(super) last_packet: Option<Instant>,
     window_since: Option<Instant>,
@@ -47,6 +49,7 @@ impl LayerIn {
             height_told: told.is_some(),
             live: false,
             epoch: 0,
+            relayed_epoch: None,
             highest_sequence: None,
             last_packet: None,
             window_since: None,
@@ -148,8 +151,7 @@ impl KeyframeAsk {
 
     /// Whether to ask now.
     pub(super) fn poll(&mut self, now: Instant) -> bool {
-        let every =
-            if self.unanswered >= Self::PATIENT_AFTER { Self::PATIENT_EVERY } else { KEYFRAME_EVERY };
+        let every = if self.unanswered >= Self::PATIENT_AFTER { Self::PATIENT_EVERY } else { KEYFRAME_EVERY };
         let is_recent = |at: Instant| now.saturating_duration_since(at) < every;
         if !self.is_wanted || [self.asked_at, self.answered_at].into_iter().flatten().any(is_recent) {
             return false;

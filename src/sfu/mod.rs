@@ -30,6 +30,7 @@ mod offer;
 mod outbox;
 mod peer;
 mod quality;
+mod relay;
 mod rewrite;
 mod rtc_peer;
 mod rtcp;
@@ -50,6 +51,7 @@ pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow,
 pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};
 pub use local::LocalSetup;
 pub use offer::OFFER_BYTES_MAX;
+pub use relay::{Relayed, TrackSetup};
 pub use transport::DtlsIdentity;
 
 /// One transport end inside the SFU. Unique in the process, never reused.

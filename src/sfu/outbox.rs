@@ -6,12 +6,14 @@ use std::net::SocketAddr;
 use log::warn;
 
 use crate::sfu::local::Delivered;
-use crate::sfu::{Event, PeerId, Run, TrafficClass};
+use crate::sfu::{Event, PeerId, Relayed, Run, TrafficClass};
 
 /// The most datagrams that wait; the oldest is dropped, as a full network queue would do.
 const DATAGRAMS_MAX: usize = 16_384;
 /// The most packets that wait for local participants; the oldest is dropped.
 const DELIVERIES_MAX: usize = 8192;
+/// The most packets that wait for other branches; the oldest is dropped.
+const RELAYS_MAX: usize = 8192;
 /// The most events that wait; the oldest is dropped. A worker takes them after each batch, so this many
 /// wait only when it is stuck.
 const EVENTS_MAX: usize = 16_384;
@@ -44,6 +46,7 @@ pub(super) struct Outbox {
     bytes: Vec<u8>,
     datagrams: VecDeque<Datagram>,
     deliveries: VecDeque<(PeerId, Delivered)>,
+    relays: VecDeque<Relayed>,
     events: VecDeque<Event>,
 }
 
@@ -85,6 +88,14 @@ impl Outbox {
 
     pub(super) fn poll_delivery(&mut self) -> Option<(PeerId, Delivered)> {
         self.deliveries.pop_front()
+    }
+
+    pub(super) fn relay(&mut self, relayed: Relayed) {
+        push_bounded(&mut self.relays, relayed, RELAYS_MAX);
+    }
+
+    pub(super) fn poll_relay(&mut self) -> Option<Relayed> {
+        self.relays.pop_front()
     }
 
     pub(super) fn poll_event(&mut self) -> Option<Event> {

@@ -19,6 +19,8 @@ pub(super) enum Link {
     Rtc(Box<RtcPeer>),
     /// In this process.
     Local,
+    /// In another branch of the meeting: it publishes, and has no slots.
+    Relayed,
 }
 
 /// A peer of the meeting.
@@ -66,6 +68,14 @@ impl Peer {
         Self::new(id, Permit { send: true, receive: true }, slots, None, Link::Local)
     }
 
+    pub(super) fn relayed(id: PeerId) -> Self {
+        Self::new(id, Permit { send: true, receive: false }, Vec::new(), None, Link::Relayed)
+    }
+
+    pub(super) const fn is_relayed(&self) -> bool {
+        matches!(self.link, Link::Relayed)
+    }
+
     fn new(id: PeerId, permit: Permit, mut slots: Vec<Slot>, budget: Option<Budget>, link: Link) -> Self {
         for kind in [Kind::Audio, Kind::Video] {
             let mut of_kind: Vec<&mut Slot> = slots.iter_mut().filter(|slot| slot.kind == kind).collect();
@@ -94,6 +104,7 @@ impl Peer {
             && match &self.link {
                 Link::Rtc(rtc) => rtc.is_connected(),
                 Link::Local => true,
+                Link::Relayed => false,
             }
     }
 
@@ -132,6 +143,7 @@ impl Peer {
                 );
                 false
             }
+            Link::Relayed => false,
         }
     }
 }

@@ -287,7 +287,7 @@ impl Forwarder {
                 let slot = &self.peers[subscriber.peer].as_ref()?.slots[subscriber.slot];
                 slot.ideal.filter(|_| slot.holds() == Some(index))
             };
-            let highest = track.subscribers.iter().filter_map(ideal).max();
+            let highest = track.subscribers.iter().filter_map(ideal).max().max(self.highest_elsewhere(index));
             let Some(track) = self.tracks[index].as_mut() else { continue };
             if let Some(highest) = track.judge_wanted(highest, now) {
                 let (peer, source) = (track.publisher_id, track.source);

@@ -34,6 +34,8 @@ pub(super) struct Track {
     pub(super) layers: Vec<LayerIn>,
     pub(super) subscribers: Vec<Subscriber>,
     wanted: WantedLayers,
+    /// The highest layer that each other branch watches, where it was told.
+    elsewhere: Vec<(usize, Option<Layer>)>,
 }
 
 /// What a packet changed about its track.
@@ -65,7 +67,19 @@ impl Track {
             layers: (0..layers).map(layer_in).collect(),
             subscribers: Vec::new(),
             wanted: WantedLayers::all(layers),
+            elsewhere: Vec::new(),
         }
+    }
+
+    /// What another branch watches; all of it until it is told otherwise.
+    pub(super) fn elsewhere(&self, branch: usize) -> Option<Layer> {
+        let told = self.elsewhere.iter().find(|(of, _)| *of == branch);
+        told.map_or(Some(Layer((self.layers.len() - 1) as u8)), |(_, highest)| *highest)
+    }
+
+    pub(super) fn set_elsewhere(&mut self, branch: usize, highest: Option<Layer>) {
+        self.elsewhere.retain(|(of, _)| *of != branch);
+        self.elsewhere.push((branch, highest));
     }
 
     /// Takes note of a packet that arrived.
@@ -140,6 +154,7 @@ impl Track {
     /// The track begins or stops to be forwarded.
     pub(super) fn set_flow(&mut self, flow: TrackFlow) {
         self.flow = flow;
+        self.elsewhere.clear();
         self.wanted = WantedLayers::all(self.layers.len());
         for layer in &mut self.layers {
             layer.live = false;

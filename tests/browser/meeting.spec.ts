@@ -32,7 +32,6 @@ async function annAndBob() {
 
 test.beforeAll(async () => { browser = await launch() })
 test.afterAll(async () => { await browser.close() })
-test.beforeEach(async () => { appliance = await startAppliance('[room]\nname = "Aspen"\n') })
 test.afterEach(async ({}, info) => {
   for (const context of people) await context.close()
   people = []
@@ -42,105 +41,115 @@ test.afterEach(async ({}, info) => {
   expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
 })
 
-test('two browsers and the room see and hear each other', async () => {
-  const { one, two, annId, bobId } = await annAndBob()
-  const room = await idOf(one, 'Aspen')
-  await test.step('pictures', async () => {
-    await seen(one, room)
-    await seen(two, room)
+/** How the people of a meeting are carried: nobody is to notice. */
+const carried = {
+  'on one media worker': 'workers = 1',
+  'each on a media worker of their own': 'workers = 2\npeople_per_worker = 1',
+}
+
+for (const [how, media] of Object.entries(carried)) test.describe(how, () => {
+  test.beforeEach(async () => { appliance = await startAppliance(`${media}\n[room]\nname = "Aspen"\n`) })
+
+  test('two browsers and the room see and hear each other', async () => {
+    const { one, two, annId, bobId } = await annAndBob()
+    const room = await idOf(one, 'Aspen')
+    await test.step('pictures', async () => {
+      await seen(one, room)
+      await seen(two, room)
+      await seenIn(one, bobId, blue)
+      await seenIn(two, annId, red)
+      await seen(one, bobId)
+    })
+    await test.step('sound', async () => {
+      await heardAt(one, bobId, bob.tone)
+      await heardAt(two, annId, ann.tone)
+    })
+    await test.step('nothing is lost or frozen on a quiet network', async () => {
+      const stats: any[] = await one.evaluate(() => window.alcove.stats())
+      const received = stats.filter((one) => one.type === 'inbound-rtp' && one.packetsReceived > 0)
+      expect(received.length).toBeGreaterThanOrEqual(3)
+      for (const flow of received) expect(flow.packetsLost).toBeLessThanOrEqual(flow.packetsReceived * 0.01)
+    })
+    await test.step('the room shows both, in their colours', async () => {
+      const shown = async (colour: readonly number[]) =>
+        partInColour(one, (await appliance.api('GET', 'display/snapshot.png')).body, colour)
+      for (const colour of [red, blue]) await expect.poll(() => shown(colour)).toBeGreaterThan(0.1)
+    })
+  })
+
+  test('muting, unmuting, and the camera off', async () => {
+    const { one, two, bobId } = await annAndBob()
     await seenIn(one, bobId, blue)
-    await seenIn(two, annId, red)
-    await seen(one, bobId)
-  })
-  await test.step('sound', async () => {
+    const muted = (source: string) => one.evaluate(([id, source]) =>
+      window.alcove.state().participants.find((one: any) => one.id === id)
+        ?.tracks.find((track: any) => track.source === source)?.muted ?? null, [bobId, source] as const)
+
+    await two.keyboard.press('m')
+    await expect.poll(() => muted('microphone')).toBe(true)
+    await two.keyboard.press('m')
+    await expect.poll(() => muted('microphone')).toBe(false)
     await heardAt(one, bobId, bob.tone)
-    await heardAt(two, annId, ann.tone)
+
+    await two.keyboard.press('v')
+    await expect.poll(async () => look(one, bobId)).toBeNull()
+    await two.keyboard.press('v')
+    await seenIn(one, bobId, blue)
   })
-  await test.step('nothing is lost or frozen on a quiet network', async () => {
-    const stats: any[] = await one.evaluate(() => window.alcove.stats())
-    const received = stats.filter((one) => one.type === 'inbound-rtp' && one.packetsReceived > 0)
-    expect(received.length).toBeGreaterThanOrEqual(3)
-    for (const flow of received) expect(flow.packetsLost).toBeLessThanOrEqual(flow.packetsReceived * 0.01)
+
+  test('what nobody watches is not sent, and comes as soon as somebody does', async () => {
+    await appliance.api('POST', 'meetings', { name: 'den' })
+    const { token } = (await appliance.api('POST', 'meetings/den/tokens', { role: 'speaker' })).json()
+    const url = `${appliance.url}/m/den#t=${token}`
+    const one = await comes(ann, url, 'Ann')
+    const sent = async () => {
+      const stats: any[] = await one.evaluate(() => window.alcove.stats())
+      const flows = stats.filter((flow) => flow.type === 'outbound-rtp' && flow.kind === 'video')
+      return flows.reduce((bytes, flow) => bytes + flow.bytesSent, 0)
+    }
+    const rate = async () => {
+      const before = await sent()
+      await one.evaluate(() => new Promise((done) => setTimeout(done, 500)))
+      return (await sent()) - before
+    }
+    await expect.poll(rate, { timeout: 15_000, message: 'nobody watches Ann' }).toBe(0)
+    const two = await comes(bob, url, 'Bob')
+    await seenIn(two, await idOf(two, 'Ann'), red)
+    await expect.poll(rate, { message: 'Bob does' }).toBeGreaterThan(1_000)
   })
-  await test.step('the room shows both, in their colours', async () => {
-    const shown = async (colour: readonly number[]) =>
-      partInColour(one, (await appliance.api('GET', 'display/snapshot.png')).body, colour)
-    for (const colour of [red, blue]) await expect.poll(() => shown(colour)).toBeGreaterThan(0.1)
+
+  test('a shared screen is seen, and its end too', async () => {
+    const { one, two, bobId } = await annAndBob()
+    await seenIn(one, bobId, blue)
+    await two.keyboard.press('s')
+    await seenIn(one, bobId, blue, 'screen')
+    await two.keyboard.press('s')
+    await expect.poll(async () => look(one, bobId, 'screen')).toBeNull()
   })
-})
 
-test('muting, unmuting, and the camera off', async () => {
-  const { one, two, bobId } = await annAndBob()
-  await seenIn(one, bobId, blue)
-  const muted = (source: string) => one.evaluate(([id, source]) =>
-    window.alcove.state().participants.find((one: any) => one.id === id)
-      ?.tracks.find((track: any) => track.source === source)?.muted ?? null, [bobId, source] as const)
+  test('a reloaded page comes back', async () => {
+    const { one, two, annId, bobId } = await annAndBob()
+    await seenIn(one, bobId, blue)
 
-  await two.keyboard.press('m')
-  await expect.poll(() => muted('microphone')).toBe(true)
-  await two.keyboard.press('m')
-  await expect.poll(() => muted('microphone')).toBe(false)
-  await heardAt(one, bobId, bob.tone)
+    await two.reload()
+    await two.getByTestId('join').click()
+    await expect(two.getByTestId('meeting')).toBeVisible()
+    await seenIn(two, annId, red)
+  })
 
-  await two.keyboard.press('v')
-  await expect.poll(async () => look(one, bobId)).toBeNull()
-  await two.keyboard.press('v')
-  await seenIn(one, bobId, blue)
-})
+  test('a host ends the meeting for all', async () => {
+    const created = await appliance.api('POST', 'meetings', { name: 'standup', mode: 'video' })
+    expect(created.status).toBe(201)
+    const { host_url: hostUrl, join_url: joinUrl } = created.json()
+    expect((await appliance.api('POST', 'commands/join', { meeting: 'standup' })).status).toBeLessThan(300)
+    const one = await comes(ann, hostUrl, 'Ann')
+    const two = await comes(bob, joinUrl, 'Bob')
+    await seen(one, await idOf(one, 'Aspen'))
 
-test('what nobody watches is not sent, and comes as soon as somebody does', async () => {
-  await appliance.api('POST', 'meetings', { name: 'den' })
-  const { token } = (await appliance.api('POST', 'meetings/den/tokens', { role: 'speaker' })).json()
-  const url = `${appliance.url}/m/den#t=${token}`
-  const one = await comes(ann, url, 'Ann')
-  const sent = async () => {
-    const stats: any[] = await one.evaluate(() => window.alcove.stats())
-    const flows = stats.filter((flow) => flow.type === 'outbound-rtp' && flow.kind === 'video')
-    return flows.reduce((bytes, flow) => bytes + flow.bytesSent, 0)
-  }
-  const rate = async () => {
-    const before = await sent()
-    await one.evaluate(() => new Promise((done) => setTimeout(done, 500)))
-    return (await sent()) - before
-  }
-  await expect.poll(rate, { timeout: 15_000, message: 'nobody watches Ann' }).toBe(0)
-  const two = await comes(bob, url, 'Bob')
-  await seenIn(two, await idOf(two, 'Ann'), red)
-  await expect.poll(rate, { message: 'Bob does' }).toBeGreaterThan(1_000)
-})
-
-test('a shared screen is seen, and its end too', async () => {
-  const { one, two, bobId } = await annAndBob()
-  await seenIn(one, bobId, blue)
-  await two.keyboard.press('s')
-  await seenIn(one, bobId, blue, 'screen')
-  await two.keyboard.press('s')
-  await expect.poll(async () => look(one, bobId, 'screen')).toBeNull()
-})
-
-test('a reloaded page comes back', async () => {
-  const { one, two, annId, bobId } = await annAndBob()
-  await seenIn(one, bobId, blue)
-
-  await two.reload()
-  await two.getByTestId('join').click()
-  await expect(two.getByTestId('meeting')).toBeVisible()
-  await seenIn(two, annId, red)
-})
-
-test('a host ends the meeting for all', async () => {
-  const created = await appliance.api('POST', 'meetings', { name: 'standup', mode: 'video' })
-  expect(created.status).toBe(201)
-  const { host_url: hostUrl, join_url: joinUrl } = created.json()
-  expect((await appliance.api('POST', 'commands/join', { meeting: 'standup' })).status).toBeLessThan(300)
-  const one = await comes(ann, hostUrl, 'Ann')
-  const two = await comes(bob, joinUrl, 'Bob')
-  await seen(one, await idOf(one, 'Aspen'))
-
-  await one.getByTestId('leave').click()
-  await one.getByTestId('end').click()
-  await expect(two.getByTestId('over')).toBeVisible()
-  await expect(one.getByTestId('over')).toBeVisible()
-  await expect.poll(async () => (await appliance.api('GET', 'meetings/standup')).status).toBe(404)
-  expect((await appliance.api('POST', 'meetings', { name: 'standup', mode: 'audio' })).status, 'the name is free').toBe(201)
+    await one.getByTestId('leave').click()
+    await one.getByTestId('end').click()
+    await expect(two.getByTestId('over')).toBeVisible()
+    await expect(one.getByTestId('over')).toBeVisible()
+    await expect.poll(async () => (await appliance.api('GET', 'meetings/standup')).status).toBe(404)
+    expect((await appliance.api('POST', 'meetings', { name: 'standup', mode: 'audio' })).status, 'the name is free').toBe(201)
+  })
 })

@@ -35,7 +35,7 @@ pub(crate) struct World {
     pub(crate) delivered: Vec<(PeerId, Delivered)>,
     /// The largest number of segments of a run.
     pub(crate) longest_run: usize,
-    next_id: u64,
+    pub(crate) next_id: u64,
 }
 
 impl World {

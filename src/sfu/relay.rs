@@ -1,0 +1,187 @@
+//! A meeting on several workers: each carries a branch of it, a forwarder with the peers that were placed there.
+//!
+//! ```text
+//!   peers ─▶ branch A ── what its peers publish, as far as B watches it ──▶ branch B ─▶ peers
+//!               ▲                                                              │
+//!               └── layers watched, key frames wanted: events, and orders ─────┘
+//! ```
+//!
+//! A publisher of another branch is a peer without transport and without slots. What is relayed is never relayed
+//! again: every branch hears from every other one.
+
+use std::time::Instant;
+
+use crate::sfu::forwarder::{Forwarder, find};
+use crate::sfu::inbound::Packet;
+use crate::sfu::peer::{Link, Peer};
+use crate::sfu::slot::Feed;
+use crate::sfu::{Event, PeerId, TrackFlow};
+use crate::track::{Layer, Source, VideoCodec};
+
+/// A track that a peer publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackSetup {
+    /// What it shows.
+    pub source: Source,
+    /// Its layers: 1 to [`Layer::MAX`].
+    pub layers: usize,
+    /// Their heights in pixels, smallest first; empty where only packets tell.
+    pub heights: Vec<u16>,
+}
+
+/// A packet that a peer of another branch published. Cloning copies no payload.
+#[derive(Debug, Clone)]
+pub struct Relayed {
+    peer: PeerId,
+    source: Source,
+    layer: Layer,
+    /// Another epoch counts its sequence numbers anew.
+    epoch: u32,
+    packet: Packet,
+}
+
+impl Relayed {
+    /// The layer of a picture; 0 for a sound.
+    #[must_use]
+    pub const fn layer(&self) -> Layer {
+        self.layer
+    }
+
+    /// Whether it is seen, not heard.
+    #[must_use]
+    pub const fn is_picture(&self) -> bool {
+        self.packet.codec.is_some()
+    }
+}
+
+/// What the branches of a meeting know of each other.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// By the number that the appliance gave them.
+    branches: Vec<usize>,
+    /// A codec that their subscribers cannot do without.
+    codec: Option<VideoCodec>,
+}
+
+impl Others {
+    pub(super) fn codec(&self) -> Option<VideoCodec> {
+        self.codec
+    }
+}
+
+impl Forwarder {
+    /// Other branches of the meeting, by numbers of the caller's: from now on what is published here is
+    /// [relayed](Self::poll_relay) to all of them.
+    pub fn set_branches(&mut self, branches: Vec<usize>) {
+        self.others.branches = branches;
+    }
+
+    /// A codec that publishers are to send because of other branches; `None`: any.
+    pub fn set_codec_elsewhere(&mut self, codec: Option<VideoCodec>) {
+        self.others.codec = codec;
+    }
+
+    /// A peer of another branch publishes these tracks. They are off until [`set_track`](Self::set_track), as anybody's;
+    /// told anew, those that are on stay so.
+    pub fn add_relayed(&mut self, peer: PeerId, tracks: Vec<TrackSetup>, now: Instant) {
+        let flows: Vec<(Source, TrackFlow)> = match find(&self.places, &mut self.peers, peer) {
+            Some((_, Peer { link: Link::Relayed, tracks, .. })) => {
+                let of_track = |at: &usize| self.tracks[*at].as_ref().map(|track| (track.source, track.flow));
+                tracks.iter().filter_map(of_track).collect()
+            }
+            Some(_) => return,
+            None => Vec::new(),
+        };
+        if let Some(place) = self.places.get(&peer).copied() {
+            self.leave(place, now);
+        }
+        self.admit(Peer::relayed(peer), tracks, now);
+        for (source, flow) in flows {
+            self.set_track(peer, source, flow, now);
+        }
+    }
+
+    /// The highest layer of a track of ours that anybody in another branch watches.
+    pub fn watched_elsewhere(
+        &mut self,
+        peer: PeerId,
+        source: Source,
+        branch: usize,
+        highest: Option<Layer>,
+        now: Instant,
+    ) {
+        let Some(index) = self.track_of(peer, source) else { return };
+        if let Some(track) = self.tracks[index].as_mut() {
+            track.set_elsewhere(branch, highest);
+        }
+        self.judge_layers(now);
+    }
+
+    /// Somebody in another branch needs a key frame.
+    pub fn want_keyframe_elsewhere(&mut self, peer: PeerId, source: Source, layer: Layer, now: Instant) {
+        let Some(index) = self.track_of(peer, source) else { return };
+        self.ask_keyframe(Feed { track: index, layer, epoch: 0 }, now);
+    }
+
+    /// A packet of a peer of another branch.
+    pub fn handle_relayed(&mut self, relayed: Relayed, now: Instant) {
+        self.latest = Some(now);
+        let Relayed { peer, source, layer, epoch, packet } = relayed;
+        let Some(index) = self.track_of(peer, source) else { return };
+        let Some(track) = self.tracks[index].as_mut() else { return };
+        let Some(state) = track.layers.get_mut(usize::from(layer.0)) else { return };
+        let before = state.relayed_epoch.replace(epoch);
+        let place = track.publisher;
+        let is_relayed = self.peers[place].as_ref().is_some_and(Peer::is_relayed);
+        if is_relayed {
+            self.forward(place, source, layer, before.is_some_and(|before| before != epoch), packet, now);
+        }
+    }
+
+    /// The next packet for the other branches.
+    pub fn poll_relay(&mut self) -> Option<Relayed> {
+        self.outbox.poll_relay()
+    }
+
+    /// Relays a packet of a track of ours, if any other branch has a use for it.
+    pub(super) fn relay(&mut self, feed: Feed, packet: &Packet) {
+        if self.others.branches.is_empty() {
+            return;
+        }
+        let Some(track) = self.tracks[feed.track].as_ref() else { return };
+        if self.peers[track.publisher].as_ref().is_none_or(Peer::is_relayed) {
+            return;
+        }
+        if packet.codec.is_none() || self.highest_elsewhere(feed.track) >= Some(feed.layer) {
+            self.outbox.relay(Relayed {
+                peer: track.publisher_id,
+                source: track.source,
+                layer: feed.layer,
+                epoch: feed.epoch,
+                packet: packet.clone(),
+            });
+        }
+    }
+
+    /// The highest layer of a track that other branches watch; all of them count as watched until it is told otherwise.
+    pub(super) fn highest_elsewhere(&self, index: usize) -> Option<Layer> {
+        let track = self.tracks[index].as_ref()?;
+        if self.peers[track.publisher].as_ref().is_none_or(Peer::is_relayed) {
+            return None;
+        }
+        self.others.branches.iter().filter_map(|branch| track.elsewhere(*branch)).max()
+    }
+
+    /// Other branches are to know what a peer of ours publishes.
+    pub(super) fn tell_publishes(&mut self, peer: PeerId, tracks: Vec<TrackSetup>) {
+        if !tracks.is_empty() {
+            self.outbox.tell(Event::Publishes { peer, tracks });
+        }
+    }
+
+    fn track_of(&mut self, peer: PeerId, source: Source) -> Option<usize> {
+        let (_, known) = find(&self.places, &mut self.peers, peer)?;
+        let of_source = |at: &usize| self.tracks[*at].as_ref().is_some_and(|track| track.source == source);
+        known.tracks.iter().copied().find(of_source)
+    }
+}
