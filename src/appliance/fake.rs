@@ -7,8 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::handle::{Call, Handle, Join, MeetingView, MemberId, NewMeeting, RoomView, StatusView};
+use super::handle::{
+    Call, Handle, Join, LayerReport, MeetingStatistics, MeetingView, MemberId, NewMeeting,
+    ParticipantStatistics, PeerReport, RoomView, Shown, SlotReport, StatusView, Totals, TrackFlow,
+    TrackReport, WayReport,
+};
 use crate::refusal::{Code, Refusal};
+use crate::sfu::{PeerId, PeerStats, SlotId};
+use crate::track::{self, Kind, Layer};
 use crate::web::wire::{
     Answer, Ask, Event, Frame, MeetingInfo, Mode, Participant, Refused, VERSION, VideoCodec, Welcome,
 };
@@ -122,6 +128,10 @@ impl State {
                 drop(reply.send(names.iter().map(|name| self.view(name)).collect()));
             }
             Call::Meeting(name, reply) => drop(reply.send(self.view(&name))),
+            Call::Statistics(name, reply) => drop(reply.send(self.statistics(&name))),
+            Call::Totals(reply) => {
+                drop(reply.send(Ok(Totals { packets_in: 7, lost_out: 2, ..Totals::default() })));
+            }
             Call::EndMeeting(name, reply) => drop(reply.send(self.view(&name).map(|_| self.end(&name)))),
             Call::Join(join, reply) => drop(reply.send(self.join(join))),
             Call::Resume { meeting, secret, seq, frames, reply } => {
@@ -172,6 +182,16 @@ impl State {
         }
         self.meetings.insert(name.clone(), Meeting { new, seq: 0 });
         self.view(&name)
+    }
+
+    /// Everybody has a media path of which nothing is known yet.
+    fn statistics(&self, name: &str) -> Result<MeetingStatistics, Refusal> {
+        let members = self.members.iter().filter(|(_, member)| member.meeting == name);
+        let participants = members.map(|(id, member)| ParticipantStatistics {
+            participant: member.me.clone(),
+            report: Some(report(PeerId(id.0))),
+        });
+        Ok(MeetingStatistics { meeting: self.view(name)?.name, participants: participants.collect() })
     }
 
     fn view(&self, name: &str) -> Result<MeetingView, Refusal> {
@@ -315,6 +335,37 @@ impl State {
             media_addresses: vec![SocketAddr::from(([127, 0, 0, 1], 7800))],
             troubles: Vec::new(),
         }
+    }
+}
+
+/// Two layers of a camera of which the larger one arrives; it is in a slot of the participant's own.
+fn report(peer: PeerId) -> PeerReport {
+    let source = track::Source::Camera;
+    let layer = |height, watchers| LayerReport {
+        height: Some(height),
+        bitrate_bps: (watchers > 0).then_some(500_000),
+        is_sent: watchers > 0,
+        watchers,
+    };
+    let shown = Shown { publisher: peer, source, layer: Layer(1), height: Some(360) };
+    PeerReport {
+        peer,
+        is_connected: true,
+        stats: PeerStats {
+            packets_in: 10,
+            lost_in: 1,
+            rtt: Some(Duration::from_micros(12_345)),
+            ..PeerStats::default()
+        },
+        rates_bps: Some((600_000, 0)),
+        way: Some(WayReport { up_grade: 4, down_grade: 5, up_loss: Some(0.1), down_loss: None }),
+        tracks: vec![TrackReport {
+            source,
+            flow: TrackFlow::On,
+            codec: Some(track::VideoCodec::H264),
+            layers: vec![layer(180, 0), layer(360, 1)],
+        }],
+        slots: vec![SlotReport { slot: SlotId(4), kind: Kind::Video, shown: Some(shown), awaited: None }],
     }
 }
 

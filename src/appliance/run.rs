@@ -210,6 +210,8 @@ impl Appliance {
             Call::CreateMeeting(new, reply) => drop(reply.send(self.create_meeting(new))),
             Call::Meetings(reply) => drop(reply.send(Ok(self.meeting_views()))),
             Call::Meeting(name, reply) => drop(reply.send(self.meeting_view(&name))),
+            Call::Statistics(name, reply) => self.statistics(&name, reply),
+            Call::Totals(reply) => self.totals(reply),
             Call::EndMeeting(name, reply) => drop(reply.send(self.end_meeting(&name))),
             Call::Join(join, reply) => drop(reply.send(self.join(join))),
             Call::Resume { meeting, secret, seq, frames, reply } => {

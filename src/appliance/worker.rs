@@ -22,8 +22,8 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use crate::appliance::media_socket::{Datagram, MediaSocket};
 use crate::room::SfuEnd;
 use crate::sfu::{
-    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit, SlotId,
-    TrackFlow, Wish,
+    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport,
+    Permit, SlotId, Totals, TrackFlow, Wish,
 };
 use crate::track::{Source, VideoCodec};
 
@@ -54,6 +54,12 @@ pub(super) struct MeetingId(pub(super) u64);
 /// Takes the answer to an offer, on the worker's thread. It must not block.
 pub(super) type AnswerSink = Box<dyn FnOnce(Result<String, OfferRefused>) + Send>;
 
+/// Takes what is known of everybody in a meeting, on the worker's thread. It must not block.
+pub(super) type ReportSink = Box<dyn FnOnce(Vec<PeerReport>) + Send>;
+
+/// Takes the sums of a worker, on its thread. It must not block.
+pub(super) type TotalsSink = Box<dyn FnOnce(Totals) + Send>;
+
 /// A participant in this process, as the worker reaches it.
 pub(super) struct LocalEnd {
     pub(super) link: SfuEnd,
@@ -72,7 +78,8 @@ pub(super) enum Order {
     Watch { peer: PeerId, wishes: Vec<Wish> },
     SetTrack { peer: PeerId, source: Source, flow: TrackFlow },
     WantKeyframe { peer: PeerId, slot: SlotId },
-
+    Report { meeting: MeetingId, answer: ReportSink },
+    Totals { answer: TotalsSink },
     Stop,
 }
 
@@ -128,6 +135,7 @@ impl Worker {
             demux: Demux::default(),
             homes: HashMap::new(),
             meetings: HashMap::new(),
+            ended: Totals::default(),
             turns: Arc::clone(&turns),
         };
         let thread = std::thread::Builder::new()
@@ -212,6 +220,8 @@ struct WorkerThread {
     /// Which meeting a peer is in.
     homes: HashMap<PeerId, MeetingId>,
     meetings: HashMap<MeetingId, Hosted>,
+    /// The sums of meetings that are over.
+    ended: Totals,
     /// Reused for every run that is sent.
     turns: Arc<AtomicU64>,
 }
@@ -288,6 +298,10 @@ impl WorkerThread {
                     hosted.forwarder.want_keyframe(peer, slot, now);
                 }
             }
+            Order::Report { meeting, answer } => {
+                answer(self.meetings.get(&meeting).map_or_else(Vec::new, |hosted| hosted.forwarder.report()));
+            }
+            Order::Totals { answer } => answer(self.totals()),
             Order::Stop => {}
         }
     }
@@ -355,7 +369,15 @@ impl WorkerThread {
             self.remove(peer, now);
         }
         self.flush();
-        self.meetings.remove(&meeting);
+        if let Some(hosted) = self.meetings.remove(&meeting) {
+            self.ended.merge(&hosted.forwarder.totals());
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = self.ended;
+        self.meetings.values().for_each(|hosted| totals.merge(&hosted.forwarder.totals()));
+        totals
     }
 
     fn close_all(&mut self) {

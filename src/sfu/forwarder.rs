@@ -16,6 +16,7 @@ use crate::sfu::local::{Delivered, Published};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::speakers::Speakers;
+use crate::sfu::statistics::Totals;
 use crate::sfu::track::Track;
 use crate::sfu::transport::DtlsIdentity;
 use crate::sfu::{Event, PeerId, PeerStats, Permit, Run, SlotId, TrackFlow, Wish};
@@ -70,6 +71,8 @@ pub struct Forwarder {
     pub(super) latest: Option<Instant>,
     pub(super) early_flows: VecDeque<(PeerId, Source, TrackFlow)>,
     pub(super) early_wishes: VecDeque<(PeerId, Vec<Wish>)>,
+    /// The counters of those who are gone.
+    pub(super) departed: Totals,
 }
 
 impl Forwarder {
@@ -92,6 +95,7 @@ impl Forwarder {
             latest: None,
             early_flows: VecDeque::new(),
             early_wishes: VecDeque::new(),
+            departed: Totals::default(),
         }
     }
 

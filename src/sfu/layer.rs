@@ -28,7 +28,7 @@ pub(super) struct LayerIn {
     pub(super) last_packet: Option<Instant>,
     window_since: Option<Instant>,
     window_bytes: u64,
-    measured_bps: Option<u64>,
+    pub(super) measured_bps: Option<u64>,
     /// What arrived since it was last looked at, and the highest number then.
     arrived: u64,
     looked_at_sequence: Option<u64>,

@@ -37,6 +37,7 @@ mod settle;
 mod slot;
 mod speakers;
 mod srtp;
+mod statistics;
 mod tick;
 mod track;
 mod transport;
@@ -49,6 +50,7 @@ pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow,
 pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};
 pub use local::LocalSetup;
 pub use offer::OFFER_BYTES_MAX;
+pub use statistics::{LayerReport, PeerReport, Shown, SlotReport, Totals, TrackReport, WayReport};
 pub use transport::DtlsIdentity;
 
 /// One transport end inside the SFU. Unique in the process, never reused.

@@ -8,6 +8,7 @@ use crate::sfu::quality::Quality;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::rtc_peer::RtcPeer;
 use crate::sfu::slot::Slot;
+use crate::sfu::statistics::Rates;
 use crate::sfu::{PeerId, PeerStats, Permit, SlotId, Wish};
 use crate::track::{Kind, VideoCodec};
 
@@ -35,6 +36,7 @@ pub(super) struct Peer {
     pub(super) budget: Option<Budget>,
     pub(super) needs_seating: bool,
     pub(super) stats: PeerStats,
+    pub(super) rates: Rates,
     /// `None` for a local peer, whose way is none.
     pub(super) quality: Option<Quality>,
     /// Of the bits of pictures that would be shown with all the bandwidth in the world, what is shown.
@@ -83,6 +85,7 @@ impl Peer {
             budget,
             needs_seating: true,
             stats: PeerStats::default(),
+            rates: Rates::default(),
             quality: None,
             shown: 1.0,
         }

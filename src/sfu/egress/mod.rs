@@ -143,6 +143,11 @@ impl Egress {
         std::mem::take(&mut self.tally)
     }
 
+    /// Whether the receiver tells of each packet, whether it arrived.
+    pub(super) fn tells_arrivals(&self) -> bool {
+        self.estimator.is_some()
+    }
+
     /// Where media goes from now on.
     pub(super) fn set_route(&mut self, source: SocketAddr, destination: SocketAddr) {
         self.route = Some(Route { source, destination });
