@@ -1,7 +1,6 @@
 //! The figures of a meeting, for machines: how good each way is, what is published, who is shown what.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -12,8 +11,8 @@ use super::Shared;
 use super::input::Segments;
 use super::problem::{Document, Problem};
 use crate::appliance::handle::{
-    LayerReport, MeetingStatistics, ParticipantStatistics, PeerReport, Shown, SlotReport, TrackFlow,
-    TrackReport, codec_word, participant_word, source_word,
+    LayerReport, MeetingStatistics, ParticipantStatistics, PeerId, PeerReport, PictureDelay, Shown,
+    SlotReport, TrackFlow, TrackReport, codec_word, milliseconds, participant_word, source_word,
 };
 use crate::track::Kind;
 use crate::web::wire::{ParticipantKind, Source, VideoCodec};
@@ -25,6 +24,27 @@ pub(crate) struct Statistics {
     pub meeting: String,
     /// Everybody, in the order in which they came.
     pub participants: Vec<Figures>,
+    /// The pictures on the room's screen, while the room is in the meeting.
+    pub screen: Vec<PictureFigures>,
+}
+
+/// A picture on the room's screen: how old it is when it is handed to the screen, in milliseconds, as means.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PictureFigures {
+    /// Whose.
+    pub participant: String,
+    /// Which track.
+    pub source: Source,
+    /// From the capture to the screen: the sum of the others.
+    pub total_ms: f64,
+    /// From the capture until the room had it.
+    pub arrival_ms: f64,
+    /// Collecting its packets in order, and decoding.
+    pub decode_ms: f64,
+    /// Waiting for the scene to be drawn.
+    pub wait_ms: f64,
+    /// Drawing the scene and handing it to the screen.
+    pub screen_ms: f64,
 }
 
 /// The figures of a participant.
@@ -129,6 +149,16 @@ pub(crate) struct LayerFigures {
     pub sent: bool,
     /// How many slots show or play it.
     pub watchers: usize,
+    /// From the capture until its pictures arrived at the appliance, in milliseconds; absent where the publisher does
+    /// not stamp them, or its clock is not known yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_here_ms: Option<f64>,
+    /// Of it until the encoding began; absent where the publisher does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture_ms: Option<f64>,
+    /// Of it the encoding; absent where the publisher does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encode_ms: Option<f64>,
 }
 
 /// A slot.
@@ -180,7 +210,23 @@ pub(crate) async fn show(
 impl From<MeetingStatistics> for Statistics {
     fn from(view: MeetingStatistics) -> Self {
         let participants = view.participants.into_iter().map(Figures::from).collect();
-        Self { meeting: view.meeting, participants }
+        let screen = view.screen.into_iter().map(PictureFigures::from).collect();
+        Self { meeting: view.meeting, participants, screen }
+    }
+}
+
+impl From<PictureDelay> for PictureFigures {
+    fn from(delay: PictureDelay) -> Self {
+        let PictureDelay { participant, source, arrival, decoding, waiting, screen } = delay;
+        Self {
+            participant: participant_word(PeerId(participant)),
+            source: source_word(source),
+            total_ms: milliseconds(arrival + decoding + waiting + screen),
+            arrival_ms: milliseconds(arrival),
+            decode_ms: milliseconds(decoding),
+            wait_ms: milliseconds(waiting),
+            screen_ms: milliseconds(screen),
+        }
     }
 }
 
@@ -243,8 +289,16 @@ impl From<TrackReport> for TrackFigures {
 
 impl From<LayerReport> for LayerFigures {
     fn from(report: LayerReport) -> Self {
-        let LayerReport { height, bitrate_bps, is_sent, watchers } = report;
-        Self { height, bitrate_bps, sent: is_sent, watchers }
+        let LayerReport { height, bitrate_bps, is_sent, watchers, delays } = report;
+        Self {
+            height,
+            bitrate_bps,
+            sent: is_sent,
+            watchers,
+            until_here_ms: delays.until_here.map(milliseconds),
+            capture_ms: delays.until_encoding.map(milliseconds),
+            encode_ms: delays.encoding.map(milliseconds),
+        }
     }
 }
 
@@ -267,21 +321,5 @@ impl From<Shown> for ShownFigures {
             layer: shown.layer.0,
             height: shown.height,
         }
-    }
-}
-
-/// To a tenth: finer than anything here is measured.
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10_000.0).round() / 10.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_told_to_a_tenth_of_a_millisecond() {
-        assert_eq!(milliseconds(Duration::from_micros(12_345)), 12.3);
-        assert_eq!(milliseconds(Duration::ZERO), 0.0);
     }
 }

@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 
 use super::handle::{
     Call, Handle, Join, LayerReport, MeetingStatistics, MeetingView, MemberId, NewMeeting,
-    ParticipantStatistics, PeerReport, RoomView, Shown, SlotReport, StatusView, Totals, TrackFlow,
-    TrackReport, WayReport,
+    ParticipantStatistics, PeerReport, PictureDelay, RoomView, Shown, SlotReport, StatusView, Totals,
+    TrackFlow, TrackReport, WayReport,
 };
 use crate::refusal::{Code, Refusal};
-use crate::sfu::{PeerId, PeerStats, SlotId};
+use crate::sfu::{DelayReport, PeerId, PeerStats, SlotId};
 use crate::track::{self, Kind, Layer};
 use crate::web::wire::{
     Answer, Ask, Event, Frame, MeetingInfo, Mode, Participant, Refused, VERSION, VideoCodec, Welcome,
@@ -191,7 +191,8 @@ impl State {
             participant: member.me.clone(),
             report: Some(report(PeerId(id.0))),
         });
-        Ok(MeetingStatistics { meeting: self.view(name)?.name, participants: participants.collect() })
+        let meeting = self.view(name)?.name;
+        Ok(MeetingStatistics { meeting, participants: participants.collect(), screen: vec![picture_delay()] })
     }
 
     fn view(&self, name: &str) -> Result<MeetingView, Refusal> {
@@ -338,6 +339,13 @@ impl State {
     }
 }
 
+/// A picture on the screen, 60 ms after it was captured.
+fn picture_delay() -> PictureDelay {
+    let ms = Duration::from_millis;
+    let (arrival, decoding, waiting, screen) = (ms(30), ms(12), ms(13), ms(5));
+    PictureDelay { participant: 3, source: track::Source::Camera, arrival, decoding, waiting, screen }
+}
+
 /// Two layers of a camera of which the larger one arrives; it is in a slot of the participant's own.
 fn report(peer: PeerId) -> PeerReport {
     let source = track::Source::Camera;
@@ -346,6 +354,7 @@ fn report(peer: PeerId) -> PeerReport {
         bitrate_bps: (watchers > 0).then_some(500_000),
         is_sent: watchers > 0,
         watchers,
+        delays: DelayReport { encoding: Some(Duration::from_millis(9)), ..DelayReport::default() },
     };
     let shown = Shown { publisher: peer, source, layer: Layer(1), height: Some(360) };
     PeerReport {

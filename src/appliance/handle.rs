@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use crate::appliance::statistics::milliseconds;
 pub(crate) use crate::appliance::words::{codec_word, source_word};
 use crate::appliance::{run, words};
 use crate::refusal::{Code, Refusal};
-pub use crate::room::RoomStatus;
-pub use crate::sfu::{LayerReport, PeerReport, Shown, SlotReport, Totals, TrackFlow, TrackReport, WayReport};
+pub use crate::room::{PictureDelay, RoomStatus};
+pub use crate::sfu::{
+    LayerReport, PeerId, PeerReport, Shown, SlotReport, Totals, TrackFlow, TrackReport, WayReport,
+};
 use crate::web::wire::{Ask, Frame, Mode, Participant, ParticipantKind, Role};
 
 /// The most commands that wait for the loop; the next one is refused with `busy`.
@@ -114,6 +117,8 @@ pub struct MeetingStatistics {
     pub meeting: String,
     /// Everybody, in the order in which they came.
     pub participants: Vec<ParticipantStatistics>,
+    /// The pictures on the room's screen, if the room is in it.
+    pub screen: Vec<PictureDelay>,
 }
 
 /// The figures of a participant.
@@ -127,7 +132,7 @@ pub struct ParticipantStatistics {
 
 /// The id of whoever is behind a peer, as it stands in the words.
 #[must_use]
-pub fn participant_word(peer: crate::sfu::PeerId) -> String {
+pub fn participant_word(peer: PeerId) -> String {
     words::id_word(run::participant_of(peer))
 }
 

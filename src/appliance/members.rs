@@ -12,7 +12,7 @@ use crate::appliance::words;
 use crate::appliance::worker::{MeetingId, Order};
 use crate::meeting::{self, Command, LeaveReason, MeetingName, ParticipantId, Password};
 use crate::refusal::{Code, Refusal};
-use crate::sfu::{OfferRefused, Permit, TrackFlow, Wish};
+use crate::sfu::{OfferRefused, PeerReport, Permit, TrackFlow, Wish};
 use crate::track::{Source, VideoCodec};
 use crate::web::wire::{Answer, Ask, Frame, Refused, Tell, WISHES_MAX, Welcome};
 
@@ -223,6 +223,8 @@ impl Appliance {
             Ask::Hello(_) => Err(Refusal::new(Code::InvalidParameter, "hello was said already")),
             Ask::Watch { wishes } => self.watch(id, wishes),
             Ask::Track { source, state } => self.set_track(id, source, state),
+            Ask::Clock {} => return self.tell_clock(id, re),
+            Ask::Delays {} => return self.tell_delays(id, re),
             Ask::Leave {} => self.leave_after_answer(id, re),
             Ask::End {} => return self.end_and_answer(id, re),
         };
@@ -243,6 +245,23 @@ impl Appliance {
                 drop(frames.try_send(frame));
             }),
         );
+    }
+
+    fn tell_clock(&mut self, id: MemberId, re: u32) {
+        let at_ms = self.wall.unix(self.clock.now()).as_secs_f64() * 1000.0;
+        self.tell(id, Frame::Answered { re, ok: Answer::Clock { at_ms } });
+    }
+
+    /// The meeting's worker knows; the answer is sent from there.
+    fn tell_delays(&self, id: MemberId, re: u32) {
+        let Some((member, hosted)) = self.member_and_hosted(id) else { return };
+        let Some(frames) = member.frames.clone() else { return };
+        let answer = Box::new(move |reports: Vec<PeerReport>| {
+            let ok = Answer::Delays { tracks: super::statistics::delay_words(&reports) };
+            // Full or closed: the loop notices with its next word.
+            drop(frames.try_send(Frame::Answered { re, ok }));
+        });
+        self.order(hosted, Order::Report { meeting: hosted.id, answer });
     }
 
     pub(super) fn offer(&mut self, id: MemberId, sdp: String, reply: AnswerReply) {

@@ -17,7 +17,7 @@ use crate::appliance::worker::{MeetingId, NEWS_MAX, News, Order, Worker};
 use crate::meeting::{self, Meetings};
 use crate::refusal::{Code, Refusal};
 use crate::room::{Devices, Room, RoomEvent, RoomSettings, SnapshotError};
-use crate::sfu::{DtlsIdentity, PeerId};
+use crate::sfu::{DtlsIdentity, PeerId, WallClock};
 use crate::track::VideoCodec;
 use crate::web::wire::{Frame, Tell};
 
@@ -70,6 +70,8 @@ pub struct Appliance {
     pub(super) settings: Settings,
     pub(super) clock: Arc<dyn Clock>,
     started: Instant,
+    /// The time of day that capture times are told by, here and by the media workers.
+    pub(super) wall: WallClock,
     pub(super) meetings: Meetings,
     /// What the loop knows of each living meeting besides its rules.
     pub(super) hosted: HashMap<String, Hosted>,
@@ -146,7 +148,8 @@ impl Appliance {
     ) -> anyhow::Result<(Handle, Self)> {
         let (handle, calls) = Handle::new();
         let (news_sender, news) = mpsc::channel(NEWS_MAX);
-        let workers = start_workers(&settings, &clock, &news_sender)?;
+        let wall = WallClock::new(clock.now(), clock.unix_time());
+        let workers = start_workers(&settings, wall, &clock, &news_sender)?;
         let (room_sender, room_events) = mpsc::channel(ROOM_EVENTS_MAX);
         // At the limit the loop is busy; the room repeats what matters.
         let sink = Arc::new(move |event| drop(room_sender.try_send(event)));
@@ -155,6 +158,7 @@ impl Appliance {
         let now = clock.now();
         let mut appliance = Self {
             started: now,
+            wall,
             clock,
             meetings: Meetings::default(),
             hosted: HashMap::new(),
@@ -293,6 +297,7 @@ impl Appliance {
 
 fn start_workers(
     settings: &Settings,
+    wall: WallClock,
     clock: &Arc<dyn Clock>,
     news: &mpsc::Sender<News>,
 ) -> anyhow::Result<Vec<Worker>> {
@@ -309,6 +314,7 @@ fn start_workers(
                 port(index),
                 &settings.announce,
                 identity.clone(),
+                wall,
                 Arc::clone(clock),
                 news.clone(),
             )

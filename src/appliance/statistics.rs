@@ -1,14 +1,17 @@
 //! Figures that the media workers are asked for: those of a meeting, and the sums over all of them.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use crate::appliance::handle::{MeetingStatistics, ParticipantStatistics, Reply};
-use crate::appliance::run::{Appliance, peer_of};
+use crate::appliance::run::{Appliance, participant_of, peer_of};
 use crate::appliance::words;
 use crate::appliance::worker::Order;
 use crate::refusal::{Code, Refusal};
-use crate::sfu::{PeerReport, Totals};
-use crate::web::wire::Participant;
+use crate::sfu::{DelayReport, LayerReport, PeerId, PeerReport, Totals, TrackReport};
+use crate::track::Source;
+use crate::web::wire::{Participant, TrackDelay};
 
 impl Appliance {
     /// Has the meeting's worker tell what it knows; the reply is sent from there.
@@ -25,13 +28,15 @@ impl Appliance {
             .map(|participant| (peer_of(participant.id), words::participant_word(participant)))
             .collect();
         let meeting = name.to_owned();
+        let is_here = self.seat.meeting() == Some(name);
+        let screen = if is_here { self.room.picture_delays() } else { Vec::new() };
         let answer = Box::new(move |mut reports: Vec<PeerReport>| {
             let mut with_report = |(peer, participant): (_, Participant)| {
                 let at = reports.iter().position(|report| report.peer == peer);
                 ParticipantStatistics { participant, report: at.map(|at| reports.swap_remove(at)) }
             };
             let participants = participants.into_iter().map(&mut with_report).collect();
-            drop(reply.send(Ok(MeetingStatistics { meeting, participants })));
+            drop(reply.send(Ok(MeetingStatistics { meeting, participants, screen })));
         });
         self.order(hosted, Order::Report { meeting: hosted.id, answer });
     }
@@ -58,6 +63,49 @@ impl Appliance {
     }
 }
 
+/// How old the pictures of each layer are when they arrive, where anything is known.
+pub(super) fn delay_words(reports: &[PeerReport]) -> Vec<TrackDelay> {
+    let of_track = |peer, track: &TrackReport| -> Vec<TrackDelay> {
+        let layers = (0..).zip(&track.layers);
+        layers.filter_map(|(at, layer)| delay_word(peer, track.source, at, layer)).collect()
+    };
+    let of_peer = |report: &PeerReport| -> Vec<TrackDelay> {
+        report.tracks.iter().flat_map(|track| of_track(report.peer, track)).collect()
+    };
+    reports.iter().flat_map(of_peer).collect()
+}
+
+fn delay_word(peer: PeerId, source: Source, at: u8, layer: &LayerReport) -> Option<TrackDelay> {
+    let delays = layer.delays;
+    let height = layer.height.filter(|_| delays != DelayReport::default() && layer.is_sent)?;
+    Some(TrackDelay {
+        participant: words::id_word(participant_of(peer)),
+        source: words::source_word(source),
+        layer: at,
+        height,
+        until_here_ms: delays.until_here.map(milliseconds),
+        capture_ms: delays.until_encoding.map(milliseconds),
+        encode_ms: delays.encoding.map(milliseconds),
+    })
+}
+
+/// To a tenth: finer than anything here is measured.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
 fn ending() -> Refusal {
     Refusal::new(Code::Internal, "the appliance is stopping")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_to_a_tenth_of_a_millisecond() {
+        for (time, told) in [(Duration::from_micros(12_345), "12.3"), (Duration::ZERO, "0")] {
+            assert_eq!(milliseconds(time).to_string(), told);
+        }
+    }
 }

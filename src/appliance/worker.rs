@@ -23,7 +23,7 @@ use crate::appliance::media_socket::{Datagram, MediaSocket};
 use crate::room::SfuEnd;
 use crate::sfu::{
     self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport,
-    Permit, SlotId, Totals, TrackFlow, Wish,
+    Permit, SlotId, Totals, TrackFlow, WallClock, Wish,
 };
 use crate::track::{Source, VideoCodec};
 
@@ -110,6 +110,7 @@ impl Worker {
         port: u16,
         announce: &[IpAddr],
         identity: DtlsIdentity,
+        wall: WallClock,
         clock: Arc<dyn Clock>,
         news: tokio::sync::mpsc::Sender<News>,
     ) -> anyhow::Result<Self> {
@@ -131,6 +132,7 @@ impl Worker {
             news,
             clock,
             identity,
+            wall,
             addresses: addresses.clone(),
             demux: Demux::default(),
             homes: HashMap::new(),
@@ -215,6 +217,7 @@ struct WorkerThread {
     news: tokio::sync::mpsc::Sender<News>,
     clock: Arc<dyn Clock>,
     identity: DtlsIdentity,
+    wall: WallClock,
     addresses: Vec<SocketAddr>,
     demux: Demux,
     /// Which meeting a peer is in.
@@ -313,6 +316,7 @@ impl WorkerThread {
             preferred_codec: codec,
             video,
             start_bitrate_bps: START_BITRATE_BPS,
+            wall: self.wall,
         };
         let forwarder = Forwarder::new(config);
         self.meetings.insert(meeting, Hosted { forwarder, local: HashMap::new(), dirty: false });

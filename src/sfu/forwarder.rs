@@ -11,6 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::sfu::capture::{Captured, Making, WallClock};
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::local::{Delivered, Published};
 use crate::sfu::outbox::Outbox;
@@ -44,6 +45,8 @@ pub struct ForwarderConfig {
     pub video: bool,
     /// What a subscriber is sent before its bandwidth is known, in bits per second.
     pub start_bitrate_bps: u64,
+    /// The time of day that capture times are told by.
+    pub wall: WallClock,
 }
 
 /// The selective forwarding of one meeting.
@@ -187,6 +190,9 @@ impl Forwarder {
         self.latest = Some(now);
         let Some(place) = self.places.get(&peer).copied() else { return };
         let (source, layer) = (packet.source, packet.layer);
+        // The last packet of a picture tells of it. Encoding and handing over are one here.
+        let stamped = packet.codec.is_some() && packet.marker;
+        let encode_ended = now.saturating_duration_since(packet.captured_at);
         let packet = Packet {
             sequence: packet.sequence,
             timestamp: packet.timestamp,
@@ -194,7 +200,8 @@ impl Forwarder {
             codec: packet.codec,
             audio_level: packet.audio_level,
             voice: None,
-            captured: None,
+            captured: stamped.then(|| Captured::here(&self.config.wall, packet.captured_at)),
+            making: stamped.then_some(Making { encode_began: Duration::ZERO, encode_ended }),
             payload: packet.payload,
         };
         if packet.codec.is_some() == (source.kind() == Kind::Video) && !packet.payload.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sfu::capture::DelayReport;
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::Sight;
 use crate::sfu::quality::Tally;
@@ -33,6 +34,7 @@ pub(super) struct LayerIn {
     arrived: u64,
     looked_at_sequence: Option<u64>,
     pub(super) ask: KeyframeAsk,
+    pub(super) delays: DelayReport,
 }
 
 impl LayerIn {
@@ -50,6 +52,7 @@ impl LayerIn {
             arrived: 0,
             looked_at_sequence: None,
             ask: KeyframeAsk::default(),
+            delays: DelayReport::default(),
         }
     }
 
@@ -65,6 +68,7 @@ impl LayerIn {
         self.highest_sequence = self.highest_sequence.max(Some(packet.sequence));
         self.last_packet = Some(now);
         self.measure(packet.payload.len(), now);
+        self.delays.note(packet.captured, packet.making, now);
         if sight.starts_keyframe {
             self.ask.answered();
         }

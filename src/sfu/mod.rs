@@ -13,6 +13,7 @@
 mod admission;
 mod allocation;
 mod budget;
+mod capture;
 mod demux;
 mod dtls;
 mod egress;
@@ -45,6 +46,7 @@ mod vp8;
 
 use std::fmt;
 
+pub use capture::{DelayReport, WallClock};
 pub use demux::Demux;
 pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow, TrafficClass, Wish};
 pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};

@@ -130,6 +130,7 @@ impl Peer {
                         sequence: numbers.sequence,
                         timestamp: numbers.timestamp,
                         marker: packet.marker,
+                        captured_at: packet.captured.and_then(|captured| captured.at),
                         payload: packet.payload.clone(),
                     },
                 );

@@ -7,7 +7,7 @@ use crate::sfu::layer::LayerIn;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::slot::{Feed, Slot};
 use crate::sfu::track::Subscriber;
-use crate::sfu::{PeerId, PeerStats, SlotId, TrackFlow};
+use crate::sfu::{DelayReport, PeerId, PeerStats, SlotId, TrackFlow};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
 /// Over how long a bit rate is measured.
@@ -69,6 +69,8 @@ pub struct LayerReport {
     pub is_sent: bool,
     /// In how many slots it is shown, or heard.
     pub watchers: usize,
+    /// How old its pictures are when they arrive.
+    pub delays: DelayReport,
 }
 
 /// A slot of a subscriber.
@@ -209,6 +211,7 @@ impl Forwarder {
             height: (track.source.kind() == Kind::Video).then_some(layer.height),
             bitrate_bps: layer.measured_bps,
             is_sent: layer.live,
+            delays: layer.delays,
             watchers: fed.iter().filter(|layer| usize::from(layer.0) == at).count(),
         };
         Some(TrackReport {
@@ -245,7 +248,7 @@ mod tests {
 
     use super::*;
     use crate::sfu::local::{LocalSetup, Published};
-    use crate::sfu::{DtlsIdentity, ForwarderConfig};
+    use crate::sfu::{DtlsIdentity, ForwarderConfig, WallClock};
 
     #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; it is only added to")]
     fn origin() -> Instant {
@@ -259,6 +262,7 @@ mod tests {
             preferred_codec: VideoCodec::Vp8,
             video: true,
             start_bitrate_bps: 1_000_000,
+            wall: WallClock::new(origin(), Duration::ZERO),
         })
     }
 

@@ -63,7 +63,9 @@ async fn the_figures_of_a_meeting_are_told_per_participant() {
     let house = House::new();
     house.get("/api/v1/meetings/attic/statistics").await.problem(404, "meeting-not-found");
     let figures = house.get("/api/v1/meetings/room/statistics").await.json();
-    assert_eq!(figures, json!({ "meeting": "room", "participants": [] }));
+    let screen = json!([{ "participant": "p3", "source": "camera", "total_ms": 60.0, "arrival_ms": 30.0,
+        "decode_ms": 12.0, "wait_ms": 13.0, "screen_ms": 5.0 }]);
+    assert_eq!(figures, json!({ "meeting": "room", "participants": [], "screen": screen }));
     let member = house.join("room").await;
     let figures = house.get("/api/v1/meetings/room/statistics").await.json();
     let media = &figures["participants"][0]["media"];
@@ -74,8 +76,8 @@ async fn the_figures_of_a_meeting_are_told_per_participant() {
     );
     assert_eq!(media["down"], json!({ "grade": 5, "packets": 0, "bytes": 0, "bitrate_bps": 0 }));
     let layers = json!([
-        { "height": 180, "sent": false, "watchers": 0 },
-        { "height": 360, "bitrate_bps": 500_000, "sent": true, "watchers": 1 },
+        { "height": 180, "sent": false, "watchers": 0, "encode_ms": 9.0 },
+        { "height": 360, "bitrate_bps": 500_000, "sent": true, "watchers": 1, "encode_ms": 9.0 },
     ]);
     let track = json!({ "source": "camera", "state": "on", "codec": "h264", "layers": layers });
     assert_eq!(media["tracks"], json!([track]));
