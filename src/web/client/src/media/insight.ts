@@ -48,6 +48,8 @@ export class Insight {
   readonly #frames = new Map<HTMLVideoElement, Frame[]>();
   #counters = new Map<string, Counters>();
   #lookers = 0;
+  /** Counts the times that somebody began to look: frames awaited before that are nobody's. */
+  #look = 0;
   #turns = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -58,6 +60,7 @@ export class Insight {
     this.#lookers += 1;
     if (this.#lookers === 1) {
       this.#turns = 0;
+      this.#look += 1;
       this.#timer = setInterval(() => void this.#turn(), EVERY_MS);
       void this.#turn();
     }
@@ -94,9 +97,10 @@ export class Insight {
   #follow(mid: string, element: HTMLVideoElement): void {
     if (this.#frames.has(element) || !element.requestVideoFrameCallback) return;
     this.#frames.set(element, []);
+    const begun = this.#look;
     const look = (_: number, data: VideoFrameCallbackMetadata) => {
       const frames = this.#frames.get(element);
-      if (!frames) return;
+      if (!frames || begun !== this.#look) return;
       const [source] = this.observed.sources(mid);
       const frame = {
         shownMs: data.presentationTime,
