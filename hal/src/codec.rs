@@ -75,7 +75,7 @@ pub struct Packet<'a> {
 /// A decoded frame and the RTP timestamp it came with.
 #[derive(Debug, Clone)]
 pub struct Decoded {
-    /// The picture.
+    /// The picture; it was "captured" when it left the decoder.
     pub frame: Frame,
     /// The RTP timestamp of its packets, 90 kHz.
     pub timestamp: u32,

@@ -18,6 +18,7 @@ mod input;
 mod meetings;
 mod openapi;
 mod problem;
+mod statistics;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -128,6 +129,7 @@ fn administration() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(meetings::list, meetings::create))
         .routes(routes!(meetings::show, meetings::end))
         .routes(routes!(meetings::participants))
+        .routes(routes!(statistics::show))
         .routes(routes!(meetings::issue_token))
         .routes(routes!(commands::join))
         .routes(routes!(commands::leave))

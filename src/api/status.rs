@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::Shared;
 use super::documents::Status;
 use super::problem::{Document, Problem};
-use crate::appliance::handle::{RoomStatus, StatusView};
+use crate::appliance::handle::{RoomStatus, StatusView, Totals};
 use crate::refusal::{Code, Refusal};
 
 /// What the appliance does.
@@ -62,7 +62,8 @@ pub(crate) async fn snapshot(State(shared): State<Arc<Shared>>) -> Result<Respon
     responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
-    let text = exposition(&shared.handle.status().await?);
+    let (status, totals) = (shared.handle.status().await?, shared.handle.totals().await?);
+    let text = exposition(&status, &totals);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
@@ -90,7 +91,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Result<&'static 
     }
 }
 
-fn exposition(status: &StatusView) -> String {
+fn exposition(status: &StatusView, totals: &Totals) -> String {
     let mut text = String::new();
     let in_meeting = status.room.meeting.is_some().into();
     let gauges = [
@@ -102,6 +103,7 @@ fn exposition(status: &StatusView) -> String {
     for (name, help, value) in gauges {
         figure(&mut text, "gauge", name, help, value);
     }
+    describe_media(&mut text, totals);
     describe_room(&mut text, &status.room.figures);
     let _ = write!(
         text,
@@ -110,6 +112,23 @@ fn exposition(status: &StatusView) -> String {
         env!("CARGO_PKG_VERSION")
     );
     text
+}
+
+/// What was forwarded since the start, in all meetings together.
+fn describe_media(text: &mut String, totals: &Totals) {
+    let counters = [
+        ("packets_received", "Media packets from participants.", totals.packets_in),
+        ("bytes_received", "Payload bytes of media from participants.", totals.bytes_in),
+        ("packets_sent", "Media packets to participants.", totals.packets_out),
+        ("bytes_sent", "Payload bytes of media to participants.", totals.bytes_out),
+        ("packets_lost_up", "Media packets from participants that never arrived.", totals.lost_in),
+        ("packets_lost_down", "Packets that participants told us they missed.", totals.lost_out),
+        ("keyframes_asked", "Key frames asked of publishers.", totals.keyframes_asked),
+        ("keyframes_wanted", "Key frames that subscribers asked for.", totals.keyframes_wanted),
+    ];
+    for (name, help, value) in counters {
+        figure(text, "counter", &format!("media_{name}_total"), help, value);
+    }
 }
 
 /// What the room has done since the start: pictures drawn, packets, decoders, sound.
@@ -167,7 +186,7 @@ mod tests {
             media_addresses: Vec::new(),
             troubles: Vec::new(),
         };
-        let text = exposition(&status);
+        let text = exposition(&status, &Totals::default());
         let figures: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             figures[..4],

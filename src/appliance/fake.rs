@@ -7,8 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::handle::{Call, Handle, Join, MeetingView, MemberId, NewMeeting, RoomView, StatusView};
+use super::handle::{
+    Call, Handle, Join, LayerReport, MeetingStatistics, MeetingView, MemberId, NewMeeting,
+    ParticipantStatistics, PeerReport, PictureDelay, RoomView, Shown, SlotReport, StatusView, Totals,
+    TrackFlow, TrackReport, WayReport,
+};
 use crate::refusal::{Code, Refusal};
+use crate::sfu::{DelayReport, PeerId, PeerStats, SlotId};
+use crate::track::{self, Kind, Layer};
 use crate::web::wire::{
     Answer, Ask, Event, Frame, MeetingInfo, Mode, Participant, Refused, VERSION, VideoCodec, Welcome,
 };
@@ -122,6 +128,10 @@ impl State {
                 drop(reply.send(names.iter().map(|name| self.view(name)).collect()));
             }
             Call::Meeting(name, reply) => drop(reply.send(self.view(&name))),
+            Call::Statistics(name, reply) => drop(reply.send(self.statistics(&name))),
+            Call::Totals(reply) => {
+                drop(reply.send(Ok(Totals { packets_in: 7, lost_out: 2, ..Totals::default() })));
+            }
             Call::EndMeeting(name, reply) => drop(reply.send(self.view(&name).map(|_| self.end(&name)))),
             Call::Join(join, reply) => drop(reply.send(self.join(join))),
             Call::Resume { meeting, secret, seq, frames, reply } => {
@@ -172,6 +182,17 @@ impl State {
         }
         self.meetings.insert(name.clone(), Meeting { new, seq: 0 });
         self.view(&name)
+    }
+
+    /// Everybody has a media path of which nothing is known yet.
+    fn statistics(&self, name: &str) -> Result<MeetingStatistics, Refusal> {
+        let members = self.members.iter().filter(|(_, member)| member.meeting == name);
+        let participants = members.map(|(id, member)| ParticipantStatistics {
+            participant: member.me.clone(),
+            report: Some(report(PeerId(id.0))),
+        });
+        let meeting = self.view(name)?.name;
+        Ok(MeetingStatistics { meeting, participants: participants.collect(), screen: vec![picture_delay()] })
     }
 
     fn view(&self, name: &str) -> Result<MeetingView, Refusal> {
@@ -315,6 +336,45 @@ impl State {
             media_addresses: vec![SocketAddr::from(([127, 0, 0, 1], 7800))],
             troubles: Vec::new(),
         }
+    }
+}
+
+/// A picture on the screen, 60 ms after it was captured.
+fn picture_delay() -> PictureDelay {
+    let ms = Duration::from_millis;
+    let (arrival, decoding, waiting, screen) = (ms(30), ms(12), ms(13), ms(5));
+    PictureDelay { participant: 3, source: track::Source::Camera, arrival, decoding, waiting, screen }
+}
+
+/// Two layers of a camera of which the larger one arrives; it is in a slot of the participant's own.
+fn report(peer: PeerId) -> PeerReport {
+    let source = track::Source::Camera;
+    let layer = |height, watchers| LayerReport {
+        height: Some(height),
+        bitrate_bps: (watchers > 0).then_some(500_000),
+        is_sent: watchers > 0,
+        watchers,
+        delays: DelayReport { encoding: Some(Duration::from_millis(9)), ..DelayReport::default() },
+    };
+    let shown = Shown { publisher: peer, source, layer: Layer(1), height: Some(360) };
+    PeerReport {
+        peer,
+        is_connected: true,
+        stats: PeerStats {
+            packets_in: 10,
+            lost_in: 1,
+            rtt: Some(Duration::from_micros(12_345)),
+            ..PeerStats::default()
+        },
+        rates_bps: Some((600_000, 0)),
+        way: Some(WayReport { up_grade: 4, down_grade: 5, up_loss: Some(0.1), down_loss: None }),
+        tracks: vec![TrackReport {
+            source,
+            flow: TrackFlow::On,
+            codec: Some(track::VideoCodec::H264),
+            layers: vec![layer(180, 0), layer(360, 1)],
+        }],
+        slots: vec![SlotReport { slot: SlotId(4), kind: Kind::Video, shown: Some(shown), awaited: None }],
     }
 }
 

@@ -4,9 +4,15 @@ use std::net::SocketAddr;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use crate::appliance::statistics::milliseconds;
+pub(crate) use crate::appliance::words::{codec_word, source_word};
+use crate::appliance::{run, words};
 use crate::refusal::{Code, Refusal};
-pub use crate::room::RoomStatus;
-use crate::web::wire::{Ask, Frame, Mode, ParticipantKind, Role};
+pub use crate::room::{PictureDelay, RoomStatus};
+pub use crate::sfu::{
+    LayerReport, PeerId, PeerReport, Shown, SlotReport, Totals, TrackFlow, TrackReport, WayReport,
+};
+use crate::web::wire::{Ask, Frame, Mode, Participant, ParticipantKind, Role};
 
 /// The most commands that wait for the loop; the next one is refused with `busy`.
 const CALLS_MAX: usize = 1024;
@@ -46,7 +52,7 @@ pub struct MeetingView {
     /// Whether it is the room's standing meeting.
     pub standing: bool,
     /// Who is in it.
-    pub participants: Vec<crate::web::wire::Participant>,
+    pub participants: Vec<Participant>,
 }
 
 /// Who wants to join; whatever let it in was checked by the edge.
@@ -104,6 +110,32 @@ pub struct StatusView {
     pub troubles: Vec<String>,
 }
 
+/// The figures of a meeting.
+#[derive(Debug, Clone)]
+pub struct MeetingStatistics {
+    /// Its name.
+    pub meeting: String,
+    /// Everybody, in the order in which they came.
+    pub participants: Vec<ParticipantStatistics>,
+    /// The pictures on the room's screen, if the room is in it.
+    pub screen: Vec<PictureDelay>,
+}
+
+/// The figures of a participant.
+#[derive(Debug, Clone)]
+pub struct ParticipantStatistics {
+    /// Who.
+    pub participant: Participant,
+    /// What is known of its media; `None` before it has offered any.
+    pub report: Option<PeerReport>,
+}
+
+/// The id of whoever is behind a peer, as it stands in the words.
+#[must_use]
+pub fn participant_word(peer: PeerId) -> String {
+    words::id_word(run::participant_of(peer))
+}
+
 /// A reply to come.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
@@ -112,6 +144,8 @@ pub(super) enum Call {
     CreateMeeting(NewMeeting, Reply<MeetingView>),
     Meetings(Reply<Vec<MeetingView>>),
     Meeting(String, Reply<MeetingView>),
+    Statistics(String, Reply<MeetingStatistics>),
+    Totals(Reply<Totals>),
     EndMeeting(String, Reply<()>),
     /// The reply carries the `welcome` or the refusal; later words go to `Join::frames`.
     Join(Join, Reply<(MemberId, Frame)>),
@@ -177,6 +211,22 @@ impl Handle {
     /// `meeting-not-found`, `busy`.
     pub async fn meeting(&self, name: String) -> Result<MeetingView, Refusal> {
         self.call(|reply| Call::Meeting(name, reply)).await
+    }
+
+    /// The figures of a living meeting.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `busy`.
+    pub async fn statistics(&self, name: String) -> Result<MeetingStatistics, Refusal> {
+        self.call(|reply| Call::Statistics(name, reply)).await
+    }
+
+    /// Sums over the media of all meetings since the start.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn totals(&self) -> Result<Totals, Refusal> {
+        self.call(Call::Totals).await
     }
 
     /// Ends a meeting for all.

@@ -222,6 +222,8 @@ impl Appliance {
             Ask::Hello(_) => Err(Refusal::new(Code::InvalidParameter, "hello was said already")),
             Ask::Watch { wishes } => self.watch(id, wishes),
             Ask::Track { source, state } => self.set_track(id, source, state),
+            Ask::Clock {} => return self.tell_clock(id, re),
+            Ask::Delays {} => return self.tell_delays(id, re),
             Ask::Leave {} => self.leave_after_answer(id, re),
             Ask::End {} => return self.end_and_answer(id, re),
         };
@@ -242,6 +244,23 @@ impl Appliance {
                 drop(frames.try_send(frame));
             }),
         );
+    }
+
+    fn tell_clock(&mut self, id: MemberId, re: u32) {
+        let at_ms = self.wall.unix(self.clock.now()).as_secs_f64() * 1000.0;
+        self.tell(id, Frame::Answered { re, ok: Answer::Clock { at_ms } });
+    }
+
+    /// The meeting's workers know; the answer is sent when all have told.
+    fn tell_delays(&self, id: MemberId, re: u32) {
+        let Some((member, hosted)) = self.member_and_hosted(id) else { return };
+        let Some(frames) = member.frames.clone() else { return };
+        let reports = self.reports(hosted);
+        tokio::spawn(async move {
+            let tracks = super::statistics::delay_words(&reports.await.unwrap_or_default());
+            // Full or closed: the loop notices with its next word.
+            drop(frames.try_send(Frame::Answered { re, ok: Answer::Delays { tracks } }));
+        });
     }
 
     pub(super) fn offer(&mut self, id: MemberId, sdp: String, reply: AnswerReply) {

@@ -18,6 +18,7 @@ mod news;
 mod pulse;
 mod room_seat;
 mod run;
+mod statistics;
 mod words;
 mod worker;
 

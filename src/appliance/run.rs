@@ -18,7 +18,7 @@ use crate::appliance::worker::{MeetingId, NEWS_MAX, News, Order, RELAYED_MAX, Wo
 use crate::meeting::{self, Meetings};
 use crate::refusal::{Code, Refusal};
 use crate::room::{Devices, Room, RoomEvent, RoomSettings, SnapshotError};
-use crate::sfu::{DtlsIdentity, PeerId, TrackSetup};
+use crate::sfu::{DtlsIdentity, PeerId, TrackSetup, WallClock};
 use crate::track::VideoCodec;
 use crate::web::wire::{Frame, Tell};
 
@@ -73,6 +73,8 @@ pub struct Appliance {
     pub(super) settings: Settings,
     pub(super) clock: Arc<dyn Clock>,
     started: Instant,
+    /// The time of day that capture times are told by, here and by the media workers.
+    pub(super) wall: WallClock,
     pub(super) meetings: Meetings,
     /// What the loop knows of each living meeting besides its rules.
     pub(super) hosted: HashMap<String, Hosted>,
@@ -159,7 +161,8 @@ impl Appliance {
     ) -> anyhow::Result<(Handle, Self)> {
         let (handle, calls) = Handle::new();
         let (news_sender, news) = mpsc::channel(NEWS_MAX);
-        let workers = start_workers(&settings, &clock, &news_sender)?;
+        let wall = WallClock::new(clock.now(), clock.unix_time());
+        let workers = start_workers(&settings, wall, &clock, &news_sender)?;
         let (room_sender, room_events) = mpsc::channel(ROOM_EVENTS_MAX);
         // At the limit the loop is busy; the room repeats what matters.
         let sink = Arc::new(move |event| drop(room_sender.try_send(event)));
@@ -168,6 +171,7 @@ impl Appliance {
         let now = clock.now();
         let mut appliance = Self {
             started: now,
+            wall,
             clock,
             meetings: Meetings::default(),
             hosted: HashMap::new(),
@@ -223,6 +227,8 @@ impl Appliance {
             Call::CreateMeeting(new, reply) => drop(reply.send(self.create_meeting(new))),
             Call::Meetings(reply) => drop(reply.send(Ok(self.meeting_views()))),
             Call::Meeting(name, reply) => drop(reply.send(self.meeting_view(&name))),
+            Call::Statistics(name, reply) => self.statistics(&name, reply),
+            Call::Totals(reply) => self.totals(reply),
             Call::EndMeeting(name, reply) => drop(reply.send(self.end_meeting(&name))),
             Call::Join(join, reply) => drop(reply.send(self.join(join))),
             Call::Resume { meeting, secret, seq, frames, reply } => {
@@ -305,6 +311,7 @@ impl Appliance {
 
 fn start_workers(
     settings: &Settings,
+    wall: WallClock,
     clock: &Arc<dyn Clock>,
     news: &mpsc::Sender<News>,
 ) -> anyhow::Result<Vec<Worker>> {
@@ -321,6 +328,7 @@ fn start_workers(
                 port(index),
                 &settings.announce,
                 identity.clone(),
+                wall,
                 Arc::clone(clock),
                 news.clone(),
             )

@@ -16,7 +16,7 @@ pub(super) fn id_of_word(word: &str) -> Option<meeting::ParticipantId> {
     (id_word(id) == word).then_some(id)
 }
 
-pub(super) const fn source_word(source: track::Source) -> wire::Source {
+pub(crate) const fn source_word(source: track::Source) -> wire::Source {
     match source {
         track::Source::Microphone => wire::Source::Microphone,
         track::Source::Camera => wire::Source::Camera,
@@ -34,7 +34,7 @@ pub(super) const fn source_of_word(source: wire::Source) -> track::Source {
     }
 }
 
-pub(super) const fn codec_word(codec: track::VideoCodec) -> wire::VideoCodec {
+pub(crate) const fn codec_word(codec: track::VideoCodec) -> wire::VideoCodec {
     match codec {
         track::VideoCodec::H264 => wire::VideoCodec::H264,
         track::VideoCodec::Vp8 => wire::VideoCodec::Vp8,

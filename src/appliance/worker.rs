@@ -24,8 +24,8 @@ use rtrb::{Consumer, Producer};
 use crate::appliance::media_socket::{Datagram, MediaSocket};
 use crate::room::SfuEnd;
 use crate::sfu::{
-    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit, Relayed,
-    SlotId, TrackFlow, TrackSetup, Wish,
+    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport,
+    Permit, Relayed, SlotId, Totals, TrackFlow, TrackSetup, WallClock, Wish,
 };
 use crate::track::{Layer, Source, VideoCodec};
 
@@ -59,6 +59,12 @@ pub(super) struct MeetingId(pub(super) u64);
 
 /// Takes the answer to an offer, on the worker's thread. It must not block.
 pub(super) type AnswerSink = Box<dyn FnOnce(Result<String, OfferRefused>) + Send>;
+
+/// Takes what is known of everybody in a meeting, on the worker's thread. It must not block.
+pub(super) type ReportSink = Box<dyn FnOnce(Vec<PeerReport>) + Send>;
+
+/// Takes the sums of a worker, on its thread. It must not block.
+pub(super) type TotalsSink = Box<dyn FnOnce(Totals) + Send>;
 
 /// A participant in this process, as the worker reaches it.
 pub(super) struct LocalEnd {
@@ -148,6 +154,8 @@ pub(super) enum Order {
     Hear {
         ring: Consumer<ToBranch>,
     },
+    Report { meeting: MeetingId, answer: ReportSink },
+    Totals { answer: TotalsSink },
     Stop,
 }
 
@@ -181,6 +189,7 @@ impl Worker {
         port: u16,
         announce: &[IpAddr],
         identity: DtlsIdentity,
+        wall: WallClock,
         clock: Arc<dyn Clock>,
         news: tokio::sync::mpsc::Sender<News>,
     ) -> anyhow::Result<Self> {
@@ -203,12 +212,14 @@ impl Worker {
             orders: receiver,
             news,
             identity,
+            wall,
             addresses: addresses.clone(),
             demux: Demux::default(),
             homes: HashMap::new(),
             meetings: HashMap::new(),
             relays: Vec::new(),
             heard: Vec::new(),
+            ended: Totals::default(),
             turns: Arc::clone(&turns),
             busy: Busy { per_mille: Arc::clone(&busy_per_mille), since: clock.now(), spent: Duration::ZERO },
             clock,
@@ -298,6 +309,7 @@ struct WorkerThread {
     news: tokio::sync::mpsc::Sender<News>,
     clock: Arc<dyn Clock>,
     identity: DtlsIdentity,
+    wall: WallClock,
     addresses: Vec<SocketAddr>,
     demux: Demux,
     /// Which meeting a peer is in.
@@ -306,6 +318,8 @@ struct WorkerThread {
     /// The ways to other workers, and from them.
     relays: Vec<RelayTo>,
     heard: Vec<Consumer<ToBranch>>,
+    /// The sums of meetings that are over.
+    ended: Totals,
     turns: Arc<AtomicU64>,
     busy: Busy,
 }
@@ -448,6 +462,10 @@ impl WorkerThread {
                 self.relays.push(RelayTo { worker: to, ring, wake, fed: false });
             }
             Order::Hear { ring } => self.heard.push(ring),
+            Order::Report { meeting, answer } => {
+                answer(self.meetings.get(&meeting).map_or_else(Vec::new, |hosted| hosted.forwarder.report()));
+            }
+            Order::Totals { answer } => answer(self.totals()),
             Order::Stop => {}
         }
     }
@@ -465,6 +483,7 @@ impl WorkerThread {
             preferred_codec: codec,
             video,
             start_bitrate_bps: START_BITRATE_BPS,
+            wall: self.wall,
         };
         let forwarder = Forwarder::new(config);
         self.meetings
@@ -522,7 +541,15 @@ impl WorkerThread {
             self.remove(peer, now);
         }
         self.flush();
-        self.meetings.remove(&meeting);
+        if let Some(hosted) = self.meetings.remove(&meeting) {
+            self.ended.merge(&hosted.forwarder.totals());
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = self.ended;
+        self.meetings.values().for_each(|hosted| totals.merge(&hosted.forwarder.totals()));
+        totals
     }
 
     fn close_all(&mut self) {

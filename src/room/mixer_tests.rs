@@ -27,6 +27,7 @@ fn delivered(slot: u16, sequence: u64, packet: &VoicePacket) -> Delivered {
         sequence,
         timestamp: 0,
         marker: false,
+        captured_at: None,
         payload: packet.payload.clone(),
     }
 }

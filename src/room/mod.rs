@@ -10,6 +10,7 @@
 //! A thread per device, one for the link, one that draws, one that paints texts and one that makes decoders. None waits for another:
 //! packets pass in bounded rings, pictures by "the latest counts", and words are state that is read anew.
 
+pub mod age;
 mod camera;
 pub mod canvas;
 mod composer;
@@ -42,6 +43,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
 
 use alcove_hal::audio::{MicrophoneDevice, SpeakerDevice};
 use alcove_hal::camera::{CameraDevice, VideoMode};
@@ -187,6 +189,23 @@ pub struct RoomStatus {
     pub mixer: MixerCounters,
 }
 
+/// How old the pictures of a tile are when they are handed to the screen, as means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureDelay {
+    /// Whose.
+    pub participant: u64,
+    /// Which track.
+    pub source: Source,
+    /// From the capture until the room had a packet of it.
+    pub arrival: Duration,
+    /// Collecting and decoding.
+    pub decoding: Duration,
+    /// Waiting for the scene's clock.
+    pub waiting: Duration,
+    /// Drawing the scene, until the screen had taken it; without a screen until it was drawn.
+    pub screen: Duration,
+}
+
 /// The room as a participant. It owns its threads; dropping it stops and joins them.
 pub struct Room {
     shared: Arc<Shared>,
@@ -304,6 +323,19 @@ impl Room {
     #[must_use]
     pub fn snapshots(&self) -> Snapshots {
         self.snapshots.clone()
+    }
+
+    /// How old the pictures of the others are on the screen; of those whose publishers stamp them.
+    #[must_use]
+    pub fn picture_delays(&self) -> Vec<PictureDelay> {
+        let counters = &self.shared.counters;
+        let screen = Duration::from_micros(Counters::read(&counters.screen_us));
+        let ages = locked(&self.shared.slots).ages();
+        let delay = |((participant, source), age): (_, age::PictureAge)| {
+            let age::PictureAge { arrival, decoding, waiting } = age;
+            PictureDelay { participant, source, arrival, decoding, waiting, screen }
+        };
+        ages.into_iter().map(delay).collect()
     }
 
     /// How often the scene's clock has turned: several times a second, in meetings and between them.

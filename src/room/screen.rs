@@ -1,6 +1,7 @@
 //! The room's screen: shows the latest picture of the scene, and is opened again after it was unplugged.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use alcove_hal::display::{Display, DisplayDevice};
 use alcove_hal::seat::Seat;
@@ -53,6 +54,11 @@ fn show_all(
         match fresh {
             Some(frame) => {
                 display.show(&frame)?;
+                let since_tick = shared.clock.now().saturating_duration_since(frame.captured_at).as_micros();
+                shared
+                    .counters
+                    .screen_us
+                    .store(u64::try_from(since_tick).unwrap_or(u64::MAX), Ordering::Relaxed);
                 shown_at = Some(frame.captured_at);
             }
             None => std::thread::park(),

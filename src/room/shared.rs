@@ -65,6 +65,8 @@ pub(super) struct Counters {
     pub(super) missing: AtomicU64,
     pub(super) compose_us: AtomicU64,
     pub(super) compose_max_us: AtomicU64,
+    /// From the tick of the scene until the screen had the picture, lately.
+    pub(super) screen_us: AtomicU64,
     pub(super) camera_frames: AtomicU64,
     pub(super) packets_out: AtomicU64,
     pub(super) packets_lost: AtomicU64,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use alcove_hal::codec::{Codec, Codecs, Decoded, Packet, VideoDecoder};
 use alcove_hal::frame::Frame;
 
+use crate::room::age::{Ages, PictureAge};
 use crate::room::scene::SlotWord;
 use crate::room::shared::{Shared, locked};
 use crate::sfu::SlotId;
@@ -83,6 +84,7 @@ impl Slots {
             return;
         };
         self.retired.extend(slot.prepare(codec, &mut self.orders_made, now));
+        slot.ages.arrived(packet, now);
         let (taken, failed) = slot.push(packet);
         self.retired.extend(failed);
         self.counters.packets_refused += u64::from(!taken);
@@ -155,6 +157,12 @@ impl Slots {
         (now.saturating_duration_since(latest.taken_at) < STALE_AFTER).then_some(&latest.frame)
     }
 
+    /// How old the pictures are when the scene takes them, by track.
+    #[must_use]
+    pub fn ages(&self) -> Vec<((u64, Source), PictureAge)> {
+        self.slots.iter().filter_map(|slot| Some((slot.shown?, slot.ages.mean()?))).collect()
+    }
+
     /// What happened so far.
     #[must_use]
     pub const fn counters(&self) -> SlotCounters {
@@ -202,6 +210,7 @@ struct Slot {
     words: VecDeque<SlotWord>,
     shown: Option<(u64, Source)>,
     latest: Option<Latest>,
+    ages: Ages,
 }
 
 struct Latest {
@@ -222,6 +231,7 @@ impl Slot {
             words: VecDeque::new(),
             shown: None,
             latest: None,
+            ages: Ages::default(),
         }
     }
 
@@ -324,6 +334,9 @@ impl Slot {
     /// The words that hold for a frame with that timestamp.
     fn apply_words(&mut self, timestamp: u32) {
         while let Some(word) = self.words.front().filter(|word| is_reached(word.rtp_timestamp, timestamp)) {
+            if self.shown != word.track {
+                self.ages = Ages::default();
+            }
             self.shown = word.track;
             self.words.pop_front();
         }
@@ -332,8 +345,9 @@ impl Slot {
     fn take_latest(&mut self, now: Instant) -> bool {
         let Some((_, decoder)) = &mut self.decoder else { return false };
         let Some(Decoded { frame, timestamp }) = decoder.take_latest() else { return false };
-        self.latest = Some(Latest { frame, timestamp, taken_at: now });
         self.apply_words(timestamp);
+        self.ages.taken(timestamp, frame.captured_at, now);
+        self.latest = Some(Latest { frame, timestamp, taken_at: now });
         true
     }
 

@@ -73,6 +73,7 @@ impl Bench {
             sequence: 70_000,
             timestamp: 0,
             marker: true,
+            captured_at: None,
             payload: Arc::from(vec![0]),
         };
         self.slots.push(0, &packet, codec, self.now);

@@ -180,6 +180,7 @@ fn delivered(packet: &Published) -> Delivered {
         sequence: packet.sequence,
         timestamp: packet.timestamp,
         marker: packet.marker,
+        captured_at: None,
         payload: Arc::clone(&packet.payload),
     }
 }

@@ -103,6 +103,7 @@ impl Forwarder {
                 certificate: &self.config.certificate,
                 codec,
                 start_bitrate_bps: self.config.start_bitrate_bps,
+                wall: self.config.wall,
             };
             let (rtc, answer) = RtcPeer::answer(id, setup, plan, sdp, now)?;
             Ok((Peer::over_network(rtc, id, permit, self.config.start_bitrate_bps, now), answer))

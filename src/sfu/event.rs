@@ -213,6 +213,10 @@ pub struct PeerStats {
     pub packets_out: u64,
     /// Their payload bytes.
     pub bytes_out: u64,
+    /// Media packets from it that were lost on the way, and not sent again in time.
+    pub lost_in: u64,
+    /// Packets to it that were lost on the way; `None` where it does not tell of each.
+    pub lost_out: Option<u64>,
     /// The bandwidth estimate towards it, where there is one.
     pub estimate_bps: Option<u64>,
     /// The round trip, where its reports told.

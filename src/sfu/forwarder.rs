@@ -11,12 +11,14 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::sfu::capture::{Captured, Making, WallClock};
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::local::{Delivered, Published};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::relay::Others;
 use crate::sfu::speakers::Speakers;
+use crate::sfu::statistics::Totals;
 use crate::sfu::track::Track;
 use crate::sfu::transport::DtlsIdentity;
 use crate::sfu::{Event, PeerId, PeerStats, Permit, Run, SlotId, TrackFlow, Wish};
@@ -44,6 +46,8 @@ pub struct ForwarderConfig {
     pub video: bool,
     /// What a subscriber is sent before its bandwidth is known, in bits per second.
     pub start_bitrate_bps: u64,
+    /// The time of day that capture times are told by.
+    pub wall: WallClock,
 }
 
 /// The selective forwarding of one meeting.
@@ -73,6 +77,8 @@ pub struct Forwarder {
     pub(super) latest: Option<Instant>,
     pub(super) early_flows: VecDeque<(PeerId, Source, TrackFlow)>,
     pub(super) early_wishes: VecDeque<(PeerId, Vec<Wish>)>,
+    /// The counters of those who are gone.
+    pub(super) departed: Totals,
 }
 
 impl Forwarder {
@@ -96,6 +102,7 @@ impl Forwarder {
             latest: None,
             early_flows: VecDeque::new(),
             early_wishes: VecDeque::new(),
+            departed: Totals::default(),
         }
     }
 
@@ -187,6 +194,9 @@ impl Forwarder {
         self.latest = Some(now);
         let Some(place) = self.places.get(&peer).copied() else { return };
         let (source, layer) = (packet.source, packet.layer);
+        // The last packet of a picture tells of it. Encoding and handing over are one here.
+        let stamped = packet.codec.is_some() && packet.marker;
+        let encode_ended = now.saturating_duration_since(packet.captured_at);
         let packet = Packet {
             sequence: packet.sequence,
             timestamp: packet.timestamp,
@@ -194,7 +204,8 @@ impl Forwarder {
             codec: packet.codec,
             audio_level: packet.audio_level,
             voice: None,
-            captured: None,
+            captured: stamped.then(|| Captured::here(&self.config.wall, packet.captured_at)),
+            making: stamped.then_some(Making { encode_began: Duration::ZERO, encode_ended }),
             payload: packet.payload,
         };
         if packet.codec.is_some() == (source.kind() == Kind::Video) && !packet.payload.is_empty() {

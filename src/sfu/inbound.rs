@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use str0m::rtp::AbsCaptureTime;
-
 use crate::sfu::GoneWhy;
+use crate::sfu::capture::{Captured, Making};
 use crate::track::{Layer, Source, VideoCodec};
 
 /// A media packet, whichever kind of peer it came from.
@@ -20,7 +19,10 @@ pub(super) struct Packet {
     /// In dBov, -127 to 0 (RFC 6464).
     pub(super) audio_level: Option<i8>,
     pub(super) voice: Option<bool>,
-    pub(super) captured: Option<AbsCaptureTime>,
+    /// Told about once a second.
+    pub(super) captured: Option<Captured>,
+    /// Told a few times a second, by some publishers.
+    pub(super) making: Option<Making>,
     pub(super) payload: Arc<[u8]>,
 }
 

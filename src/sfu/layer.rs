@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sfu::capture::DelayReport;
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::Sight;
 use crate::sfu::keyframe_cache::KeyframeCache;
@@ -34,12 +35,13 @@ pub(super) struct LayerIn {
     pub(super) last_packet: Option<Instant>,
     window_since: Option<Instant>,
     window_bytes: u64,
-    measured_bps: Option<u64>,
+    pub(super) measured_bps: Option<u64>,
     /// What arrived since it was last looked at, and the highest number then.
     arrived: u64,
     looked_at_sequence: Option<u64>,
     pub(super) ask: KeyframeAsk,
     pub(super) cache: KeyframeCache,
+    pub(super) delays: DelayReport,
 }
 
 impl LayerIn {
@@ -59,6 +61,7 @@ impl LayerIn {
             looked_at_sequence: None,
             ask: KeyframeAsk::default(),
             cache: KeyframeCache::default(),
+            delays: DelayReport::default(),
         }
     }
 
@@ -75,6 +78,7 @@ impl LayerIn {
         self.highest_sequence = self.highest_sequence.max(Some(packet.sequence));
         self.last_packet = Some(now);
         self.measure(packet.payload.len(), now);
+        self.delays.note(packet.captured, packet.making, now);
         if sight.starts_keyframe {
             self.ask.answered(now);
         }

@@ -42,6 +42,8 @@ pub struct Delivered {
     pub timestamp: u32,
     /// The RTP marker bit.
     pub marker: bool,
+    /// When the frame was captured, by our clock; some packets tell, where the publisher does.
+    pub captured_at: Option<Instant>,
     /// The RTP payload, shared with the other subscribers.
     pub payload: Arc<[u8]>,
 }

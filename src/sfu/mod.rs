@@ -13,6 +13,7 @@
 mod admission;
 mod allocation;
 mod budget;
+mod capture;
 mod demux;
 mod dtls;
 mod egress;
@@ -39,6 +40,7 @@ mod settle;
 mod slot;
 mod speakers;
 mod srtp;
+mod statistics;
 mod tick;
 mod track;
 mod transport;
@@ -46,12 +48,14 @@ mod vp8;
 
 use std::fmt;
 
+pub use capture::{DelayReport, WallClock};
 pub use demux::Demux;
 pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow, TrafficClass, Wish};
 pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};
 pub use local::LocalSetup;
 pub use offer::OFFER_BYTES_MAX;
 pub use relay::{Relayed, TrackSetup};
+pub use statistics::{LayerReport, PeerReport, Shown, SlotReport, Totals, TrackReport, WayReport};
 pub use transport::DtlsIdentity;
 
 /// One transport end inside the SFU. Unique in the process, never reused.

@@ -8,6 +8,7 @@ use crate::sfu::quality::Quality;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::rtc_peer::RtcPeer;
 use crate::sfu::slot::Slot;
+use crate::sfu::statistics::Rates;
 use crate::sfu::{PeerId, PeerStats, Permit, SlotId, Wish};
 use crate::track::{Kind, VideoCodec};
 
@@ -37,6 +38,7 @@ pub(super) struct Peer {
     pub(super) budget: Option<Budget>,
     pub(super) needs_seating: bool,
     pub(super) stats: PeerStats,
+    pub(super) rates: Rates,
     /// `None` for a local peer, whose way is none.
     pub(super) quality: Option<Quality>,
     /// Of the bits of pictures that would be shown with all the bandwidth in the world, what is shown.
@@ -93,6 +95,7 @@ impl Peer {
             budget,
             needs_seating: true,
             stats: PeerStats::default(),
+            rates: Rates::default(),
             quality: None,
             shown: 1.0,
         }
@@ -138,6 +141,7 @@ impl Peer {
                         sequence: numbers.sequence,
                         timestamp: numbers.timestamp,
                         marker: packet.marker,
+                        captured_at: packet.captured.and_then(|captured| captured.at),
                         payload: packet.payload.clone(),
                     },
                 );

@@ -13,6 +13,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sfu::WayReport;
+
 /// How often it is judged.
 const EVERY: Duration = Duration::from_secs(2);
 /// How long it must have been better.
@@ -69,12 +71,20 @@ pub(super) struct Quality {
     down: Steady,
     due: Instant,
     told: Grades,
+    /// What was lost last, up and down.
+    losses: (Option<f64>, Option<f64>),
 }
 
 impl Quality {
     pub(super) fn new(now: Instant) -> Self {
         let best = Grades { up: BEST, down: BEST };
-        Self { up: Steady::new(BEST), down: Steady::new(BEST), due: now + EVERY, told: best }
+        Self {
+            up: Steady::new(BEST),
+            down: Steady::new(BEST),
+            due: now + EVERY,
+            told: best,
+            losses: (None, None),
+        }
     }
 
     /// Whether it is time to judge.
@@ -82,9 +92,16 @@ impl Quality {
         now >= self.due
     }
 
+    /// What was judged last.
+    pub(super) const fn report(&self) -> WayReport {
+        let (Grades { up, down }, (up_loss, down_loss)) = (self.told, self.losses);
+        WayReport { up_grade: up, down_grade: down, up_loss, down_loss }
+    }
+
     /// Judges; returns what is to be told if it has changed.
     pub(super) fn judge(&mut self, measured: &Measured, now: Instant) -> Option<Grades> {
         self.due = now + EVERY;
+        self.losses = (measured.up.loss(), measured.down.loss());
         let grades = if measured.is_there {
             Grades {
                 up: grade(measured.up.loss(), measured.round_trip, 1.0),

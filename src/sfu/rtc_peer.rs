@@ -227,6 +227,11 @@ impl RtcPeer {
         self.egress.take_tally()
     }
 
+    /// Whether it tells of each packet that was sent to it.
+    pub(super) fn tells_arrivals(&self) -> bool {
+        self.egress.tells_arrivals()
+    }
+
     /// Something was heard of it lately.
     pub(super) fn is_heard(&self) -> bool {
         self.connected && !self.told_silent && !self.over

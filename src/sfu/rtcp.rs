@@ -47,6 +47,10 @@ pub(super) enum Report<'a> {
     Estimate {
         bps: u64,
     },
+    /// The peer reports on what it sends itself, at this NTP time of its clock.
+    Sent {
+        ntp: u64,
+    },
     /// Something that is not about what we send.
     Foreign,
 }
@@ -69,7 +73,8 @@ fn read_one<'a>(count: u8, kind: u8, body: &'a [u8], take: &mut impl FnMut(Repor
     match kind {
         RECEIVER_REPORT => blocks(body.get(4..).unwrap_or_default(), count, take),
         SENDER_REPORT => {
-            take(Report::Foreign);
+            let ntp = body.get(4..).and_then(<[u8]>::first_chunk::<8>);
+            take(ntp.map_or(Report::Foreign, |ntp| Report::Sent { ntp: u64::from_be_bytes(*ntp) }));
             blocks(body.get(24..).unwrap_or_default(), count, take);
         }
         SOURCE_DESCRIPTION => {}
@@ -405,7 +410,7 @@ mod tests {
         let mut sender = vec![0x81, SENDER_REPORT, 0, 12];
         sender.extend_from_slice(&[0; 24]);
         sender.extend_from_slice(&block);
-        assert_eq!(reports(&sender), [Report::Foreign, expected]);
+        assert_eq!(reports(&sender), [Report::Sent { ntp: 0 }, expected]);
     }
 
     #[test]
@@ -418,7 +423,7 @@ mod tests {
             assert_eq!(bytes.len() % 4, 0);
             bytes.extend_from_slice(&feedback_packet(PAYLOAD_FEEDBACK, PLI, &[]));
             let told = reports(&bytes);
-            assert_eq!(told, [Report::Foreign, Report::KeyframeWanted { ssrc: 0xabcd }], "{length}");
+            assert_eq!(told, [Report::Sent { ntp: 2 }, Report::KeyframeWanted { ssrc: 0xabcd }], "{length}");
         }
     }
 

@@ -257,6 +257,9 @@ impl Forwarder {
         if let Link::Rtc(rtc) = &mut peer.link {
             rtc.close(now, &mut self.outbox);
         }
+        if !peer.is_relayed() {
+            self.departed.add(&peer.stats);
+        }
         let (id, tracks, slots) = (peer.id, std::mem::take(&mut peer.tracks), peer.slots.len());
         for slot in &mut peer.slots {
             slot.told = None;

@@ -33,6 +33,7 @@ impl Forwarder {
 
     fn tick_peer(&mut self, place: usize, now: Instant) {
         let Some(peer) = self.peers[place].as_mut() else { return };
+        peer.rates.tick(&peer.stats, now);
         if peer.budget.as_mut().is_some_and(|budget| budget.tick(now)) {
             peer.needs_seating = true;
         }
@@ -66,13 +67,13 @@ impl Forwarder {
                 (up.arrived, up.lost) = (up.arrived + tally.arrived, up.lost + tally.lost);
             }
         }
-        let measured = Measured {
-            is_there: rtc.is_heard(),
-            up,
-            down: rtc.take_tally(),
-            round_trip: peer.stats.rtt,
-            shown: peer.shown,
-        };
+        let down = rtc.take_tally();
+        peer.stats.lost_in += up.lost;
+        if rtc.tells_arrivals() {
+            peer.stats.lost_out = Some(peer.stats.lost_out.unwrap_or(0) + down.lost);
+        }
+        let measured =
+            Measured { is_there: rtc.is_heard(), up, down, round_trip: peer.stats.rtt, shown: peer.shown };
         if let Some(Grades { up, down }) = quality.judge(&measured, now) {
             self.outbox.tell(Event::Quality { peer: peer.id, up, down });
         }

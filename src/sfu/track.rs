@@ -203,6 +203,7 @@ mod tests {
             audio_level: None,
             voice: None,
             captured: None,
+            making: None,
             payload: Arc::from([0_u8; 1000]),
         }
     }

@@ -7,6 +7,7 @@ use str0m::config::DtlsCert;
 use str0m::format::{Codec, CodecConfig};
 use str0m::rtp::{Extension, ExtensionMap};
 
+use crate::sfu::WallClock;
 use crate::sfu::dtls;
 use crate::track::VideoCodec;
 
@@ -43,6 +44,7 @@ pub(super) struct RtcSetup<'a> {
     /// Comes first in the answer, so that a browser starts with it.
     pub(super) codec: VideoCodec,
     pub(super) start_bitrate_bps: u64,
+    pub(super) wall: WallClock,
 }
 
 /// The transport's settings. ICE is lite: everybody reaches the appliance directly, and lite needs no checks.
@@ -82,6 +84,7 @@ fn extensions() -> ExtensionMap {
     map.set(4, Extension::RtpMid);
     map.set(5, Extension::PlayoutDelay);
     map.set(6, Extension::AbsoluteCaptureTime);
+    map.set(7, Extension::VideoTiming);
     map.set(10, Extension::RtpStreamId);
     map.set(11, Extension::RepairedRtpStreamId);
     map

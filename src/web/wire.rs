@@ -59,6 +59,10 @@ pub enum Ask {
         /// What it is from now on.
         state: TrackState,
     },
+    /// What time is it at the appliance?
+    Clock {},
+    /// How old are the pictures of the others when they arrive at the appliance?
+    Delays {},
     /// I leave.
     Leave {},
     /// The meeting ends for all; hosts only.
@@ -191,7 +195,7 @@ pub enum Mode {
 }
 
 /// The codec that publishers shall send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum VideoCodec {
@@ -338,8 +342,44 @@ pub enum Answer {
         /// The SDP.
         sdp: String,
     },
+    /// To [`Ask::Clock`].
+    Clock {
+        /// Milliseconds since the Unix epoch, by the clock that capture times are told by.
+        at_ms: f64,
+    },
+    /// To [`Ask::Delays`].
+    Delays {
+        /// Of the video tracks of which something is known.
+        tracks: Vec<TrackDelay>,
+    },
     /// To everything else.
     Done {},
+}
+
+/// How old the pictures of a track are when they arrive at the appliance, in milliseconds: means of the last seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct TrackDelay {
+    /// Whose.
+    pub participant: String,
+    /// Which.
+    pub source: Source,
+    /// Which of its layers, 0 the smallest.
+    pub layer: u8,
+    /// The height of the layer in pixels.
+    pub height: u16,
+    /// From the capture to here; absent where the publisher does not stamp its pictures, or its clock is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub until_here_ms: Option<f64>,
+    /// Of it until the encoding began; absent where the publisher does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub capture_ms: Option<f64>,
+    /// Of it the encoding; absent where the publisher does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub encode_ms: Option<f64>,
 }
 
 /// The snapshot that a joiner starts from.

@@ -50,6 +50,28 @@ async fn a_snapshot_then_numbered_deltas_tell_the_whole_story() {
 }
 
 #[tokio::test]
+async fn the_clock_is_told_and_how_old_pictures_are_when_they_arrive() {
+    let alcove = Appliance::start("");
+    let token = alcove.token("room", "speaker").await;
+    let mut ann = Words::join(&alcove, "room", &token, "Ann").await;
+    let mut before_ms = 0.0;
+    // Until the room's camera has begun, nothing is known.
+    loop {
+        let at_ms = ann.ask(json!({ "clock": {} })).await.unwrap()["clock"]["at_ms"].as_f64().unwrap();
+        assert!(at_ms > before_ms, "{at_ms} after {before_ms}");
+        before_ms = at_ms;
+        let told = ann.ask(json!({ "delays": {} })).await.unwrap();
+        let Some(track) = told["delays"]["tracks"].get(0) else { continue };
+        assert_eq!((&track["source"], &track["height"]), (&json!("camera"), &json!(180)));
+        let (until_here, encode) = (track["until_here_ms"].as_f64(), track["encode_ms"].as_f64());
+        assert!(until_here.is_some() && until_here >= encode, "{track}");
+        break;
+    }
+    let refused = ann.ask(json!({ "clock": { "zone": "UTC" } })).await.unwrap_err();
+    assert_eq!(refused["code"], "invalid-parameter");
+}
+
+#[tokio::test]
 async fn after_a_cut_the_missed_deltas_are_told_and_nobody_is_lost() {
     let alcove = Appliance::start("");
     alcove.meeting(json!({ "name": "den" })).await;

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::appliance::{Appliance, send, text};
+use crate::words::Words;
 
 #[tokio::test]
 async fn health_and_figures_need_no_token() {
@@ -18,6 +19,34 @@ async fn health_and_figures_need_no_token() {
         assert_eq!(reply.status, 200, "{path}");
         assert!(reply.text().contains(wanted), "{path}: {}", reply.text());
     }
+}
+
+#[tokio::test]
+async fn the_figures_of_a_meeting_tell_what_the_room_sends_and_who_has_no_media_yet() {
+    let alcove = Appliance::start("");
+    alcove.get("meetings/attic/statistics").await.problem(404, "meeting-not-found");
+    let meeting = text(&alcove.get("meetings").await.json()["meetings"][0]["name"]);
+    let ann = Words::join(&alcove, &meeting, &alcove.token(&meeting, "speaker").await, "Ann").await;
+    let path = format!("meetings/{meeting}/statistics");
+    // Its camera takes a moment to begin.
+    let figures = loop {
+        let figures = alcove.get(&path).await.json();
+        let sent = &figures["participants"][1]["media"]["tracks"][1]["layers"][0]["sent"];
+        if *sent == Value::Bool(true) {
+            break figures;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(figures["participants"][0]["participant"], ann.id());
+    assert_eq!(figures["participants"][0]["media"], Value::Null);
+    let room = &figures["participants"][1];
+    assert_eq!((&room["kind"], &room["media"]["connected"]), (&"room".into(), &true.into()));
+    assert!(room["media"]["up"]["packets"].as_u64().is_some_and(|packets| packets > 0), "{room}");
+    assert_eq!(room["media"]["tracks"][1]["layers"][0]["height"], 180);
+    assert_eq!(room["media"]["up"]["grade"], Value::Null, "it is here");
+    let metrics = send(alcove.request(Method::GET, "/metrics")).await.text();
+    let received = metrics.lines().find_map(|line| line.strip_prefix("alcove_media_packets_received_total "));
+    assert!(received.is_some_and(|count| count != "0"), "{metrics}");
 }
 
 #[tokio::test]

@@ -79,6 +79,15 @@ test('Firefox meets Chromium and the room, and the codec changes and changes bac
     await expect.poll(() => codecOf(ann.page, room)).toBe('video/VP8')
     await seen(ann.page, room)
   })
+  await test.step('what Firefox does not tell of the age of pictures is said to be missing', async () => {
+    const missing = (name: string) => `JSON.stringify(window.alcove.pictures()?.find((one) => one.track.participant ===
+      window.alcove.state().participants.find((one) => one.name === '${name}')?.id)?.delay ?? null)`
+    await fox.evaluate(`document.querySelector('[data-testid="quality"]').click()`)
+    await ann.page.getByTestId('quality').click()
+    await expect.poll(async () => JSON.parse(await fox.evaluate(missing('Ann')))?.missing).toBe('browser')
+    await expect.poll(async () => JSON.parse(await ann.page.evaluate(missing('Fox')))).toMatchObject({ totalMs: null, missing: 'sender' })
+    await expect(ann.page.getByTestId(`sight-${foxId}`)).toContainText('The sender does not tell')
+  })
   await test.step('H.264 again when Firefox has left', async () => {
     await fox.evaluate(`document.querySelector('[data-testid="leave"]').click()`)
     await expect.poll(() => codecOf(ann.page, room)).toBe('video/H264')

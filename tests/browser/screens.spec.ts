@@ -102,6 +102,17 @@ async function shown(page: Page, name: string) {
   await expect.poll(async () => (await look(page, id))?.width ?? 0, { message: `${name} is shown`, timeout: 40_000 }).toBeGreaterThan(0)
 }
 
+/** Opens what tells how the connection is, from the list of people, and waits until it tells the age of a picture. */
+async function connection(page: Page) {
+  await page.getByTestId('people').click()
+  await page.getByTestId(`connection-of-${await idOf(page, 'Bob')}`).click()
+  const ages = page.getByTestId('delay-total')
+  await expect(ages.filter({ hasText: /^\d+/ }).first()).toBeVisible({ timeout: 60_000 })
+  await fits(page)
+  await page.getByTestId('connection').getByRole('group').focus()
+  await page.keyboard.press('Home')
+}
+
 for (const { name, locale, colorScheme } of looks) {
   test(`lobby, meeting, phone and the room's screen${name === '' ? '' : ` (${name.slice(1)})`}`, async () => {
     const guest = async (drawn: Portrait, speaks: boolean, more: Partial<Person> = {}) => {
@@ -137,6 +148,10 @@ for (const { name, locale, colorScheme } of looks) {
     keep(`meeting${name}`, await ann.page.screenshot())
     await fits(chen.page)
     keep(`phone${name}`, await chen.page.screenshot())
+    for (const [page, called] of [[ann.page, 'connection'], [chen.page, 'connection-phone']] as const) {
+      await connection(page)
+      keep(`${called}${name}`, await page.screenshot())
+    }
     await expect.poll(async () => (await appliance.api('GET', 'display/snapshot.png')).status).toBe(200)
     if (name === '') keep('room', (await appliance.api('GET', 'display/snapshot.png')).body)
     for (const one of [ann, bob, chen]) await one.context.close()

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use alcove::sfu::local::Delivered;
 use alcove::sfu::{
-    Demux, DtlsIdentity, Event, Forwarder, ForwarderConfig, PeerId, Permit, SlotId, TrackFlow, Wish,
+    Demux, DtlsIdentity, Event, Forwarder, ForwarderConfig, PeerId, Permit, SlotId, TrackFlow, WallClock,
+    Wish,
 };
 use alcove::track::{Source, VideoCodec};
 use str0m::media::Mid;
@@ -52,6 +53,7 @@ impl World {
             preferred_codec: VideoCodec::H264,
             video: true,
             start_bitrate_bps: 20_000_000,
+            wall: WallClock::new(now, Duration::from_secs(1_750_000_000)),
         };
         Self {
             now,

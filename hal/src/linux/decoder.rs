@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -43,6 +44,8 @@ pub(super) struct GstDecoder {
     pictures: AppSink,
     times: Times,
     keyframe_wished: Arc<AtomicBool>,
+    /// When the latest picture came out.
+    decoded_at: Arc<Mutex<Option<Instant>>>,
     /// Frames handed in since the last picture came out.
     unanswered: Arc<AtomicU32>,
     clock: Arc<dyn Clock>,
@@ -58,9 +61,10 @@ impl GstDecoder {
         let keyframe_wished = Arc::new(AtomicBool::new(false));
         note_wishes(&packets, &keyframe_wished);
         let unanswered = Arc::new(AtomicU32::new(0));
-        note_pictures(&pictures, &unanswered);
+        let decoded_at = Arc::default();
+        note_pictures(&pictures, &unanswered, &decoded_at, &clock);
         pipeline.play()?;
-        Ok(Self { pipeline, packets, pictures, times, keyframe_wished, unanswered, clock })
+        Ok(Self { pipeline, packets, pictures, times, keyframe_wished, decoded_at, unanswered, clock })
     }
 
     fn timestamp_of(&self, time: gst::ClockTime) -> Option<u32> {
@@ -81,7 +85,9 @@ impl VideoDecoder for GstDecoder {
         let sample = self.pictures.try_pull_sample(gst::ClockTime::ZERO)?;
         let timestamp = self.timestamp_of(sample.buffer()?.pts()?)?;
         let (width, height, data) = pack(&sample)?;
-        Some(Decoded { frame: Frame::new(width, height, data, self.clock.now()), timestamp })
+        let decoded_at = *self.decoded_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let made_at = decoded_at.unwrap_or_else(|| self.clock.now());
+        Some(Decoded { frame: Frame::new(width, height, data, made_at), timestamp })
     }
 
     fn take_keyframe_wish(&mut self) -> bool {
@@ -161,10 +167,17 @@ fn note_wishes(packets: &AppSrc, wished: &Arc<AtomicBool>) {
 }
 
 /// Notes that pictures come out, whether somebody takes them or not.
-fn note_pictures(pictures: &AppSink, unanswered: &Arc<AtomicU32>) {
+fn note_pictures(
+    pictures: &AppSink,
+    unanswered: &Arc<AtomicU32>,
+    decoded_at: &Arc<Mutex<Option<Instant>>>,
+    clock: &Arc<dyn Clock>,
+) {
     let Some(pad) = pictures.static_pad("sink") else { return };
     let unanswered = Arc::clone(unanswered);
+    let (decoded_at, clock) = (Arc::clone(decoded_at), Arc::clone(clock));
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        *decoded_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock.now());
         unanswered.store(0, Ordering::Relaxed);
         gst::PadProbeReturn::Ok
     });

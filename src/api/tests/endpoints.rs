@@ -59,6 +59,36 @@ async fn a_token_is_issued_for_a_role_and_a_time() {
 }
 
 #[tokio::test]
+async fn the_figures_of_a_meeting_are_told_per_participant() {
+    let house = House::new();
+    house.get("/api/v1/meetings/attic/statistics").await.problem(404, "meeting-not-found");
+    let figures = house.get("/api/v1/meetings/room/statistics").await.json();
+    let screen = json!([{ "participant": "p3", "source": "camera", "total_ms": 60.0, "arrival_ms": 30.0,
+        "decode_ms": 12.0, "wait_ms": 13.0, "screen_ms": 5.0 }]);
+    assert_eq!(figures, json!({ "meeting": "room", "participants": [], "screen": screen }));
+    let member = house.join("room").await;
+    let figures = house.get("/api/v1/meetings/room/statistics").await.json();
+    let media = &figures["participants"][0]["media"];
+    assert_eq!(media["round_trip_ms"], 12.3);
+    assert_eq!(
+        media["up"],
+        json!({ "grade": 4, "packets": 10, "bytes": 0, "bitrate_bps": 600_000, "lost": 1, "loss": 0.1 })
+    );
+    assert_eq!(media["down"], json!({ "grade": 5, "packets": 0, "bytes": 0, "bitrate_bps": 0 }));
+    let layers = json!([
+        { "height": 180, "sent": false, "watchers": 0, "encode_ms": 9.0 },
+        { "height": 360, "bitrate_bps": 500_000, "sent": true, "watchers": 1, "encode_ms": 9.0 },
+    ]);
+    let track = json!({ "source": "camera", "state": "on", "codec": "h264", "layers": layers });
+    assert_eq!(media["tracks"], json!([track]));
+    let shown = json!({ "participant": member, "source": "camera", "layer": 1, "height": 360 });
+    assert_eq!(media["slots"], json!([{ "mid": "4", "video": true, "shown": shown }]));
+    let metrics = house.get("/metrics").await.text();
+    assert!(metrics.contains("\nalcove_media_packets_received_total 7\n"), "{metrics}");
+    assert!(!metrics.contains(&member), "sums name nobody");
+}
+
+#[tokio::test]
 async fn the_room_is_commanded() {
     let house = House::new();
     let reply = house.post("/api/v1/commands/join", json!({ "meeting": "room" })).await;

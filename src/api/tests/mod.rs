@@ -16,14 +16,18 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use super::{Edge, Facts, router};
+use crate::appliance::Handle;
 use crate::appliance::fake::Fake;
+use crate::appliance::handle::Join;
 use crate::meeting::Role;
 use crate::system::machine::Machine;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
+use crate::web::wire::{self, ParticipantKind};
 
 /// 2027, so that tokens have room to expire in both directions.
 const NOW_UNIX_S: u64 = 1_800_000_000;
@@ -67,6 +71,7 @@ impl Clock for Hand {
 /// An appliance of which only the edge is real.
 struct House {
     router: Router,
+    handle: Handle,
     fake: Fake,
     tokens: Arc<Tokens>,
     clock: Arc<Hand>,
@@ -95,13 +100,29 @@ impl House {
         };
         let updates = Updates::open(state.path());
         let machine = Machine::new(state.path());
-        let edge =
-            Edge { handle, tokens: Arc::clone(&tokens), clock: clock.clone(), machine, updates, facts };
-        Self { router: router(edge), fake, tokens, clock, _state: state }
+        let edge = Edge {
+            handle: handle.clone(),
+            tokens: Arc::clone(&tokens),
+            clock: clock.clone(),
+            machine,
+            updates,
+            facts,
+        };
+        Self { router: router(edge), handle, fake, tokens, clock, _state: state }
     }
 
     fn token(&self, meeting: &str, role: Role) -> String {
         self.tokens.issue(meeting, role, NOW_UNIX_S + 3600)
+    }
+
+    /// Has somebody join, whose words are not read; returns the id.
+    async fn join(&self, meeting: &str) -> String {
+        let (frames, _) = mpsc::channel(8);
+        let (name, kind, role) = ("Ann".to_owned(), ParticipantKind::Browser, wire::Role::Speaker);
+        let join =
+            Join { meeting: meeting.to_owned(), name, kind, role, password: None, custom_info: None, frames };
+        let (member, _) = self.handle.join(join).await.expect("let in");
+        self.fake.member(member).id
     }
 
     /// Sends a request as it is.

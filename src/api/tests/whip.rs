@@ -81,7 +81,7 @@ async fn a_player_may_not_send_whatever_its_token_allows() {
     assert_eq!(reply.status, 201);
     assert!(reply.header(header::LOCATION).starts_with("/whep/room/"));
     let member = program.house.fake.members()[0];
-    assert_eq!(program.house.fake.member(member).role, crate::web::wire::Role::Audience);
+    assert_eq!(program.house.fake.member(member).role, wire::Role::Audience);
     assert!(!program.house.fake.calls().iter().any(|call| call.contains("state: On")));
 }
 

@@ -19,7 +19,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 pub(super) use header::ExtensionIds;
 use header::{Extensions, FIXED_BYTES, Header};
@@ -27,7 +27,9 @@ use outlet::Sent;
 pub(super) use outlet::{Outlet, PayloadType};
 use pacer::Pacer;
 pub(super) use reports::Reported;
+use str0m::rtp::AbsCaptureTime;
 
+use crate::sfu::capture::{Captured, SenderClock, WallClock};
 use crate::sfu::dtls::SecretsCell;
 use crate::sfu::estimator::Estimator;
 use crate::sfu::inbound::{FromPeer, Packet};
@@ -61,6 +63,8 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 pub(super) struct Egress {
     peer: PeerId,
     origin: Instant,
+    wall: WallClock,
+    sender_clock: SenderClock,
     secrets: SecretsCell,
     keys: Option<Keys>,
     route: Option<Route>,
@@ -109,6 +113,7 @@ impl Egress {
         secrets: SecretsCell,
         outlets: Vec<Outlet>,
         start_bps: u64,
+        wall: WallClock,
         now: Instant,
     ) -> Self {
         let tells = |outlet: &Outlet| outlet.kind == Kind::Video && outlet.extensions.has_transport_number();
@@ -116,6 +121,8 @@ impl Egress {
         Self {
             peer,
             origin: now,
+            wall,
+            sender_clock: SenderClock::default(),
             secrets,
             keys: None,
             route: None,
@@ -141,6 +148,16 @@ impl Egress {
     /// What arrived at the receiver since the last call, and what did not.
     pub(super) fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
+    }
+
+    /// Whether the receiver tells of each packet, whether it arrived.
+    pub(super) fn tells_arrivals(&self) -> bool {
+        self.estimator.is_some()
+    }
+
+    /// What the peer tells of a capture, with what its reports tell of its clock.
+    pub(super) fn captured(&self, told: AbsCaptureTime, now: Instant) -> Option<Captured> {
+        Captured::elsewhere(told, self.sender_clock.ahead(), &self.wall, now)
     }
 
     /// Where media goes from now on.
@@ -172,7 +189,7 @@ impl Egress {
                 now,
             ),
             audio_level: packet.audio_level.map(|dbov| (dbov, packet.voice.unwrap_or(false))),
-            capture_time: packet.captured.and_then(|at| Some((ntp(at.capture_time)?, at.clock_offset))),
+            capture_time: packet.captured.map(|captured| (captured.ntp, captured.offset)),
         };
         let queue = match outlet.kind {
             Kind::Audio => &mut self.sounds,
@@ -371,14 +388,6 @@ fn write_payload(sent: &Sent, purpose: Purpose, bytes: &mut Vec<u8>) {
     if let Some(ids) = sent.vp8 {
         vp8::renumber(&mut bytes[start..], ids);
     }
-}
-
-/// NTP time: seconds since 1900 and their fraction (RFC 5905, 6).
-fn ntp(at: SystemTime) -> Option<u64> {
-    const FROM_1900_TO_1970_S: u64 = 2_208_988_800;
-    let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    let fraction = (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000;
-    Some((since_1970.as_secs() + FROM_1900_TO_1970_S) << 32 | fraction)
 }
 
 /// Seconds modulo 64, with 18 bits after the point.

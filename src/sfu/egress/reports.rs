@@ -97,6 +97,10 @@ impl Egress {
                 up.push(FromPeer::Estimate { bps });
             }
             Report::Estimate { .. } => {}
+            Report::Sent { ntp } => {
+                self.sender_clock.on_report(ntp, &self.wall, now);
+                return false;
+            }
             Report::Foreign => return false,
         }
         true
@@ -121,6 +125,7 @@ impl Egress {
             let delay = Duration::from_secs_f64(f64::from(delay) / 65_536.0);
             let round_trip = now.saturating_duration_since(*sent_at).saturating_sub(delay);
             self.round_trip = Some(round_trip);
+            self.sender_clock.on_round_trip(round_trip, now);
             if let Some(estimator) = &mut self.estimator {
                 estimator.on_round_trip(round_trip);
             }
@@ -148,7 +153,7 @@ impl Egress {
             return;
         }
         let (Some(route), Some(keys)) = (self.route, self.keys.as_mut()) else { return };
-        let ntp = ntp_since(now.saturating_duration_since(self.origin));
+        let ntp = self.wall.ntp(now);
         let mut ssrcs = Vec::new();
         let bytes = out.begin();
         let start = bytes.len();
@@ -179,11 +184,4 @@ impl Egress {
             self.reports.reported.pop_front();
         }
     }
-}
-
-/// NTP time of a clock of our own: receivers only compare it with itself. It begins in 2036, where NTP's era does,
-/// plus a day: zero means "none".
-const fn ntp_since(origin: Duration) -> u64 {
-    let seconds = origin.as_secs() + 86_400;
-    (seconds << 32) | (((origin.subsec_nanos() as u64) << 32) / 1_000_000_000)
 }

@@ -52,7 +52,14 @@ impl Line {
             Outlet::new("1", Kind::Audio, SOUND_SSRC, None, vec![opus], ids),
         ];
         let cell = SecretsCell::default();
-        let mut egress = Egress::new(PeerId(1), Arc::clone(&cell), outlets, START_BPS, now);
+        let mut egress = Egress::new(
+            PeerId(1),
+            Arc::clone(&cell),
+            outlets,
+            START_BPS,
+            WallClock::new(now, Duration::ZERO),
+            now,
+        );
         egress.set_route(([10, 0, 0, 1], 7800).into(), ([10, 0, 0, 2], 5000).into());
         drop(cell.set(secrets(false)));
         let receiver = Protector::new(&secrets(true)).expect("keys");
@@ -69,6 +76,7 @@ impl Line {
             audio_level: None,
             voice: None,
             captured: None,
+            making: None,
             payload: vec![0; bytes].into(),
         };
         let numbers = Numbers { sequence: self.sequence, timestamp: 9000, vp8: None };

@@ -62,7 +62,7 @@ impl RtcPeer {
             latest: now,
             destination: None,
             inlets: Vec::new(),
-            egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, now),
+            egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, setup.wall, now),
             ssrcs: Vec::new(),
             payload_types: Vec::new(),
             connected: false,

@@ -5,6 +5,7 @@ use str0m::{Event as RtcEvent, IceConnectionState};
 
 use super::{RtcPeer, SSRCS_MAX};
 use crate::sfu::GoneWhy;
+use crate::sfu::capture::Making;
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::outbox::{Outbox, Route};
 use crate::track::{Kind, Layer, Source};
@@ -84,7 +85,16 @@ impl RtcPeer {
             codec: *codec,
             audio_level: rtp.header.ext_vals.audio_level,
             voice: rtp.header.ext_vals.voice_activity,
-            captured: rtp.header.ext_vals.abs_capture_time,
+            captured: rtp
+                .header
+                .ext_vals
+                .abs_capture_time
+                .and_then(|told| self.egress.captured(told, self.latest)),
+            making: rtp
+                .header
+                .ext_vals
+                .video_timing
+                .map(|told| Making::new(told.encode_start, told.encode_finish)),
             payload: rtp.payload,
         };
         up.push(FromPeer::Media { source, layer, fresh, packet });

@@ -1,8 +1,9 @@
-// How old a picture is when the page shows it: by the time code in it, on the machine's one clock.
+// How old a picture is when the page shows it: by the time code in it, on the machine's one clock, and as the page tells it.
 import { test, expect, type Browser, type Page } from '@playwright/test'
 import { startAppliance, type Appliance } from '../support/appliance.ts'
 import { launch, person } from '../support/browser.ts'
 import { idOf, join, look, seen } from '../support/meeting.ts'
+import type { Told } from '../support/meeting.ts'
 import { ms, publish, summary } from './figures.ts'
 
 /** How long frames are looked at, in ms. */
@@ -12,6 +13,8 @@ const viewport = { width: 700, height: 484 }
 
 /** What was seen of one frame; times in ms after the time code. */
 interface Seen {
+  /** The browser handed the frame to the screen: what the page tells as its age. */
+  readonly presented: number
   readonly width: number
   readonly height: number
   /** The whole frame had arrived at the browser; null where the browser does not tell. */
@@ -55,7 +58,7 @@ function watch(page: Page, id: string): Promise<Seen[]> {
         const { code, width, height } = window.probe.look(video) ?? { code: null, width: 0, height: 0 }
         if (code !== null) {
           const received = frame.receiveTime === undefined ? null : age(frame.receiveTime, code)
-          found.push({ width, height, received, shown: age(now, code) })
+          found.push({ width, height, received, presented: age(frame.presentationTime, code), shown: age(now, code) })
         }
         if (now < end) video.requestVideoFrameCallback(look)
         else done()
@@ -64,6 +67,44 @@ function watch(page: Page, id: string): Promise<Seen[]> {
     })
     return found
   }, [id, window_ms] as const)
+}
+
+/** What the page tells of a participant's picture in the meantime, once a second. */
+async function told(page: Page, id: string): Promise<Told[]> {
+  return page.evaluate(async ([id, time]) => {
+    const found: Told[] = []
+    for (const end = performance.now() + time; performance.now() < end;) {
+      await new Promise((done) => { setTimeout(done, 1_000) })
+      found.push(...(window.alcove.pictures() ?? []).filter((one: any) => one.track.participant === id).map((one: any) => one.delay))
+    }
+    return found
+  }, [id, window_ms] as const)
+}
+
+/** Opens what tells how the connection is, and looks at the picture from both sides. */
+async function measure(page: Page, id: string) {
+  await page.getByTestId('quality').click()
+  await expect.poll(async () => (await told(page, id)).some((one) => one.totalMs !== null)).toBe(true)
+  const [frames, delays] = await Promise.all([watch(page, id), told(page, id)])
+  const known = delays.filter((one) => one.totalMs !== null)
+  const parts: Record<string, number | null> = {}
+  for (const name of new Set(known.flatMap((one) => one.parts.map(({ part }) => part)))) {
+    const values = known.map((one) => one.parts.find(({ part }) => part === name)?.ms ?? 0)
+    parts[name] = summary(values).median
+  }
+  const total = summary(known.map((one) => one.totalMs!))
+  const truth = summary(frames.map((frame) => frame.presented))
+  const error_ms = total.median === null || truth.median === null ? null : total.median - truth.median
+  return { ...describe(frames), presented_ms: truth, told_ms: total, told_parts_ms: parts, told_less_true_ms: error_ms }
+}
+
+/** The told age and its parts, as lines of a table. */
+function toldLines(measured: Awaited<ReturnType<typeof measure>>): [string, string][] {
+  const parts = Object.entries(measured.told_parts_ms).map(([part, value]) => `${part} ${ms(value)}`).join(', ')
+  return [
+    ['  as the page tells it, and as it is', `${ms(measured.told_ms.median)}, ${ms(measured.presented_ms.median)}`],
+    ['  its parts, as told', parts],
+  ]
 }
 
 function describe(frames: readonly Seen[]) {
@@ -84,15 +125,16 @@ test('from the room\'s camera to the page', async () => {
   await join(page, appliance.joinUrl, 'Watcher')
   const room = await idOf(page, 'Bench')
   await steady(page, room)
-  const measured = describe(await watch(page, room))
+  const measured = await measure(page, room)
   await context.close()
   expect(measured.shown_ms.count).toBeGreaterThan(0)
   publish('room-to-page', {
-    split: 'received_ms is ours: capture, scaling, encoding, forwarding and the loopback; the rest is the browser\'s',
+    split: 'received_ms is true and ours: capture, scaling, encoding, forwarding and the loopback; the rest is the browser\'s',
     ...measured,
   }, [
     [`room's camera to page, ${measured.sizes} (goal 80 ms)`, `median ${ms(measured.shown_ms.median)}, p95 ${ms(measured.shown_ms.p95)}`],
     ['  of it until received by the browser (ours)', `median ${ms(measured.received_ms.median)}, p95 ${ms(measured.received_ms.p95)}`],
+    ...toldLines(measured),
   ])
 })
 
@@ -107,7 +149,7 @@ test('from browser to browser', async () => {
   await join(to.page, joinUrl, 'To')
   const id = await idOf(to.page, 'From')
   await steady(to.page, id)
-  const measured = describe(await watch(to.page, id))
+  const measured = await measure(to.page, id)
   await from.context.close()
   await to.context.close()
   expect(measured.shown_ms.count).toBeGreaterThan(0)
@@ -118,5 +160,6 @@ test('from browser to browser', async () => {
   }, [
     [`browser to browser, ${measured.sizes} (goal 40 ms)`, `median ${ms(measured.shown_ms.median)}, p95 ${ms(measured.shown_ms.p95)}`],
     ['  of it until received (sender, forwarder)', `median ${ms(measured.received_ms.median)}, p95 ${ms(measured.received_ms.p95)}`],
+    ...toldLines(measured),
   ])
 })

@@ -14,6 +14,13 @@ export interface Pitch {
   readonly db: number
 }
 
+/** The age of a picture as the page tells it. */
+export interface Told {
+  readonly totalMs: number | null
+  readonly parts: readonly { part: string, ms: number }[]
+  readonly missing: string | null
+}
+
 /** Opens the lobby, gives a name and presses Join. */
 export async function join(page: Page, url: string, name: string): Promise<void> {
   await page.goto(url)

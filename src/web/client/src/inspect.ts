@@ -6,6 +6,7 @@
  *   alcove.video(participant, source?)  the <video> that shows a track now, or null
  *   alcove.stream(mid)  what a slot plays, or null
  *   alcove.stats()  the raw WebRTC figures (a promise of an array)
+ *   alcove.pictures()  the age of each picture that is shown and its parts, while the connection is looked at; else null
  *   alcove.times    milliseconds from the click on Join: welcome, connected, first picture; null until then
  */
 import type { Attendance } from "./attendance";
@@ -26,6 +27,7 @@ export function expose(attendance: Attendance): void {
     video: (participant: string, source: Source = "camera") => attendance.path.slots.find(participant, source)?.element ?? null,
     stream: (mid: string) => streamOf(attendance, mid),
     stats: async () => [...(await attendance.path.stats()).values()],
+    pictures: () => structuredClone(attendance.path.insight.pictures.value),
     times: timesOf(attendance),
   };
   Object.defineProperty(window, "alcove", { value: Object.freeze(inspection) });

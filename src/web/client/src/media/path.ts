@@ -2,12 +2,15 @@
 import { Cell } from "../cell";
 import type { Answer, Ask, Source, VideoCodec } from "../words/wire";
 import { Peer } from "./peer";
+import { Insight } from "./insight";
 import { judge, reading, type Quality, type Reading } from "./quality";
 import { Slots } from "./slots";
 import { useSpeaker } from "./sound";
 
 /** How often the way is looked at, in milliseconds. */
 const QUALITY_MS = 2_000;
+/** How many looks are remembered: three minutes. */
+const HISTORY_MAX = 90;
 /** How long a path may stay disturbed before a new one is sought, in milliseconds. */
 const DISTURBED_MS = 1_000;
 
@@ -23,6 +26,15 @@ export class MediaPath {
   /** The browser waits for a touch before it plays sound. */
   readonly soundBlocked = new Cell(false);
   readonly quality = new Cell<Quality | null>(null);
+  /** The latest looks at the way, the oldest first. */
+  readonly history = new Cell<readonly Quality[]>([]);
+  /** The figures of pictures, while somebody looks at them. */
+  readonly insight = new Insight({
+    slots: () => this.slots.now.value,
+    sources: (mid) => this.#peer.sources(mid),
+    stats: () => this.#peer.stats(),
+    ask: (ask) => this.words().ask(ask),
+  });
   /** Where the elements of slots live while no tile shows them. */
   readonly pool: HTMLElement;
   #peer: Peer;
@@ -69,6 +81,7 @@ export class MediaPath {
     this.slots.clear();
     this.pool.replaceChildren();
     this.quality.set(null);
+    this.history.set([]);
     this.soundBlocked.set(false);
     this.#lastReading = null;
   }
@@ -157,7 +170,11 @@ export class MediaPath {
     if (this.#peer.state !== "connected") return;
     const report = await this.#peer.stats();
     const now = reading(report.values(), performance.now());
-    if (this.#lastReading) this.quality.set(judge(this.#lastReading, now));
+    if (this.#lastReading) {
+      const quality = judge(this.#lastReading, now);
+      this.quality.set(quality);
+      this.history.set([...this.history.value, quality].slice(-HISTORY_MAX));
+    }
     this.#lastReading = now;
   }
 }

@@ -22,6 +22,15 @@ const SCREEN_LAYERS: RTCRtpEncodingParameters[] = [{ maxBitrate: 3_000_000, maxF
 
 type Kind = "audio" | "video";
 
+/** The header extension that tells when a picture was captured. */
+const CAPTURE_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+
+/** A transceiver that can be asked for header extensions, which the types of the DOM do not know yet. */
+type StampingTransceiver = RTCRtpTransceiver & {
+  getHeaderExtensionsToNegotiate?(): { uri: string; direction: string }[];
+  setHeaderExtensionsToNegotiate?(extensions: { uri: string; direction: string }[]): void;
+};
+
 /** An encoding with the codec to send, which the types of the DOM do not know yet. */
 type Encoding = RTCRtpEncodingParameters & { codec?: RTCRtpCodec };
 
@@ -128,6 +137,11 @@ export class Peer {
     });
   }
 
+  /** Who sends what a slot plays, the latest first; empty where the browser does not tell. */
+  sources(mid: string): readonly RTCRtpSynchronizationSource[] {
+    return this.#receivers.find((one) => one.mid === mid)?.receiver.getSynchronizationSources() ?? [];
+  }
+
   stats(): Promise<RTCStatsReport> {
     return this.#pc.getStats();
   }
@@ -139,6 +153,7 @@ export class Peer {
   #add(kind: Kind, init: RTCRtpTransceiverInit): RTCRtpTransceiver {
     const transceiver = this.#pc.addTransceiver(kind, init);
     const side = init.direction === "sendonly" ? RTCRtpSender : RTCRtpReceiver;
+    if (kind === "video") stampCaptures(transceiver);
     try {
       transceiver.setCodecPreferences(trimmed(side.getCapabilities(kind)?.codecs ?? [], kind));
     } catch {
@@ -175,6 +190,15 @@ export class Peer {
     }).catch(() => undefined);
     return this.#changes;
   }
+}
+
+/** Has the time of capture travel along, which browsers offer only when asked. */
+function stampCaptures(transceiver: StampingTransceiver): void {
+  const extensions = transceiver.getHeaderExtensionsToNegotiate?.() ?? [];
+  const stamp = extensions.find(({ uri }) => uri === CAPTURE_TIME);
+  if (!stamp) return; // This browser does not know how to: its pictures are shown without their age.
+  stamp.direction = "sendrecv";
+  transceiver.setHeaderExtensionsToNegotiate?.(extensions);
 }
 
 function fill(count: number, kind: Kind): Kind[] {

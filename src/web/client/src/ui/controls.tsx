@@ -32,8 +32,8 @@ export function Controls({ attendance, arrangement, change }: ControlsProps) {
           onClick={() => change({ layout: arrangement.layout === "stage" ? "grid" : "stage" })}
         />
         <Round
-          id="people" icon={icons.people} label={t("people.title", { count })} keys="P" pressed={arrangement.people}
-          count={count} onClick={() => change({ people: !arrangement.people })}
+          id="people" icon={icons.people} label={t("people.title", { count })} keys="P" pressed={arrangement.side === "people"}
+          count={count} onClick={() => change({ side: arrangement.side === "people" ? null : "people" })}
         />
         <Round id="settings" icon={icons.settings} label={t("control.settings")} keys="?" onClick={() => change({ settings: true })} />
         <FullScreen />

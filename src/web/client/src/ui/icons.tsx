@@ -33,6 +33,7 @@ export const icons = {
   room: <Icon><path d="M5 20V12a7 7 0 0 1 14 0v8" /><circle cx="12" cy="14" r="2.3" /></Icon>,
   close: <Icon><path d="m6 6 12 12M18 6 6 18" /></Icon>,
   sound: <Icon><path d="M4 9.5v5h3.5L12 18.5v-13L7.5 9.5ZM15.5 9a4.3 4.3 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11" /></Icon>,
+  connection: <Icon><path d="M3.5 12.5h4l2.500-7 4 13 2.500-6h4" /></Icon>,
   link: <Icon><path d="M10 14a4 4 0 0 0 5.7 0l3.1-3.1a4 4 0 0 0-5.7-5.7L12 6.3M14 10a4 4 0 0 0-5.7 0l-3.1 3.1a4 4 0 0 0 5.7 5.7l1.1-1.1" /></Icon>,
   lock: <Icon><path d="M6 10.5h12V20H6ZM8.5 10.5V8a3.5 3.5 0 0 1 7 0v2.5" /></Icon>,
 };

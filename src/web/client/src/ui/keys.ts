@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { maySend, me } from "../words/meeting";
 import { canShare, toggleFullScreen } from "./controls";
+import { isConnection } from "./header";
 import type { Arrangement } from "./meeting";
 
 /** Listens for the keys while the meeting is shown. */
@@ -46,7 +47,9 @@ function actionFor(
     case "g":
       return () => change({ layout: arrangement.layout === "stage" ? "grid" : "stage" });
     case "p":
-      return () => change({ people: !arrangement.people });
+      return () => change({ side: arrangement.side === "people" ? null : "people" });
+    case "c":
+      return () => change({ side: isConnection(arrangement.side) ? null : { connection: null } });
     case "f":
       return document.fullscreenEnabled ? toggleFullScreen : null;
     case "?":

@@ -4,6 +4,7 @@ import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
 import { me, maySend, type Meeting } from "../words/meeting";
 import { useAwake } from "./awake";
+import { Connection } from "./connection";
 import { Controls } from "./controls";
 import { Header } from "./header";
 import { bestGrid, isSame, onStage, showings, type Pin, type Showing } from "./layout";
@@ -22,17 +23,21 @@ const GAP_PX = 10;
 
 export type Layout = "stage" | "grid";
 
+/** Everybody, or how the connection is, of somebody or as a whole. */
+export type Side = "people" | { readonly connection: string | null } | null;
+
 /** What is open or chosen on the page, beside the meeting itself. */
 export interface Arrangement {
   readonly layout: Layout;
-  readonly people: boolean;
+  /** What stands beside the pictures. */
+  readonly side: Side;
   readonly settings: boolean;
   readonly pin: Pin;
 }
 
 export function MeetingPage({ attendance }: { attendance: Attendance }) {
   const view = useCell(attendance.view);
-  const [arrangement, setArrangement] = useState<Arrangement>({ layout: "stage", people: false, settings: false, pin: null });
+  const [arrangement, setArrangement] = useState<Arrangement>({ layout: "stage", side: null, settings: false, pin: null });
   const change = (fields: Partial<Arrangement>) => setArrangement((now) => ({ ...now, ...fields }));
   const sight = useMemo(() => new Sight((wishes) => attendance.watch(wishes)), [attendance]);
   useEffect(() => () => sight.close(), [sight]);
@@ -43,11 +48,11 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
   return (
     <Parts.Provider value={{ attendance, sight }}>
       <div class="meeting" data-testid="meeting">
-        <Header attendance={attendance} meeting={meeting} />
+        <Header attendance={attendance} meeting={meeting} arrangement={arrangement} change={change} />
         <Banner attendance={attendance} meeting={meeting} />
-        <main class={classes("floor", arrangement.people && "with-people")} aria-label={t("meeting.label", { name: meeting.info.name })}>
+        <main class={classes("floor", arrangement.side && "with-people")} aria-label={t("meeting.label", { name: meeting.info.name })}>
           <Pictures meeting={meeting} screen={view.screen} arrangement={arrangement} change={change} />
-          {arrangement.people && <People meeting={meeting} onClose={() => change({ people: false })} />}
+          <Beside meeting={meeting} side={arrangement.side} change={change} />
         </main>
         <Controls attendance={attendance} arrangement={arrangement} change={change} />
         <Notices attendance={attendance} meeting={meeting} />
@@ -55,6 +60,13 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
       </div>
     </Parts.Provider>
   );
+}
+
+function Beside({ meeting, side, change }: { meeting: Meeting; side: Side; change(fields: Partial<Arrangement>): void }) {
+  const close = () => change({ side: null });
+  if (side === null) return null;
+  if (side === "people") return <People meeting={meeting} onConnection={(of) => change({ side: { connection: of } })} onClose={close} />;
+  return <Connection meeting={meeting} of={side.connection} onClose={close} />;
 }
 
 function Banner({ attendance, meeting }: { attendance: Attendance; meeting: Meeting }) {

@@ -5,7 +5,14 @@ import { Grade, icons } from "./icons";
 import { t } from "./texts";
 import { Avatar, classes } from "./tile";
 
-export function People({ meeting, onClose }: { meeting: Meeting; onClose(): void }) {
+interface PeopleProps {
+  meeting: Meeting;
+  /** How somebody's connection is shall be shown. */
+  onConnection(of: string): void;
+  onClose(): void;
+}
+
+export function People({ meeting, onConnection, onClose }: PeopleProps) {
   const self = me(meeting);
   const sorted = [...(self ? [self] : []), ...meeting.participants.filter((one) => one !== self)];
   return (
@@ -22,6 +29,7 @@ export function People({ meeting, onClose }: { meeting: Meeting; onClose(): void
             isMe={one === self}
             speaking={meeting.heard.includes(one.id)}
             grade={worse(meeting.grades[one.id])}
+            onConnection={() => onConnection(one.id)}
           />
         ))}
       </ul>
@@ -29,7 +37,15 @@ export function People({ meeting, onClose }: { meeting: Meeting; onClose(): void
   );
 }
 
-function Person({ one, isMe, speaking, grade }: { one: Participant; isMe: boolean; speaking: boolean; grade: number }) {
+interface PersonProps {
+  one: Participant;
+  isMe: boolean;
+  speaking: boolean;
+  grade: number;
+  onConnection(): void;
+}
+
+function Person({ one, isMe, speaking, grade, onConnection }: PersonProps) {
   const hears = trackState(one, "microphone") === "on";
   const shows = trackState(one, "camera") === "on";
   return (
@@ -39,7 +55,12 @@ function Person({ one, isMe, speaking, grade }: { one: Participant; isMe: boolea
         <strong>{isMe ? t("meeting.you", { name: one.name }) : one.name}</strong>
         <small>{remarks(one).join(" · ")}</small>
       </div>
-      {one.kind === "browser" && <Grade grade={grade} />}
+      <button
+        type="button" class="plain" data-testid={`connection-of-${one.id}`} title={t("connection.of", { name: one.name })}
+        aria-label={t("connection.of", { name: one.name })} onClick={onConnection}
+      >
+        {one.kind === "browser" ? <Grade grade={grade} /> : icons.connection}
+      </button>
       <span class={classes("state", !hears && "off")}>{hears ? icons.microphone : icons.microphoneOff}</span>
       <span class={classes("state", !shows && "off")}>{shows ? icons.camera : icons.cameraOff}</span>
       <span class="hidden">{hears ? "" : t("tile.muted")}</span>

@@ -12,6 +12,7 @@ const KEYS: readonly (readonly [string, TextKey])[] = [
   ["S", "keys.s"],
   ["G", "keys.g"],
   ["P", "keys.p"],
+  ["C", "keys.c"],
   ["F", "keys.f"],
   ["?", "keys.help"],
 ];

@@ -62,7 +62,7 @@ source: Source,
 /**
  * What it is from now on.
  */
-state: TrackState, } } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> };
+state: TrackState, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> };
 
 /**
  * The first request of a socket.
@@ -286,7 +286,48 @@ video_codec: VideoCodec, } } | { "answer": {
 /**
  * The SDP.
  */
-sdp: string, } } | { "done": Record<symbol, never> };
+sdp: string, } } | { "clock": {
+/**
+ * Milliseconds since the Unix epoch, by the clock that capture times are told by.
+ */
+at_ms: number, } } | { "delays": {
+/**
+ * Of the video tracks of which something is known.
+ */
+tracks: Array<TrackDelay>, } } | { "done": Record<symbol, never> };
+
+/**
+ * How old the pictures of a track are when they arrive at the appliance, in milliseconds: means of the last seconds.
+ */
+export type TrackDelay = {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source,
+/**
+ * Which of its layers, 0 the smallest.
+ */
+layer: number,
+/**
+ * The height of the layer in pixels.
+ */
+height: number,
+/**
+ * From the capture to here; absent where the publisher does not stamp its pictures, or its clock is not known yet.
+ */
+until_here_ms?: number,
+/**
+ * Of it until the encoding began; absent where the publisher does not tell.
+ */
+capture_ms?: number,
+/**
+ * Of it the encoding; absent where the publisher does not tell.
+ */
+encode_ms?: number, };
 
 /**
  * The snapshot that a joiner starts from.
