@@ -1,4 +1,5 @@
-//! A media worker: one thread and one UDP socket that carry the packets of whole meetings, and never block.
+//! A media worker: one thread, one UDP socket and the TCP sockets of its port carry the packets of whole meetings, and never
+//! block.
 //!
 //! ```text
 //!   orders ──▶ ┌──────────────────────────────────────────────┐ ──▶ news (to the loop)
@@ -8,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,18 +18,25 @@ use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 use anyhow::Context;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::appliance::media_socket::{Datagram, MediaSocket};
+use crate::appliance::media_tcp::MediaTcp;
 use crate::room::SfuEnd;
 use crate::sfu::{
-    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit, SlotId,
-    TrackFlow, Wish,
+    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit,
+    Protocol, SlotId, TrackFlow, Wish,
 };
 use crate::track::{Source, VideoCodec};
 
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
+/// The tokens after it are those of accepted sockets.
+const LISTENER: Token = Token(2);
+
+/// How often two sockets are tried to get one port when any will do.
+const PORT_TRIES: usize = 16;
 
 /// The most news that wait for the loop. More than a minute of the busiest meeting's: at the limit the loop
 /// is dead and the newest is dropped.
@@ -43,6 +51,9 @@ const START_BITRATE_BPS: u64 = 10_000_000;
 /// The shortest time from one turn to the next. A turn has its price, however little there is to do: packets that
 /// arrive one by one are taken together, and those of a frame leave together. Nobody notices half a millisecond.
 const TURN_MIN: Duration = Duration::from_micros(400);
+
+/// How often the TCP sockets are looked through.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The longest wait, so that a missed wake-up heals by itself.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -63,16 +74,53 @@ pub(super) struct LocalEnd {
 
 /// What the loop orders.
 pub(super) enum Order {
-    Open { meeting: MeetingId, video: bool, codec: VideoCodec },
-    Close { meeting: MeetingId },
-    Offer { meeting: MeetingId, peer: PeerId, permit: Permit, sdp: String, answer: AnswerSink },
-    Trickle { peer: PeerId, candidate: String, done: Box<dyn FnOnce(Result<(), OfferRefused>) + Send> },
-    AddLocal { meeting: MeetingId, peer: PeerId, setup: LocalSetup, end: LocalEnd },
-    Remove { peer: PeerId },
-    Watch { peer: PeerId, wishes: Vec<Wish> },
-    SetTrack { peer: PeerId, source: Source, flow: TrackFlow },
-    WantKeyframe { peer: PeerId, slot: SlotId },
-
+    Open {
+        meeting: MeetingId,
+        video: bool,
+        codec: VideoCodec,
+    },
+    Close {
+        meeting: MeetingId,
+    },
+    Offer {
+        meeting: MeetingId,
+        peer: PeerId,
+        permit: Permit,
+        sdp: String,
+        answer: AnswerSink,
+    },
+    Trickle {
+        peer: PeerId,
+        candidate: String,
+        done: Box<dyn FnOnce(Result<(), OfferRefused>) + Send>,
+    },
+    AddLocal {
+        meeting: MeetingId,
+        peer: PeerId,
+        setup: LocalSetup,
+        end: LocalEnd,
+    },
+    Remove {
+        peer: PeerId,
+    },
+    Watch {
+        peer: PeerId,
+        wishes: Vec<Wish>,
+    },
+    SetTrack {
+        peer: PeerId,
+        source: Source,
+        flow: TrackFlow,
+    },
+    WantKeyframe {
+        peer: PeerId,
+        slot: SlotId,
+    },
+    /// For all workers: the one that knows whose check the datagram is takes the socket.
+    Adopt {
+        socket: Arc<TcpStream>,
+        first: Vec<u8>,
+    },
     Stop,
 }
 
@@ -94,21 +142,20 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker on `port` (0: any).
+    /// Starts a worker on `port` (0: any). Media over TCP comes to the port of HTTPS as well, as [`Order::Adopt`].
     ///
     /// # Errors
     /// When the port is in use, or the machine has no address.
     pub(super) fn start(
         index: usize,
-        port: u16,
+        (port, https_port): (u16, u16),
         announce: &[IpAddr],
         identity: DtlsIdentity,
         clock: Arc<dyn Clock>,
         news: tokio::sync::mpsc::Sender<News>,
     ) -> anyhow::Result<Self> {
-        let mut socket = MediaSocket::bind(port)
-            .with_context(|| format!("cannot take UDP port {port} for media; free it or set media.port"))?;
         let poll = Poll::new().context("cannot make an epoll instance")?;
+        let (mut socket, tcp) = bind(port, poll.registry())?;
         poll.registry()
             .register(socket.source(), SOCKET, Interest::READABLE)
             .context("cannot watch the socket")?;
@@ -120,14 +167,18 @@ impl Worker {
         let worker_thread = WorkerThread {
             poll,
             socket,
+            tcp,
+            look_due: clock.now(),
             orders: receiver,
             news,
             clock,
             identity,
+            tcp_addresses: tcp_addresses(&addresses, https_port),
             addresses: addresses.clone(),
             demux: Demux::default(),
             homes: HashMap::new(),
             meetings: HashMap::new(),
+            gone: Vec::new(),
             turns: Arc::clone(&turns),
         };
         let thread = std::thread::Builder::new()
@@ -172,6 +223,26 @@ impl Drop for Worker {
     }
 }
 
+/// The UDP socket and the TCP listener, with one port number.
+fn bind(port: u16, registry: &Registry) -> anyhow::Result<(MediaSocket, MediaTcp)> {
+    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let socket = MediaSocket::bind(port)
+            .with_context(|| format!("cannot take UDP port {port} for media; free it or set media.port"))?;
+        match MediaTcp::listen(socket.port(), registry, LISTENER) {
+            Ok(tcp) => return Ok((socket, tcp)),
+            // Somebody else has the other half of the free port.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+            Err(error) => {
+                let port = socket.port();
+                let what = format!("cannot take TCP port {port} for media; free it or set media.port");
+                return Err(error).context(what);
+            }
+        }
+    }
+}
+
 /// The addresses that browsers are told: every one of the machine's, and those of the configuration.
 fn media_addresses(port: u16, announce: &[IpAddr]) -> io::Result<Vec<SocketAddr>> {
     let mut ips: Vec<IpAddr> = if_addrs::get_if_addrs()?
@@ -183,6 +254,12 @@ fn media_addresses(port: u16, announce: &[IpAddr]) -> io::Result<Vec<SocketAddr>
     ips.sort_unstable();
     ips.dedup();
     Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+}
+
+/// Many firewalls let TCP pass to the port of HTTPS alone, so that one is told too, after ours.
+fn tcp_addresses(addresses: &[SocketAddr], https_port: u16) -> Vec<SocketAddr> {
+    let shared = addresses.iter().map(|address| SocketAddr::new(address.ip(), https_port));
+    addresses.iter().copied().chain(shared).collect()
 }
 
 /// Link-local addresses need a scope that a candidate cannot carry (RFC 8839, 5.1).
@@ -203,22 +280,27 @@ struct Hosted {
 struct WorkerThread {
     poll: Poll,
     socket: MediaSocket,
+    tcp: MediaTcp,
+    /// When the TCP sockets are looked through next.
+    look_due: Instant,
     orders: Receiver<Order>,
     news: tokio::sync::mpsc::Sender<News>,
     clock: Arc<dyn Clock>,
     identity: DtlsIdentity,
     addresses: Vec<SocketAddr>,
+    tcp_addresses: Vec<SocketAddr>,
     demux: Demux,
     /// Which meeting a peer is in.
     homes: HashMap<PeerId, MeetingId>,
     meetings: HashMap<MeetingId, Hosted>,
-    /// Reused for every run that is sent.
+    /// Those who were told goodbye, and whose TCP sockets are to be closed.
+    gone: Vec<PeerId>,
     turns: Arc<AtomicU64>,
 }
 
 impl WorkerThread {
     fn run(mut self) {
-        let mut events = Events::with_capacity(16);
+        let mut events = Events::with_capacity(64);
         let mut next_turn = self.clock.now();
         loop {
             let wait = self.wait();
@@ -233,9 +315,11 @@ impl WorkerThread {
                 return;
             }
             self.receive();
+            self.receive_tcp(&events);
             self.take_from_rooms();
             self.turn_timers();
             self.flush();
+            self.close_tcp();
             self.turns.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -288,6 +372,7 @@ impl WorkerThread {
                     hosted.forwarder.want_keyframe(peer, slot, now);
                 }
             }
+            Order::Adopt { socket, first } => self.adopt(&socket, &first, now),
             Order::Stop => {}
         }
     }
@@ -295,6 +380,7 @@ impl WorkerThread {
     fn open(&mut self, meeting: MeetingId, video: bool, codec: VideoCodec) {
         let config = ForwarderConfig {
             ice_addresses: self.addresses.clone(),
+            ice_tcp_addresses: self.tcp_addresses.clone(),
             certificate: self.identity.clone(),
             preferred_codec: codec,
             video,
@@ -346,6 +432,7 @@ impl WorkerThread {
             hosted.dirty = true;
         }
         self.demux.remove(peer);
+        self.gone.push(peer);
     }
 
     fn close(&mut self, meeting: MeetingId, now: Instant) {
@@ -362,6 +449,19 @@ impl WorkerThread {
         let now = self.clock.now();
         for meeting in self.meetings.keys().copied().collect::<Vec<_>>() {
             self.close(meeting, now);
+        }
+    }
+
+    fn adopt(&mut self, socket: &TcpStream, first: &[u8], now: Instant) {
+        let Self { poll, tcp, demux, homes, meetings, .. } = self;
+        if demux.checked(first).is_none() {
+            return;
+        }
+        match socket.try_clone() {
+            Ok(socket) => tcp.adopt(socket, first, poll.registry(), now, |proven, datagram| {
+                route_tcp(demux, homes, meetings, proven, datagram, now)
+            }),
+            Err(error) => log::warn!("cannot take a TCP socket for media over: {error}"),
         }
     }
 
@@ -385,6 +485,32 @@ impl WorkerThread {
         }
         // Edge-triggered: what is still waiting must be asked for again.
         drop(self.poll.registry().reregister(self.socket.source(), SOCKET, Interest::READABLE));
+    }
+
+    fn receive_tcp(&mut self, events: &Events) {
+        let Self { poll, tcp, demux, homes, meetings, clock, .. } = self;
+        for token in events.iter().map(Event::token) {
+            let now = clock.now();
+            match token {
+                SOCKET | WAKE => {}
+                LISTENER => tcp.accept(poll.registry(), now),
+                socket => tcp.turn(socket, poll.registry(), now, |proven, datagram| {
+                    route_tcp(demux, homes, meetings, proven, datagram, now)
+                }),
+            }
+        }
+    }
+
+    /// After the last words to those who are gone.
+    fn close_tcp(&mut self) {
+        for peer in self.gone.drain(..) {
+            self.tcp.forget(peer, self.poll.registry());
+        }
+        let now = self.clock.now();
+        if now >= self.look_due {
+            self.look_due = now + LOOK_EVERY;
+            self.tcp.look(self.poll.registry(), now);
+        }
     }
 
     fn take_from_rooms(&mut self) {
@@ -412,11 +538,11 @@ impl WorkerThread {
 
     fn flush(&mut self) {
         let now = self.clock.now();
-        let Self { socket, meetings, news, .. } = self;
+        let Self { socket, tcp, poll, meetings, news, .. } = self;
         for (id, hosted) in meetings.iter_mut().filter(|(_, hosted)| hosted.dirty) {
             hosted.dirty = false;
             hosted.forwarder.flush(now);
-            send_runs(&mut hosted.forwarder, socket);
+            send_runs(&mut hosted.forwarder, socket, tcp, poll.registry());
             deliver(hosted);
             while let Some(event) = hosted.forwarder.poll_event() {
                 if news.try_send(News { meeting: *id, event }).is_err() {
@@ -437,18 +563,37 @@ fn route(
     let Some(peer) = demux.route(datagram.source, datagram.contents) else { return };
     let Some(hosted) = homes.get(&peer).and_then(|home| meetings.get_mut(home)) else { return };
     hosted.dirty = true;
-    let accepted =
-        hosted.forwarder.handle_datagram(peer, datagram.source, datagram.destination, datagram.contents, now);
-    if accepted {
+    let route = datagram.route(Protocol::Udp);
+    if hosted.forwarder.handle_datagram(peer, route, datagram.contents, now) {
         demux.confirm(peer, datagram.source);
     }
 }
 
-fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket) {
+/// Returns the peer that has accepted the datagram.
+fn route_tcp(
+    demux: &Demux,
+    homes: &HashMap<PeerId, MeetingId>,
+    meetings: &mut HashMap<MeetingId, Hosted>,
+    proven: Option<PeerId>,
+    datagram: &Datagram<'_>,
+    now: Instant,
+) -> Option<PeerId> {
+    let peer = demux.checked(datagram.contents).or(proven)?;
+    let hosted = homes.get(&peer).and_then(|home| meetings.get_mut(home))?;
+    hosted.dirty = true;
+    let route = datagram.route(Protocol::Tcp);
+    hosted.forwarder.handle_datagram(peer, route, datagram.contents, now).then_some(peer)
+}
+
+fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket, tcp: &mut MediaTcp, registry: &Registry) {
     while let Some((run, contents)) = forwarder.poll_transmit() {
+        if run.route.protocol == Protocol::Tcp {
+            tcp.send(&run, contents, registry);
+            continue;
+        }
         // Lost on a full buffer or an unreachable network, as packets are: the receiver asks again.
         if let Err(error) = socket.send(&run, contents) {
-            log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.destination);
+            log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.route.destination);
         }
     }
 }
