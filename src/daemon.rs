@@ -129,9 +129,9 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let invite = invite(&clock, &tokens, public_url.clone());
     let in_use = devices::of(&hardware);
     let (handle, appliance) =
-        Appliance::start(settings(config, invite, troubles), &in_use, Arc::clone(&clock))?;
+        Appliance::start(settings(config, https_port, invite, troubles), &in_use, Arc::clone(&clock))?;
     for address in appliance.media_addresses() {
-        log::info!("media arrives at UDP {address}");
+        log::info!("media arrives at {address}, UDP and TCP");
     }
     let facts = Facts {
         room_name: config.room.name.clone(),
@@ -139,16 +139,15 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
         authority_pem: certificates.authority_pem().map(str::to_owned),
         devices: Arc::new(move || serde_json::json!(hardware.report())),
     };
+    let shared_port = api::SharedPort::new(handle.clone());
     let edge =
         Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), machine, updates, facts };
     let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
-    // Words are short, and each is waited for: none may wait for the acknowledgement of the one before (RFC 1122,
-    // 4.2.3.4).
-    let prompt = axum_server::accept::NoDelayAcceptor::new();
     let secure = axum_server::from_tcp_rustls(https, tls).context("cannot serve HTTPS")?;
-    let mut secure = secure.map(|acceptor| acceptor.acceptor(prompt));
+    let mut secure = secure.map(|acceptor| acceptor.acceptor(shared_port));
+    let prompt = axum_server::accept::NoDelayAcceptor::new();
     let mut plain = axum_server::from_tcp(http).context("cannot serve HTTP")?.acceptor(prompt);
     limit_waiting(secure.http_builder());
     limit_waiting(plain.http_builder());
@@ -184,10 +183,11 @@ fn limit_waiting(builder: &mut Builder<TokioExecutor>) {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD_MAX);
 }
 
-fn settings(config: &Config, invite: Invite, troubles: Vec<String>) -> Settings {
+fn settings(config: &Config, https_port: u16, invite: Invite, troubles: Vec<String>) -> Settings {
     Settings {
         standing_meeting: config.standing_meeting().to_string(),
         media_port: config.media.port,
+        https_port,
         media_workers: media_workers(config),
         people_per_worker: config.media.people_per_worker.into(),
         announce: config.media.announce.clone(),
@@ -233,12 +233,18 @@ fn public_url(https_port: u16) -> String {
     if https_port == 443 { format!("https://{host}") } else { format!("https://{host}:{https_port}") }
 }
 
-/// What guests reach us by: the first address that is not only ours.
+/// What guests reach us by: the first address that is not only ours. One of IPv4 is shorter to type.
 fn host_for_guests() -> String {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let reachable =
-        interfaces.iter().map(if_addrs::Interface::ip).find(|ip| ip.is_ipv4() && !ip.is_loopback());
-    reachable.map_or_else(|| "localhost".to_owned(), |ip| ip.to_string())
+    let reachable = interfaces.iter().map(if_addrs::Interface::ip).filter(|ip| match ip {
+        IpAddr::V4(ip) => !ip.is_loopback(),
+        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local(),
+    });
+    match reachable.min_by_key(IpAddr::is_ipv6) {
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+        None => "localhost".to_owned(),
+    }
 }
 
 /// Keeps the certificate good for as long as the appliance runs.

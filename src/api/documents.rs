@@ -185,7 +185,7 @@ pub(crate) struct Status {
     pub meetings: usize,
     /// How many participants they have together.
     pub participants: usize,
-    /// Where media arrives, `address:port`.
+    /// Where media arrives over UDP and TCP, `address:port`.
     pub media_addresses: Vec<String>,
     /// What was wrong at the start, a sentence each, with what to do; empty when nothing was.
     pub troubles: Vec<String>,

@@ -18,6 +18,7 @@ mod input;
 mod meetings;
 mod openapi;
 mod problem;
+mod shared_port;
 mod statistics;
 mod status;
 #[cfg(test)]
@@ -40,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::problem::Problem;
+pub use self::shared_port::SharedPort;
 use crate::appliance::Handle;
 use crate::system::machine::Machine;
 use crate::system::tokens::Tokens;

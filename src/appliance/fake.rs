@@ -170,6 +170,7 @@ impl State {
                 self.calls.push(format!("mute {microphone:?} {camera:?}"));
                 drop(reply.send(Ok(())));
             }
+            Call::Adopt(_, first) => self.calls.push(format!("adopt {first:?}")),
             Call::Snapshot(reply) => drop(reply.send(Ok(b"\x89PNG".to_vec()))),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
         }

@@ -1,6 +1,6 @@
 //! How the edges talk to the loop: a cloneable handle, one method per command, each answered once.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -173,6 +173,8 @@ pub(super) enum Call {
         reply: Reply<()>,
     },
     Snapshot(Reply<Vec<u8>>),
+    /// A TCP socket that has begun with this datagram where TLS was expected.
+    Adopt(TcpStream, Vec<u8>),
     Status(Reply<StatusView>),
 }
 
@@ -332,6 +334,13 @@ impl Handle {
     /// `busy`.
     pub async fn status(&self) -> Result<StatusView, Refusal> {
         self.call(Call::Status).await
+    }
+
+    /// Hands over a non-blocking socket that has begun with a datagram of media (RFC 4571) where TLS was expected, for the
+    /// worker that knows the check in it. Nobody's is closed.
+    pub fn adopt(&self, socket: TcpStream, first: Vec<u8>) {
+        // While the loop is busy browsers try other ways, and this one again.
+        drop(self.calls.try_send(Call::Adopt(socket, first)));
     }
 
     async fn call<T>(&self, build: impl FnOnce(Reply<T>) -> Call) -> Result<T, Refusal> {

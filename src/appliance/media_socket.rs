@@ -12,7 +12,7 @@ use nix::libc;
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 
-use crate::sfu::{Run, TrafficClass};
+use crate::sfu::{Protocol, Route, Run, TrafficClass};
 
 /// How many receive buffers one call fills.
 const BATCH: usize = 16;
@@ -28,7 +28,7 @@ const SEGMENTS_MAX: usize = 64;
 
 /// DSCPs (RFC 8837, table 1): expedited forwarding for sound, AF41 for pictures of high priority.
 const EXPEDITED: u8 = 46;
-const ASSURED_41: u8 = 34;
+pub(super) const ASSURED_41: u8 = 34;
 
 /// A datagram as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,13 @@ pub(super) struct Datagram<'a> {
     pub(super) destination: SocketAddr,
     /// What it says.
     pub(super) contents: &'a [u8],
+}
+
+impl Datagram<'_> {
+    /// The way that it has come.
+    pub(super) const fn route(&self, protocol: Protocol) -> Route {
+        Route { protocol, source: self.source, destination: self.destination }
+    }
 }
 
 /// A dual-stack UDP socket (IPv4 alone where the machine has no IPv6).
@@ -139,8 +146,9 @@ impl MediaSocket {
     fn send_part(&self, run: &Run, part: &[u8], segment_bytes: Option<u16>) -> io::Result<()> {
         let tos = dscp(run.class) << 2;
         let traffic_class = i32::from(tos);
-        let (from_v4, from_v6) = (packet_info_v4(run.source.ip()), packet_info_v6(run.source.ip()));
-        let (from, class) = match run.destination.ip() {
+        let Route { source, destination, .. } = run.route;
+        let (from_v4, from_v6) = (packet_info_v4(source.ip()), packet_info_v6(source.ip()));
+        let (from, class) = match destination.ip() {
             IpAddr::V4(_) => (ControlMessage::Ipv4PacketInfo(&from_v4), ControlMessage::Ipv4Tos(&tos)),
             IpAddr::V6(_) => {
                 (ControlMessage::Ipv6PacketInfo(&from_v6), ControlMessage::Ipv6TClass(&traffic_class))
@@ -149,7 +157,7 @@ impl MediaSocket {
         let segments = segment_bytes.unwrap_or_default();
         let control = [from, class, ControlMessage::UdpGsoSegments(&segments)];
         let control = if segment_bytes.is_some() { &control[..] } else { &control[..2] };
-        let to = SockaddrStorage::from(self.for_socket(run.destination));
+        let to = SockaddrStorage::from(self.for_socket(destination));
         sendmsg(self.socket.as_raw_fd(), &[IoSlice::new(part)], control, MsgFlags::empty(), Some(&to))?;
         Ok(())
     }
@@ -223,7 +231,8 @@ mod tests {
     }
 
     fn run(source: SocketAddr, destination: SocketAddr, segment_size: usize, class: TrafficClass) -> Run {
-        Run { peer: crate::sfu::PeerId(1), source, destination, segment_size, class }
+        let route = Route { protocol: Protocol::Udp, source, destination };
+        Run { peer: crate::sfu::PeerId(1), route, segment_size, class }
     }
 
     #[test]

@@ -11,8 +11,10 @@ mod branches;
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod fake;
+mod framing;
 pub mod handle;
 mod media_socket;
+mod media_tcp;
 mod members;
 mod news;
 mod pulse;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,8 +44,10 @@ pub type Invite = Arc<dyn Fn(&str) -> Invitation + Send + Sync>;
 pub struct Settings {
     /// The name of the meeting that is there whenever somebody comes.
     pub standing_meeting: String,
-    /// The UDP port of the first media worker, the next ones counting up; 0 takes any.
+    /// The UDP and TCP port of the first media worker, the next ones counting up; 0 takes any.
     pub media_port: u16,
+    /// The port of HTTPS, from which [`Handle::adopt`] is called.
+    pub https_port: u16,
     /// How many media workers.
     pub media_workers: usize,
     /// How many people of a meeting one media worker carries before another one helps.
@@ -249,7 +251,16 @@ impl Appliance {
                 drop(reply.send(self.room_mute(microphone, camera)));
             }
             Call::Snapshot(reply) => self.snapshot(reply),
+            Call::Adopt(socket, first) => self.adopt(socket, &first),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
+        }
+    }
+
+    /// Whose check it is, only the workers know.
+    fn adopt(&self, socket: TcpStream, first: &[u8]) {
+        let socket = Arc::new(socket);
+        for worker in &self.workers {
+            worker.order(Order::Adopt { socket: Arc::clone(&socket), first: first.to_vec() });
         }
     }
 
@@ -325,7 +336,7 @@ fn start_workers(
         .map(|index| {
             Worker::start(
                 index,
-                port(index),
+                (port(index), settings.https_port),
                 &settings.announce,
                 identity.clone(),
                 wall,

@@ -1,4 +1,5 @@
-//! A media worker: one thread and one UDP socket that carry meetings or branches of them, and never block.
+//! A media worker: one thread, one UDP socket and the TCP sockets of its port carry meetings or branches of them, and
+//! never block.
 //!
 //! ```text
 //!   orders ──▶ ┌──────────────────────────────────────────────┐ ──▶ news (to the loop)
@@ -9,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,19 +19,26 @@ use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 use anyhow::Context;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use rtrb::{Consumer, Producer};
 
 use crate::appliance::media_socket::{Datagram, MediaSocket};
+use crate::appliance::media_tcp::MediaTcp;
 use crate::room::SfuEnd;
 use crate::sfu::{
     self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport,
-    Permit, Relayed, SlotId, Totals, TrackFlow, TrackSetup, WallClock, Wish,
+    Permit, Protocol, Relayed, SlotId, Totals, TrackFlow, TrackSetup, WallClock, Wish,
 };
 use crate::track::{Layer, Source, VideoCodec};
 
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
+/// The tokens after it are those of accepted sockets.
+const LISTENER: Token = Token(2);
+
+/// How often two sockets are tried to get one port when any will do.
+const PORT_TRIES: usize = 16;
 
 /// The most news that wait for the loop. More than a minute of the busiest meeting's: at the limit the loop
 /// is dead and the newest is dropped.
@@ -49,6 +57,9 @@ const START_BITRATE_BPS: u64 = 10_000_000;
 /// The shortest time from one turn to the next. A turn has its price, however little there is to do: packets that
 /// arrive one by one are taken together, and those of a frame leave together. Nobody notices half a millisecond.
 const TURN_MIN: Duration = Duration::from_micros(400);
+
+/// How often the TCP sockets are looked through.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The longest wait, so that a missed wake-up heals by itself.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -154,8 +165,18 @@ pub(super) enum Order {
     Hear {
         ring: Consumer<ToBranch>,
     },
-    Report { meeting: MeetingId, answer: ReportSink },
-    Totals { answer: TotalsSink },
+    Report {
+        meeting: MeetingId,
+        answer: ReportSink,
+    },
+    Totals {
+        answer: TotalsSink,
+    },
+    /// For all workers: the one that knows whose check the datagram is takes the socket.
+    Adopt {
+        socket: Arc<TcpStream>,
+        first: Vec<u8>,
+    },
     Stop,
 }
 
@@ -180,22 +201,21 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker on `port` (0: any).
+    /// Starts a worker on `port` (0: any). Media over TCP comes to the port of HTTPS as well, as [`Order::Adopt`].
     ///
     /// # Errors
     /// When the port is in use, or the machine has no address.
     pub(super) fn start(
         index: usize,
-        port: u16,
+        (port, https_port): (u16, u16),
         announce: &[IpAddr],
         identity: DtlsIdentity,
         wall: WallClock,
         clock: Arc<dyn Clock>,
         news: tokio::sync::mpsc::Sender<News>,
     ) -> anyhow::Result<Self> {
-        let mut socket = MediaSocket::bind(port)
-            .with_context(|| format!("cannot take UDP port {port} for media; free it or set media.port"))?;
         let poll = Poll::new().context("cannot make an epoll instance")?;
+        let (mut socket, tcp) = bind(port, poll.registry())?;
         poll.registry()
             .register(socket.source(), SOCKET, Interest::READABLE)
             .context("cannot watch the socket")?;
@@ -209,10 +229,13 @@ impl Worker {
             index,
             poll,
             socket,
+            tcp,
+            look_due: clock.now(),
             orders: receiver,
             news,
             identity,
             wall,
+            tcp_addresses: tcp_addresses(&addresses, https_port),
             addresses: addresses.clone(),
             demux: Demux::default(),
             homes: HashMap::new(),
@@ -220,6 +243,7 @@ impl Worker {
             relays: Vec::new(),
             heard: Vec::new(),
             ended: Totals::default(),
+            gone: Vec::new(),
             turns: Arc::clone(&turns),
             busy: Busy { per_mille: Arc::clone(&busy_per_mille), since: clock.now(), spent: Duration::ZERO },
             clock,
@@ -271,6 +295,26 @@ impl Drop for Worker {
     }
 }
 
+/// The UDP socket and the TCP listener, with one port number.
+fn bind(port: u16, registry: &Registry) -> anyhow::Result<(MediaSocket, MediaTcp)> {
+    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let socket = MediaSocket::bind(port)
+            .with_context(|| format!("cannot take UDP port {port} for media; free it or set media.port"))?;
+        match MediaTcp::listen(socket.port(), registry, LISTENER) {
+            Ok(tcp) => return Ok((socket, tcp)),
+            // Somebody else has the other half of the free port.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+            Err(error) => {
+                let port = socket.port();
+                let what = format!("cannot take TCP port {port} for media; free it or set media.port");
+                return Err(error).context(what);
+            }
+        }
+    }
+}
+
 /// The addresses that browsers are told: every one of the machine's, and those of the configuration.
 fn media_addresses(port: u16, announce: &[IpAddr]) -> io::Result<Vec<SocketAddr>> {
     let mut ips: Vec<IpAddr> = if_addrs::get_if_addrs()?
@@ -282,6 +326,12 @@ fn media_addresses(port: u16, announce: &[IpAddr]) -> io::Result<Vec<SocketAddr>
     ips.sort_unstable();
     ips.dedup();
     Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+}
+
+/// Many firewalls let TCP pass to the port of HTTPS alone, so that one is told too, after ours.
+fn tcp_addresses(addresses: &[SocketAddr], https_port: u16) -> Vec<SocketAddr> {
+    let shared = addresses.iter().map(|address| SocketAddr::new(address.ip(), https_port));
+    addresses.iter().copied().chain(shared).collect()
 }
 
 /// Link-local addresses need a scope that a candidate cannot carry (RFC 8839, 5.1).
@@ -305,12 +355,16 @@ struct WorkerThread {
     index: usize,
     poll: Poll,
     socket: MediaSocket,
+    tcp: MediaTcp,
+    /// When the TCP sockets are looked through next.
+    look_due: Instant,
     orders: Receiver<Order>,
     news: tokio::sync::mpsc::Sender<News>,
     clock: Arc<dyn Clock>,
     identity: DtlsIdentity,
     wall: WallClock,
     addresses: Vec<SocketAddr>,
+    tcp_addresses: Vec<SocketAddr>,
     demux: Demux,
     /// Which meeting a peer is in.
     homes: HashMap<PeerId, MeetingId>,
@@ -320,6 +374,8 @@ struct WorkerThread {
     heard: Vec<Consumer<ToBranch>>,
     /// The sums of meetings that are over.
     ended: Totals,
+    /// Those who were told goodbye, and whose TCP sockets are to be closed.
+    gone: Vec<PeerId>,
     turns: Arc<AtomicU64>,
     busy: Busy,
 }
@@ -358,7 +414,7 @@ impl Busy {
 
 impl WorkerThread {
     fn run(mut self) {
-        let mut events = Events::with_capacity(16);
+        let mut events = Events::with_capacity(64);
         let mut next_turn = self.clock.now();
         loop {
             let wait = self.wait();
@@ -374,10 +430,12 @@ impl WorkerThread {
                 return;
             }
             self.receive();
+            self.receive_tcp(&events);
             self.take_from_rooms();
             self.take_from_branches();
             self.turn_timers();
             self.flush();
+            self.close_tcp();
             self.turns.fetch_add(1, Ordering::Relaxed);
             self.busy.worked(began, self.clock.now());
         }
@@ -466,6 +524,7 @@ impl WorkerThread {
                 answer(self.meetings.get(&meeting).map_or_else(Vec::new, |hosted| hosted.forwarder.report()));
             }
             Order::Totals { answer } => answer(self.totals()),
+            Order::Adopt { socket, first } => self.adopt(&socket, &first, now),
             Order::Stop => {}
         }
     }
@@ -479,6 +538,7 @@ impl WorkerThread {
     fn open(&mut self, meeting: MeetingId, video: bool, codec: VideoCodec) {
         let config = ForwarderConfig {
             ice_addresses: self.addresses.clone(),
+            ice_tcp_addresses: self.tcp_addresses.clone(),
             certificate: self.identity.clone(),
             preferred_codec: codec,
             video,
@@ -532,6 +592,7 @@ impl WorkerThread {
             hosted.dirty = true;
         }
         self.demux.remove(peer);
+        self.gone.push(peer);
     }
 
     fn close(&mut self, meeting: MeetingId, now: Instant) {
@@ -559,6 +620,19 @@ impl WorkerThread {
         }
     }
 
+    fn adopt(&mut self, socket: &TcpStream, first: &[u8], now: Instant) {
+        let Self { poll, tcp, demux, homes, meetings, .. } = self;
+        if demux.checked(first).is_none() {
+            return;
+        }
+        match socket.try_clone() {
+            Ok(socket) => tcp.adopt(socket, first, poll.registry(), now, |proven, datagram| {
+                route_tcp(demux, homes, meetings, proven, datagram, now)
+            }),
+            Err(error) => log::warn!("cannot take a TCP socket for media over: {error}"),
+        }
+    }
+
     fn home_of(&mut self, peer: PeerId) -> Option<&mut Hosted> {
         let hosted = self.meetings.get_mut(self.homes.get(&peer)?)?;
         hosted.dirty = true;
@@ -579,6 +653,32 @@ impl WorkerThread {
         }
         // Edge-triggered: what is still waiting must be asked for again.
         drop(self.poll.registry().reregister(self.socket.source(), SOCKET, Interest::READABLE));
+    }
+
+    fn receive_tcp(&mut self, events: &Events) {
+        let Self { poll, tcp, demux, homes, meetings, clock, .. } = self;
+        for token in events.iter().map(Event::token) {
+            let now = clock.now();
+            match token {
+                SOCKET | WAKE => {}
+                LISTENER => tcp.accept(poll.registry(), now),
+                socket => tcp.turn(socket, poll.registry(), now, |proven, datagram| {
+                    route_tcp(demux, homes, meetings, proven, datagram, now)
+                }),
+            }
+        }
+    }
+
+    /// After the last words to those who are gone.
+    fn close_tcp(&mut self) {
+        for peer in self.gone.drain(..) {
+            self.tcp.forget(peer, self.poll.registry());
+        }
+        let now = self.clock.now();
+        if now >= self.look_due {
+            self.look_due = now + LOOK_EVERY;
+            self.tcp.look(self.poll.registry(), now);
+        }
     }
 
     fn take_from_rooms(&mut self) {
@@ -618,11 +718,11 @@ impl WorkerThread {
 
     fn flush(&mut self) {
         let now = self.clock.now();
-        let Self { index, socket, meetings, news, relays, .. } = self;
+        let Self { index, socket, tcp, poll, meetings, news, relays, .. } = self;
         for (id, hosted) in meetings.iter_mut().filter(|(_, hosted)| hosted.dirty) {
             hosted.dirty = false;
             hosted.forwarder.flush(now);
-            send_runs(&mut hosted.forwarder, socket);
+            send_runs(&mut hosted.forwarder, socket, tcp, poll.registry());
             deliver(hosted);
             relay(*id, hosted, relays);
             while let Some(event) = hosted.forwarder.poll_event() {
@@ -644,18 +744,37 @@ fn route(
     let Some(peer) = demux.route(datagram.source, datagram.contents) else { return };
     let Some(hosted) = homes.get(&peer).and_then(|home| meetings.get_mut(home)) else { return };
     hosted.dirty = true;
-    let accepted =
-        hosted.forwarder.handle_datagram(peer, datagram.source, datagram.destination, datagram.contents, now);
-    if accepted {
+    let route = datagram.route(Protocol::Udp);
+    if hosted.forwarder.handle_datagram(peer, route, datagram.contents, now) {
         demux.confirm(peer, datagram.source);
     }
 }
 
-fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket) {
+/// Returns the peer that has accepted the datagram.
+fn route_tcp(
+    demux: &Demux,
+    homes: &HashMap<PeerId, MeetingId>,
+    meetings: &mut HashMap<MeetingId, Hosted>,
+    proven: Option<PeerId>,
+    datagram: &Datagram<'_>,
+    now: Instant,
+) -> Option<PeerId> {
+    let peer = demux.checked(datagram.contents).or(proven)?;
+    let hosted = homes.get(&peer).and_then(|home| meetings.get_mut(home))?;
+    hosted.dirty = true;
+    let route = datagram.route(Protocol::Tcp);
+    hosted.forwarder.handle_datagram(peer, route, datagram.contents, now).then_some(peer)
+}
+
+fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket, tcp: &mut MediaTcp, registry: &Registry) {
     while let Some((run, contents)) = forwarder.poll_transmit() {
+        if run.route.protocol == Protocol::Tcp {
+            tcp.send(&run, contents, registry);
+            continue;
+        }
         // Lost on a full buffer or an unreachable network, as packets are: the receiver asks again.
         if let Err(error) = socket.send(&run, contents) {
-            log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.destination);
+            log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.route.destination);
         }
     }
 }

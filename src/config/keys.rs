@@ -36,9 +36,17 @@ pub(super) const KEYS: &[Key] = &[
     key("room.microphone", DEVICE, "Chooses the microphone."),
     key("room.speaker", DEVICE, "Chooses the loudspeaker."),
     key("room.display", DEVICE, "Chooses the display that shows the scene."),
-    key("http.https_port", PORT, "Serves the page, the API and the WebSocket by HTTPS; 0 takes a free port."),
+    key(
+        "http.https_port",
+        PORT,
+        "Serves the page, the API and the WebSocket by HTTPS, and takes media over TCP; 0 takes a free port.",
+    ),
     key("http.http_port", PORT, "Serves plain HTTP, which has no microphone or camera; 0 takes a free port."),
-    key("media.port", PORT, "Is the first port of sound and pictures, one per worker; 0 takes free ports."),
+    key(
+        "media.port",
+        PORT,
+        "Is the first port of sound and pictures, UDP and TCP, one per worker; 0 takes free ports.",
+    ),
     key(
         "media.workers",
         Range::Number(1, 64, "threads"),

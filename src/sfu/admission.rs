@@ -100,6 +100,7 @@ impl Forwarder {
         let make = |codec, plan| {
             let setup = RtcSetup {
                 ice_addresses: &self.config.ice_addresses,
+                ice_tcp_addresses: &self.config.ice_tcp_addresses,
                 certificate: &self.config.certificate,
                 codec,
                 start_bitrate_bps: self.config.start_bitrate_bps,

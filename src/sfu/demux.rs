@@ -49,10 +49,13 @@ impl Demux {
     pub fn route(&self, source: SocketAddr, datagram: &[u8]) -> Option<PeerId> {
         // A check that names a ufrag goes where it says: an address can pass from one peer to another
         // when a page is loaded anew and gets the same port.
-        if let Some(peer) = local_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag)) {
-            return Some(*peer);
-        }
-        self.by_address.get(&source).copied()
+        self.checked(datagram).or_else(|| self.by_address.get(&source).copied())
+    }
+
+    /// The peer that a STUN check names, whatever it came over.
+    #[must_use]
+    pub fn checked(&self, datagram: &[u8]) -> Option<PeerId> {
+        local_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag)).copied()
     }
 
     /// Makes a peer reachable by its local ICE ufrag: before its answer leaves.

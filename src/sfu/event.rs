@@ -187,15 +187,33 @@ pub enum TrafficClass {
     Video,
 }
 
+/// What carries datagrams (RFC 8445, 4: transport protocol).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// They travel alone.
+    Udp,
+    /// Framed, over a socket that the other end has opened (RFC 6544, RFC 4571).
+    Tcp,
+}
+
+/// The way of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// What carries it.
+    pub protocol: Protocol,
+    /// Where it leaves.
+    pub source: SocketAddr,
+    /// Where it arrives.
+    pub destination: SocketAddr,
+}
+
 /// A run of datagrams for one destination: equal segments, the last one may be shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
     /// For whom.
     pub peer: PeerId,
-    /// The address of ours that it leaves from.
-    pub source: SocketAddr,
-    /// Where it goes.
-    pub destination: SocketAddr,
+    /// From which address of ours to which of the peer's.
+    pub route: Route,
     /// The bytes of each segment.
     pub segment_size: usize,
     /// What they carry.

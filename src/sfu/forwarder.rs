@@ -21,7 +21,7 @@ use crate::sfu::speakers::Speakers;
 use crate::sfu::statistics::Totals;
 use crate::sfu::track::Track;
 use crate::sfu::transport::DtlsIdentity;
-use crate::sfu::{Event, PeerId, PeerStats, Permit, Run, SlotId, TrackFlow, Wish};
+use crate::sfu::{Event, PeerId, PeerStats, Permit, Route, Run, SlotId, TrackFlow, Wish};
 use crate::track::{Kind, Source, VideoCodec};
 
 /// The most peers of a meeting; the next one is refused.
@@ -38,6 +38,8 @@ pub(super) const TICK: Duration = Duration::from_millis(100);
 pub struct ForwarderConfig {
     /// Where media arrives: the host candidates of every answer, UDP. Real addresses, never unspecified ones.
     pub ice_addresses: Vec<SocketAddr>,
+    /// The same for TCP sockets that browsers open to us.
+    pub ice_tcp_addresses: Vec<SocketAddr>,
     /// The certificate that every peer presents.
     pub certificate: DtlsIdentity,
     /// The codec of the meeting while everybody who watches can decode it.
@@ -169,14 +171,7 @@ impl Forwarder {
 
     /// A datagram arrived for a peer. Returns whether the peer accepted it: only then is its address to be
     /// [confirmed](crate::sfu::Demux::confirm).
-    pub fn handle_datagram(
-        &mut self,
-        peer: PeerId,
-        source: SocketAddr,
-        destination: SocketAddr,
-        contents: &[u8],
-        now: Instant,
-    ) -> bool {
+    pub fn handle_datagram(&mut self, peer: PeerId, route: Route, contents: &[u8], now: Instant) -> bool {
         self.latest = Some(now);
         let Some((place, Link::Rtc(rtc))) =
             find(&self.places, &mut self.peers, peer).map(|(at, p)| (at, &mut p.link))
@@ -184,7 +179,7 @@ impl Forwarder {
             return false;
         };
         let mut up = std::mem::take(&mut self.inbox);
-        let accepted = rtc.receive(source, destination, contents, now, &mut self.outbox, &mut up);
+        let accepted = rtc.receive(route, contents, now, &mut self.outbox, &mut up);
         self.act(place, up, now);
         accepted
     }

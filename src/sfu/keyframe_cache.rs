@@ -95,6 +95,7 @@ mod tests {
             audio_level: None,
             voice: None,
             captured: None,
+            making: None,
             payload: Arc::from([0_u8; 1000]),
         }
     }

@@ -50,7 +50,9 @@ use std::fmt;
 
 pub use capture::{DelayReport, WallClock};
 pub use demux::Demux;
-pub use event::{Event, GoneWhy, OfferRefused, PeerStats, Permit, Run, TrackFlow, TrafficClass, Wish};
+pub use event::{
+    Event, GoneWhy, OfferRefused, PeerStats, Permit, Protocol, Route, Run, TrackFlow, TrafficClass, Wish,
+};
 pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};
 pub use local::LocalSetup;
 pub use offer::OFFER_BYTES_MAX;

@@ -1,12 +1,11 @@
 //! What waits to leave: datagrams cut into runs, packets for local participants, events.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use log::warn;
 
 use crate::sfu::local::Delivered;
-use crate::sfu::{Event, PeerId, Relayed, Run, TrafficClass};
+use crate::sfu::{Event, PeerId, Relayed, Route, Run, TrafficClass};
 
 /// The most datagrams that wait; the oldest is dropped, as a full network queue would do.
 const DATAGRAMS_MAX: usize = 16_384;
@@ -21,13 +20,6 @@ const EVENTS_MAX: usize = 16_384;
 const RUN_SEGMENTS_MAX: usize = 64;
 /// The most bytes of a run, below the 65,507 of a UDP datagram.
 const RUN_BYTES_MAX: usize = 60_000;
-
-/// From which of our addresses to which of a peer's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) source: SocketAddr,
-    pub(super) destination: SocketAddr,
-}
 
 /// A datagram of a peer on its way out: a piece of the bytes.
 #[derive(Debug, Clone, Copy)]
@@ -123,9 +115,8 @@ impl Outbox {
                 break;
             }
         }
-        let Route { source, destination } = first.route;
         let run =
-            Run { peer: first.peer, source, destination, segment_size: first.length, class: first.class };
+            Run { peer: first.peer, route: first.route, segment_size: first.length, class: first.class };
         Some((run, &self.bytes[first.start..end]))
     }
 }
@@ -143,13 +134,18 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, value: T, max: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sfu::Protocol;
+    use std::net::SocketAddr;
+
+    fn route(port: u16) -> Route {
+        let source = SocketAddr::from(([10, 0, 0, 1], 7800));
+        Route { protocol: Protocol::Udp, source, destination: SocketAddr::from(([10, 0, 0, 2], port)) }
+    }
 
     fn runs(datagrams: impl IntoIterator<Item = (u64, usize)>) -> Vec<(u64, usize, usize)> {
         let mut outbox = Outbox::default();
         for (peer, bytes) in datagrams {
-            let source = SocketAddr::from(([10, 0, 0, 1], 7800));
-            let destination = SocketAddr::from(([10, 0, 0, 2], 5000 + peer as u16));
-            outbox.send(PeerId(peer), Route { source, destination }, &vec![peer as u8; bytes]);
+            outbox.send(PeerId(peer), route(5000 + peer as u16), &vec![peer as u8; bytes]);
         }
         std::iter::from_fn(|| {
             outbox.poll_transmit().map(|(run, contents)| {
@@ -163,8 +159,7 @@ mod tests {
     #[test]
     fn what_could_not_be_finished_leaves_no_trace() {
         let mut outbox = Outbox::default();
-        let source = SocketAddr::from(([10, 0, 0, 1], 7800));
-        let route = Route { source, destination: source };
+        let route = route(5000);
         outbox.send(PeerId(1), route, &[1, 1]);
         let bytes = outbox.begin();
         let start = bytes.len();

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol as Transport, Receive};
 use str0m::rtp::Ssrc;
 use str0m::{Input, Output, Rtc, RtcError};
 
@@ -25,7 +25,7 @@ use crate::sfu::offer::Plan;
 use crate::sfu::outbox::Outbox;
 use crate::sfu::quality::Tally;
 use crate::sfu::rewrite::Numbers;
-use crate::sfu::{GoneWhy, PeerId};
+use crate::sfu::{GoneWhy, PeerId, Protocol, Route};
 use crate::track::{Layer, Source, VideoCodec};
 
 /// The most steps at once, so that one peer cannot hold up the others.
@@ -60,7 +60,7 @@ pub(super) struct RtcPeer {
     deadline: Instant,
     /// The newest time that the transport has seen; it must not run back.
     latest: Instant,
-    destination: Option<SocketAddr>,
+    destination: Option<(Protocol, SocketAddr)>,
     inlets: Vec<Inlet>,
     egress: Egress,
     ssrcs: Vec<(Ssrc, Source, Layer)>,
@@ -109,8 +109,7 @@ impl RtcPeer {
     /// A datagram arrived. Returns whether it is really this peer's.
     pub(super) fn receive(
         &mut self,
-        source: SocketAddr,
-        destination: SocketAddr,
+        route: Route,
         contents: &[u8],
         now: Instant,
         out: &mut Outbox,
@@ -119,7 +118,7 @@ impl RtcPeer {
         if Content::of(contents) == Content::Reports && self.receive_report(contents, now, out, up) {
             return true;
         }
-        self.receive_rtc(source, destination, contents, now, out, up)
+        self.receive_rtc(route, contents, now, out, up)
     }
 
     /// A report about what we sent. Returns whether there is nothing else in it.
@@ -144,8 +143,7 @@ impl RtcPeer {
 
     fn receive_rtc(
         &mut self,
-        source: SocketAddr,
-        destination: SocketAddr,
+        route: Route,
         contents: &[u8],
         now: Instant,
         out: &mut Outbox,
@@ -153,7 +151,11 @@ impl RtcPeer {
     ) -> bool {
         let mut accepted = false;
         self.step(out, up, |peer, out, up| {
-            let Ok(receive) = Receive::new(Protocol::Udp, source, destination, contents) else {
+            let transport = match route.protocol {
+                Protocol::Udp => Transport::Udp,
+                Protocol::Tcp => Transport::Tcp,
+            };
+            let Ok(receive) = Receive::new(transport, route.source, route.destination, contents) else {
                 return Ok(());
             };
             let input = Input::Receive(now.max(peer.latest), receive);
@@ -166,7 +168,7 @@ impl RtcPeer {
             peer.rtc.handle_input(input)?;
             peer.drain(out, up)?;
             if Content::of(contents) == Content::Check {
-                peer.find_route(source, now, out, up)?;
+                peer.find_route((route.protocol, route.source), now, out, up)?;
             }
             Ok(())
         });
@@ -177,7 +179,7 @@ impl RtcPeer {
     /// to send one: a request that no receiver can have a use for.
     fn find_route(
         &mut self,
-        checked: SocketAddr,
+        checked: (Protocol, SocketAddr),
         now: Instant,
         out: &mut Outbox,
         up: &mut Vec<FromPeer>,

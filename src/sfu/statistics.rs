@@ -263,6 +263,7 @@ mod tests {
     fn forwarder() -> Forwarder {
         Forwarder::new(ForwarderConfig {
             ice_addresses: Vec::new(),
+            ice_tcp_addresses: Vec::new(),
             certificate: DtlsIdentity::generate().expect("a certificate"),
             preferred_codec: VideoCodec::Vp8,
             video: true,

@@ -40,6 +40,7 @@ impl std::fmt::Debug for DtlsIdentity {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RtcSetup<'a> {
     pub(super) ice_addresses: &'a [SocketAddr],
+    pub(super) ice_tcp_addresses: &'a [SocketAddr],
     pub(super) certificate: &'a DtlsIdentity,
     /// Comes first in the answer, so that a browser starts with it.
     pub(super) codec: VideoCodec,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use alcove::sfu::{Protocol, Route};
+
 use crate::world::SERVER;
 
 /// Random numbers that are the same for the same seed (SplitMix64).
@@ -74,6 +76,12 @@ pub(crate) struct Parcel {
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
     pub(crate) contents: Vec<u8>,
+}
+
+impl Parcel {
+    pub(crate) fn route(&self) -> Route {
+        Route { protocol: Protocol::Udp, source: self.source, destination: self.destination }
+    }
 }
 
 /// The network of one meeting.

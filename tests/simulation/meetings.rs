@@ -274,8 +274,9 @@ fn noise_disturbs_nobody() {
             contents.insert(0, first);
             // Once as a stranger and once as somebody who forges the address.
             for source in [([6, 6, 6, 6], 666).into(), address] {
-                world.serve(&Parcel { source, destination: SERVER, contents: contents.clone() });
-                world.forwarder.handle_datagram(b, source, SERVER, &contents, world.now);
+                let parcel = Parcel { source, destination: SERVER, contents: contents.clone() };
+                world.serve(&parcel);
+                world.forwarder.handle_datagram(b, parcel.route(), &contents, world.now);
             }
         }
         world.run(Duration::from_millis(10));

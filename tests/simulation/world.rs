@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use alcove::sfu::local::Delivered;
 use alcove::sfu::{
-    Demux, DtlsIdentity, Event, Forwarder, ForwarderConfig, PeerId, Permit, SlotId, TrackFlow, WallClock,
-    Wish,
+    Demux, DtlsIdentity, Event, Forwarder, ForwarderConfig, PeerId, Permit, Route, SlotId, TrackFlow,
+    WallClock, Wish,
 };
 use alcove::track::{Source, VideoCodec};
 use str0m::media::Mid;
@@ -49,6 +49,7 @@ impl World {
         let now = Instant::now();
         let config = ForwarderConfig {
             ice_addresses: vec![SERVER],
+            ice_tcp_addresses: vec![],
             certificate: DtlsIdentity::generate().expect("a certificate"),
             preferred_codec: VideoCodec::H264,
             video: true,
@@ -145,13 +146,7 @@ impl World {
 
     pub(crate) fn serve(&mut self, parcel: &Parcel) {
         let Some(peer) = self.demux.route(parcel.source, &parcel.contents) else { return };
-        let accepted = self.forwarder.handle_datagram(
-            peer,
-            parcel.source,
-            parcel.destination,
-            &parcel.contents,
-            self.now,
-        );
+        let accepted = self.forwarder.handle_datagram(peer, parcel.route(), &parcel.contents, self.now);
         if accepted {
             self.demux.confirm(peer, parcel.source);
         }
@@ -176,7 +171,7 @@ impl World {
         while let Some((run, contents)) = self.forwarder.poll_transmit() {
             self.longest_run = self.longest_run.max(contents.len().div_ceil(run.segment_size));
             for contents in contents.chunks(run.segment_size) {
-                let (source, destination) = (run.source, run.destination);
+                let Route { source, destination, .. } = run.route;
                 self.link.send(Parcel { source, destination, contents: contents.to_vec() }, self.now);
             }
         }

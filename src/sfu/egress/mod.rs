@@ -18,7 +18,6 @@ mod reports;
 mod tests;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(super) use header::ExtensionIds;
@@ -33,12 +32,12 @@ use crate::sfu::capture::{Captured, SenderClock, WallClock};
 use crate::sfu::dtls::SecretsCell;
 use crate::sfu::estimator::Estimator;
 use crate::sfu::inbound::{FromPeer, Packet};
-use crate::sfu::outbox::{Outbox, Route};
+use crate::sfu::outbox::Outbox;
 use crate::sfu::quality::Tally;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::srtp::{self, Opener, Protector};
 use crate::sfu::vp8;
-use crate::sfu::{PeerId, TrafficClass};
+use crate::sfu::{PeerId, Route, TrafficClass};
 use crate::track::Kind;
 
 /// The most pictures' packets that wait; with more the path is too narrow for them by far.
@@ -161,8 +160,8 @@ impl Egress {
     }
 
     /// Where media goes from now on.
-    pub(super) fn set_route(&mut self, source: SocketAddr, destination: SocketAddr) {
-        self.route = Some(Route { source, destination });
+    pub(super) const fn set_route(&mut self, route: Route) {
+        self.route = Some(route);
     }
 
     /// What would be sent with all the bandwidth in the world.

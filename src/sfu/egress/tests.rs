@@ -6,6 +6,7 @@ use str0m::crypto::dtls::SrtpProfile;
 use str0m::rtp::Extension;
 
 use super::*;
+use crate::sfu::Protocol;
 use crate::sfu::srtp::Secrets;
 use crate::track::VideoCodec;
 
@@ -60,7 +61,11 @@ impl Line {
             WallClock::new(now, Duration::ZERO),
             now,
         );
-        egress.set_route(([10, 0, 0, 1], 7800).into(), ([10, 0, 0, 2], 5000).into());
+        egress.set_route(Route {
+            protocol: Protocol::Udp,
+            source: ([10, 0, 0, 1], 7800).into(),
+            destination: ([10, 0, 0, 2], 5000).into(),
+        });
         drop(cell.set(secrets(false)));
         let receiver = Protector::new(&secrets(true)).expect("keys");
         Self { egress, receiver, out: Outbox::default(), up: Vec::new(), now, sequence: 0 }

@@ -6,6 +6,7 @@ use str0m::Candidate;
 use str0m::Rtc;
 use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt, Rid};
+use str0m::net::TcpType;
 use str0m::rtp::Ssrc;
 
 use super::{Inlet, RtcPeer};
@@ -46,6 +47,13 @@ impl RtcPeer {
         let (mut rtc, secrets) = dtls::watched(|| configure(setup).build(now));
         for address in setup.ice_addresses {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
+                rtc.add_local_candidate(candidate);
+            }
+        }
+        for address in setup.ice_tcp_addresses {
+            // RFC 6544, 4.1: the other end opens the socket.
+            let candidate = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive);
+            if let Ok(candidate) = candidate.build() {
                 rtc.add_local_candidate(candidate);
             }
         }

@@ -1,13 +1,14 @@
 //! What a peer's transport has to say: datagrams to be sent, and what they brought.
 
+use str0m::net::Protocol as Transport;
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Event as RtcEvent, IceConnectionState};
 
 use super::{RtcPeer, SSRCS_MAX};
-use crate::sfu::GoneWhy;
 use crate::sfu::capture::Making;
 use crate::sfu::inbound::{FromPeer, Packet};
-use crate::sfu::outbox::{Outbox, Route};
+use crate::sfu::outbox::Outbox;
+use crate::sfu::{GoneWhy, Protocol, Route};
 use crate::track::{Kind, Layer, Source};
 
 impl RtcPeer {
@@ -19,14 +20,16 @@ impl RtcPeer {
     ) {
         // STUN goes to every address that checks; media (RFC 7983: from 20 on) to the one that is in use.
         let is_media = transmit.contents.first().is_some_and(|first| *first >= 20);
+        let protocol = if transmit.proto == Transport::Udp { Protocol::Udp } else { Protocol::Tcp };
+        let route = Route { protocol, source: transmit.source, destination: transmit.destination };
         if is_media {
-            self.egress.set_route(transmit.source, transmit.destination);
+            self.egress.set_route(route);
         }
-        let moved = is_media && self.destination != Some(transmit.destination);
-        if moved && self.destination.replace(transmit.destination).is_some() && self.connected {
+        let end = (protocol, route.destination);
+        let moved = is_media && self.destination != Some(end);
+        if moved && self.destination.replace(end).is_some() && self.connected {
             up.push(FromPeer::Moved);
         }
-        let route = Route { source: transmit.source, destination: transmit.destination };
         out.send(self.id, route, &transmit.contents);
     }
 

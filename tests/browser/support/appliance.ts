@@ -38,12 +38,14 @@ export interface Appliance {
   stop(): Promise<number | null>
 }
 
-export async function startAppliance(config = ''): Promise<Appliance> {
+/** Starts it; behind `prefix`, a command that runs what follows it. */
+export async function startAppliance(config = '', prefix: readonly string[] = []): Promise<Appliance> {
   const state = mkdtempSync(join(tmpdir(), 'alcove-test-'))
   const configFile = join(state, 'alcove.toml')
   writeFileSync(configFile, `[http]\nhttps_port = 0\nhttp_port = 0\n[media]\nport = 0\n${config}`)
   const started = performance.now()
-  const child = spawn(program, ['run', '--simulated', '--state', state, '--config', configFile], {
+  const command = [...prefix, program, 'run', '--simulated', '--state', state, '--config', configFile]
+  const child = spawn(command[0]!, command.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ALCOVE_LOG: process.env.ALCOVE_LOG ?? 'info' },
   })

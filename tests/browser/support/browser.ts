@@ -4,9 +4,10 @@ import { chromium, type Browser, type BrowserContext, type Page } from '@playwri
 /** Debian's Chromium; no browser is downloaded. */
 const executablePath = process.env.ALCOVE_CHROMIUM ?? '/usr/bin/chromium'
 
-export function launch(): Promise<Browser> {
+/** Starts it; `wrap` may name a program that starts it elsewhere. */
+export function launch(wrap = (program: string) => program): Promise<Browser> {
   return chromium.launch({
-    executablePath,
+    executablePath: wrap(executablePath),
     args: [
       '--no-sandbox',
       '--disable-gpu',

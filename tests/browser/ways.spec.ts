@@ -1,0 +1,121 @@
+// Ways through networks that let little pass.
+import { existsSync } from 'node:fs'
+import { test, expect, type Browser, type Page } from '@playwright/test'
+import { startAppliance, type Appliance } from './support/appliance.ts'
+import { launch, person } from './support/browser.ts'
+import { letPass, wayOf } from './support/firewall.ts'
+import { heardAt, idOf, join, look, seen, seenIn } from './support/meeting.ts'
+import { makeNamespace, type Namespace } from './support/namespace.ts'
+
+const red = [220, 40, 40] as const
+const blue = [40, 40, 220] as const
+
+let appliance: Appliance
+let browser: Browser
+let network: Namespace | undefined
+
+/** Starts both; in a network of their own if it has addresses. */
+async function start(...addresses: string[]) {
+  const made = addresses.length === 0 ? undefined : makeNamespace(addresses)
+  test.skip(typeof made === 'string', String(made))
+  network = made as Namespace | undefined
+  appliance = await startAppliance('workers = 2\n', network?.prefix)
+  browser = await launch(network?.wrap)
+}
+
+test.afterEach(async ({}, info) => {
+  if (info.status === 'skipped') return
+  await browser.close()
+  const code = await appliance.stop()
+  network?.close()
+  if (info.status !== info.expectedStatus) console.log(appliance.log())
+  expect(code, 'the daemon stops cleanly').toBe(0)
+  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
+})
+
+/** Ann on an open network, Bob behind a firewall that lets only such candidates pass: both see and hear each other. */
+async function annAndBob(candidate: RegExp, joinUrl = appliance.joinUrl) {
+  const ann = await person(browser, { colour: `rgb(${red.join(' ')})`, tone: 700 })
+  const bob = await person(browser, { colour: `rgb(${blue.join(' ')})`, tone: 1_100 })
+  await letPass(bob.context, candidate)
+  await join(ann.page, joinUrl, 'Ann')
+  await join(bob.page, joinUrl, 'Bob')
+  const ids = { ann: await idOf(bob.page, 'Ann'), bob: await idOf(ann.page, 'Bob') }
+  await seenIn(ann.page, ids.bob, blue)
+  await seen(ann.page, ids.bob)
+  await seenIn(bob.page, ids.ann, red)
+  await seen(bob.page, ids.ann)
+  await heardAt(ann.page, ids.bob, 1_100)
+  await heardAt(bob.page, ids.ann, 700)
+  const close = async () => {
+    await ann.context.close()
+    await bob.context.close()
+  }
+  return { ann: ann.page, bob: bob.page, close }
+}
+
+/** The port of the page, which is also one of media. */
+const pagePort = () => Number(new URL(appliance.url).port)
+
+test('where UDP is blocked, pictures and sound go over TCP, both ways', async () => {
+  await start()
+  const { ann, bob, close } = await annAndBob(/ tcp .* tcptype passive/)
+  expect((await wayOf(ann))?.protocol, 'UDP is preferred where it passes').toBe('udp')
+  expect((await wayOf(bob))?.protocol).toBe('tcp')
+  await close()
+})
+
+test('where only the port of the page passes, pictures and sound go through it', async () => {
+  await start()
+  const { bob, close } = await annAndBob(new RegExp(` tcp \\d+ \\S+ ${pagePort()} .* tcptype passive`))
+  expect(await wayOf(bob)).toMatchObject({ protocol: 'tcp', port: pagePort() })
+  await close()
+})
+
+/** How old the pictures of a participant are that a page shows, in ms, looked at for a while; none while nothing is seen. */
+async function agesOf(page: Page, id: string, looks: number): Promise<number[]> {
+  const ages: number[] = []
+  for (let count = 0; count < looks; count++) {
+    await page.evaluate(() => new Promise((done) => setTimeout(done, 250)))
+    const age = (await look(page, id))?.age
+    if (age !== undefined && age !== null) ages.push(age)
+  }
+  return ages
+}
+
+test('a narrow way over TCP makes pictures small rather than late', async () => {
+  await start('10.9.0.1/24')
+  const port = Number(/media arrives at 10\.9\.0\.1:(\d+)/.exec(appliance.log())![1])
+  // What the appliance sends over TCP from this port passes at 1 Mbit/s, behind a queue of 200 ms.
+  const tc = (...words: string[]) => network!.run('tc', ...words)
+  network!.run('ip', 'link', 'set', 'lo', 'mtu', '1400', 'gso_max_segs', '1')
+  tc('qdisc', 'add', 'dev', 'lo', 'root', 'handle', '1:', 'htb', 'default', '10')
+  tc('class', 'add', 'dev', 'lo', 'parent', '1:', 'classid', '1:10', 'htb', 'rate', '10gbit')
+  tc('class', 'add', 'dev', 'lo', 'parent', '1:', 'classid', '1:20', 'htb', 'rate', '1mbit', 'burst', '3k', 'cburst', '3k')
+  tc('qdisc', 'add', 'dev', 'lo', 'parent', '1:20', 'bfifo', 'limit', '25000')
+  tc('filter', 'add', 'dev', 'lo', 'parent', '1:', 'protocol', 'ip', 'u32', 'match', 'ip', 'protocol', '6', '0xff',
+    'match', 'ip', 'sport', String(port), '0xffff', 'flowid', '1:20')
+  const { bob, close } = await annAndBob(new RegExp(` tcp \\d+ \\S+ ${port} .* tcptype passive`))
+  const ages = await agesOf(bob, await idOf(bob, 'room'), 40)
+  const carried = /class htb 1:20 .*\n Sent (\d+) bytes/.exec(tc('-s', 'class', 'show', 'dev', 'lo'))
+  expect(Number(carried![1]), 'it went the narrow way').toBeGreaterThan(200_000)
+  console.log(`the room's picture was ${Math.min(...ages)} to ${Math.max(...ages)} ms old, in ${ages.length} looks of 40`)
+  expect(ages.length).toBeGreaterThan(30)
+  expect(Math.max(...ages), 'in ms').toBeLessThan(1_000)
+  await close()
+})
+
+test('where there is nothing but IPv6, everything works', async () => {
+  test.skip(!existsSync('/proc/net/if_inet6'), 'this machine has no IPv6')
+  await start('fd00:a1c0::1/64')
+  expect(network!.run('ip', '-4', 'address'), 'there is no IPv4 address').toBe('')
+  const { ann, bob, close } = await annAndBob(/./, appliance.joinUrl.replace('//localhost:', '//[::1]:'))
+  for (const page of [ann, bob]) expect((await wayOf(page))?.address).toMatch(/^\[?[0-9a-f:]+\]?$/)
+  const invited = await ann.evaluate(async (token) => {
+    const wanted = { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } }
+    const answer = await fetch('/api/v1/meetings', { ...wanted, body: JSON.stringify({ name: 'six' }) })
+    return (await answer.json()).join_url
+  }, appliance.adminToken)
+  expect(invited, 'guests are invited by an address that they reach').toContain('//[fd00:a1c0::1]:')
+  await close()
+})
