@@ -7,6 +7,7 @@ use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::{Sight, look};
 use crate::sfu::layer::Urgency;
 use crate::sfu::peer::Link;
+use crate::sfu::red::Mended;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::slot::{Feed, Passage};
 use crate::sfu::track::Subscriber;
@@ -53,6 +54,14 @@ impl Forwarder {
             self.settle(now);
         }
         let feed = Feed { track: index, layer, epoch: noted.feed_epoch };
+        if source.kind() == Kind::Audio {
+            let mender = self.tracks[index].as_mut().map(|track| &mut track.mender);
+            match mender.map(|mender| mender.take(&packet, noted.feed_epoch)) {
+                Some(Mended::Whole(Some(missing))) => self.fan_out(&Passing::new(feed, missing, sight), now),
+                Some(Mended::Late) => return,
+                Some(Mended::Whole(None)) | None => {}
+            }
+        }
         self.fan_out(&Passing::new(feed, packet, sight), now);
     }
 

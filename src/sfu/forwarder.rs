@@ -191,6 +191,7 @@ impl Forwarder {
             audio_level: packet.audio_level,
             voice: None,
             captured: None,
+            red: None,
             payload: packet.payload,
         };
         if packet.codec.is_some() == (source.kind() == Kind::Video) && !packet.payload.is_empty() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use str0m::rtp::AbsCaptureTime;
 
 use crate::sfu::GoneWhy;
+use crate::sfu::red::Red;
 use crate::track::{Layer, Source, VideoCodec};
 
 /// A media packet, whichever kind of peer it came from.
@@ -21,6 +22,8 @@ pub(super) struct Packet {
     pub(super) audio_level: Option<i8>,
     pub(super) voice: Option<bool>,
     pub(super) captured: Option<AbsCaptureTime>,
+    /// The payload is sound behind copies of earlier sound; `None`: it is as it stands.
+    pub(super) red: Option<Red>,
     pub(super) payload: Arc<[u8]>,
 }
 

@@ -29,6 +29,7 @@ mod offer;
 mod outbox;
 mod peer;
 mod quality;
+mod red;
 mod rewrite;
 mod rtc_peer;
 mod rtcp;

@@ -127,7 +127,10 @@ impl Peer {
                         sequence: numbers.sequence,
                         timestamp: numbers.timestamp,
                         marker: packet.marker,
-                        payload: packet.payload.clone(),
+                        payload: match packet.red {
+                            Some(red) => packet.payload[red.primary_at..].into(),
+                            None => packet.payload.clone(),
+                        },
                     },
                 );
                 false

@@ -43,6 +43,18 @@ const QUIET_SILENT_AFTER: Duration = Duration::from_secs(7);
 /// wanted and takes the outcome for the truth: one that is told of thumbnails alone would find room for
 /// thumbnails alone, and need many seconds once a stage is wanted.
 const DESIRED_AT_LEAST_BPS: u64 = 4_000_000;
+
+/// What a payload type stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Opus,
+    /// Opus behind copies of earlier packets, whose blocks have this payload type.
+    Red {
+        opus: u8,
+    },
+    Video(VideoCodec),
+}
+
 /// A media line that receives what the peer sends.
 #[derive(Debug)]
 struct Inlet {
@@ -64,7 +76,7 @@ pub(super) struct RtcPeer {
     inlets: Vec<Inlet>,
     egress: Egress,
     ssrcs: Vec<(Ssrc, Source, Layer)>,
-    payload_types: Vec<(Pt, Option<VideoCodec>)>,
+    payload_types: Vec<(Pt, Coding)>,
     connected: bool,
     /// Waits for its first connection, or for a lost one to come back, since then.
     lost_since: Option<Instant>,
@@ -96,6 +108,11 @@ impl RtcPeer {
     pub(super) fn decodes(&self, slot: usize) -> Vec<VideoCodec> {
         let types = self.egress.outlets().get(slot).map_or(&[][..], |outlet| &outlet.payload_types);
         types.iter().filter_map(|one| one.codec).collect()
+    }
+
+    /// It negotiated sound with copies of what went before.
+    pub(super) fn takes_copies(&self) -> bool {
+        self.egress.outlets().iter().flat_map(|outlet| &outlet.payload_types).any(|one| one.red.is_some())
     }
 
     /// When it wants to be stepped next.

@@ -11,8 +11,9 @@ use crate::sfu::track::Subscriber;
 use crate::sfu::{Event, PeerId};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
-/// What each sound is reckoned to take, with its headers.
+/// What each sound is reckoned to take with its headers, and what with copies of what went before (RFC 2198).
 const SOUND_BPS: u64 = 50_000;
+const SOUND_WITH_COPIES_BPS: u64 = 85_000;
 /// Random loss, as on Wi-Fi, can press the estimate to nearly nothing: the smallest picture of the stage goes on.
 const PICTURES_AT_LEAST_BPS: u64 = 200_000;
 /// Without wishes: the first is shown whole, the others small.
@@ -104,7 +105,11 @@ impl Forwarder {
         let sounds =
             peer.slots.iter().filter(|slot| slot.kind == Kind::Audio && slot.holds().is_some()).count();
         let Some(budget) = &peer.budget else { return u64::MAX };
-        budget.media_bps().saturating_sub(sounds as u64 * SOUND_BPS).max(PICTURES_AT_LEAST_BPS)
+        let each = match &peer.link {
+            Link::Rtc(rtc) if rtc.takes_copies() => SOUND_WITH_COPIES_BPS,
+            _ => SOUND_BPS,
+        };
+        budget.media_bps().saturating_sub(sounds as u64 * each).max(PICTURES_AT_LEAST_BPS)
     }
 
     /// The estimator probes for what would be shown with all the bandwidth in the world.

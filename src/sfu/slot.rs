@@ -213,6 +213,7 @@ mod tests {
                 audio_level: None,
                 voice: None,
                 captured: None,
+                red: None,
                 payload: Arc::from([0_u8; 4]),
             };
             let numbers = Numbers { sequence, timestamp: sequence as u32 * 3000, vp8: None };

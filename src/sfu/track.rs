@@ -6,6 +6,7 @@ use crate::sfu::allocation::Rung;
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::Sight;
 use crate::sfu::layer::{KeyframeAsk, LayerIn, WantedLayers};
+use crate::sfu::red::Mender;
 use crate::sfu::slot::Feed;
 use crate::sfu::{PeerId, TrackFlow};
 use crate::track::{Kind, Layer, Source, VideoCodec};
@@ -34,6 +35,8 @@ pub(super) struct Track {
     pub(super) layers: Vec<LayerIn>,
     pub(super) subscribers: Vec<Subscriber>,
     wanted: WantedLayers,
+    /// Of sound.
+    pub(super) mender: Mender,
 }
 
 /// What a packet changed about its track.
@@ -65,6 +68,7 @@ impl Track {
             layers: (0..layers).map(layer_in).collect(),
             subscribers: Vec::new(),
             wanted: WantedLayers::all(layers),
+            mender: Mender::default(),
         }
     }
 
@@ -188,6 +192,7 @@ mod tests {
             audio_level: None,
             voice: None,
             captured: None,
+            red: None,
             payload: Arc::from([0_u8; 1000]),
         }
     }

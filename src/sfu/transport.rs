@@ -55,7 +55,7 @@ pub(super) fn configure(setup: RtcSetup<'_>) -> RtcConfig {
         .set_extension_map(extensions())
         .clear_codecs();
     let codecs = config.codec_config();
-    codecs.enable_opus(true, false);
+    codecs.enable_opus(true, true);
     let add_h264 = |codecs: &mut CodecConfig| {
         codecs.add_h264(108.into(), Some(109.into()), true, 0x42_e0_1f);
     };

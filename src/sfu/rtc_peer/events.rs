@@ -3,10 +3,11 @@
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Event as RtcEvent, IceConnectionState};
 
-use super::{RtcPeer, SSRCS_MAX};
+use super::{Coding, RtcPeer, SSRCS_MAX};
 use crate::sfu::GoneWhy;
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::outbox::{Outbox, Route};
+use crate::sfu::red::Red;
 use crate::track::{Kind, Layer, Source};
 
 impl RtcPeer {
@@ -72,8 +73,17 @@ impl RtcPeer {
                 None => return,
             },
         };
-        let codec = self.payload_types.iter().find(|(pt, _)| *pt == rtp.header.payload_type);
-        let Some((_, codec)) = codec else { return };
+        let coding = self.payload_types.iter().find(|(pt, _)| *pt == rtp.header.payload_type);
+        let (codec, red) = match coding {
+            Some((_, Coding::Opus)) => (None, None),
+            // What cannot be read is not passed on either.
+            Some((_, Coding::Red { opus })) => match Red::read(&rtp.payload, *opus) {
+                Some(red) => (None, Some(red)),
+                None => return,
+            },
+            Some((_, Coding::Video(codec))) => (Some(*codec), None),
+            None => return,
+        };
         if codec.is_some() != (source.kind() == Kind::Video) || rtp.payload.is_empty() {
             return;
         }
@@ -81,10 +91,11 @@ impl RtcPeer {
             sequence: *rtp.seq_no,
             timestamp: rtp.header.timestamp,
             marker: rtp.header.marker,
-            codec: *codec,
+            codec,
             audio_level: rtp.header.ext_vals.audio_level,
             voice: rtp.header.ext_vals.voice_activity,
             captured: rtp.header.ext_vals.abs_capture_time,
+            red,
             payload: rtp.payload,
         };
         up.push(FromPeer::Media { source, layer, fresh, packet });
