@@ -31,7 +31,7 @@ impl Forwarder {
         source: Source,
         layer: Layer,
         fresh: bool,
-        packet: Packet,
+        mut packet: Packet,
         now: Instant,
     ) {
         let Some(publisher) = self.peers[place].as_mut() else { return };
@@ -40,6 +40,9 @@ impl Forwarder {
         let of_source = |at: &usize| self.tracks[*at].as_ref().is_some_and(|track| track.source == source);
         let Some(index) = publisher.tracks.iter().copied().find(of_source) else { return };
         let Some(track) = self.tracks[index].as_mut().filter(|track| track.is_on()) else { return };
+        if packet.codec == Some(VideoCodec::Vp8) {
+            packet.temporal = vp8::temporal(&packet.payload);
+        }
         let sight = match packet.codec {
             Some(codec) => look(codec, &packet.payload),
             None => Sight { starts_keyframe: true, height: None },
@@ -86,10 +89,15 @@ impl Forwarder {
         let Some(peer) = self.peers[subscriber.peer].as_mut() else { return false };
         let slot = &mut peer.slots[subscriber.slot];
         let Passing { feed, packet, begins, .. } = passing;
+        let mut is_blank = false;
         let numbers = match slot.take(*feed, packet, passing.numbers, *begins, now) {
             Passage::Dropped => return false,
             Passage::Stalled => return true,
             Passage::Passed(numbers) => numbers,
+            Passage::Blank(numbers) => {
+                is_blank = true;
+                numbers
+            }
             Passage::Cut { numbers, before } => {
                 if let Some(before) = before.filter(|before| *before != feed.track)
                     && let Some(track) = self.tracks[before].as_mut()
@@ -101,7 +109,7 @@ impl Forwarder {
             }
         };
         let Some(peer) = self.peers[subscriber.peer].as_mut() else { return false };
-        if peer.send(subscriber.slot, packet, numbers, now, &mut self.outbox) {
+        if peer.send(subscriber.slot, packet, numbers, is_blank, now, &mut self.outbox) {
             self.dirty.push(subscriber.peer);
         }
         false

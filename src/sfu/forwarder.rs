@@ -191,6 +191,7 @@ impl Forwarder {
             audio_level: packet.audio_level,
             voice: None,
             captured: None,
+            temporal: None,
             red: None,
             payload: packet.payload,
         };

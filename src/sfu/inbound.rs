@@ -7,6 +7,7 @@ use str0m::rtp::AbsCaptureTime;
 
 use crate::sfu::GoneWhy;
 use crate::sfu::red::Red;
+use crate::sfu::temporal::Temporal;
 use crate::track::{Layer, Source, VideoCodec};
 
 /// A media packet, whichever kind of peer it came from.
@@ -22,6 +23,8 @@ pub(super) struct Packet {
     pub(super) audio_level: Option<i8>,
     pub(super) voice: Option<bool>,
     pub(super) captured: Option<AbsCaptureTime>,
+    /// The frame's place among the temporal layers, where a dependency descriptor tells it.
+    pub(super) temporal: Option<Temporal>,
     /// The payload is sound behind copies of earlier sound; `None`: it is as it stands.
     pub(super) red: Option<Red>,
     pub(super) payload: Arc<[u8]>,

@@ -154,6 +154,7 @@ pub(super) mod tests {
             audio_level: Some(-30),
             voice: None,
             captured: None,
+            temporal: None,
             red: Red::read(&payload, OPUS),
             payload: Arc::from(payload),
         }

@@ -18,6 +18,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::Ssrc;
 use str0m::{Input, Output, Rtc, RtcError};
 
+use crate::sfu::descriptor::Structure;
 use crate::sfu::egress::{Egress, Reported};
 use crate::sfu::guard::guarded;
 use crate::sfu::inbound::{FromPeer, Packet};
@@ -63,6 +64,16 @@ struct Inlet {
     rids: Vec<Rid>,
 }
 
+/// An SSRC of the peer.
+#[derive(Debug)]
+struct Flow {
+    ssrc: Ssrc,
+    source: Source,
+    layer: Layer,
+    /// What the templates of its dependency descriptors mean.
+    structure: Option<Structure>,
+}
+
 /// A peer on the network.
 pub(super) struct RtcPeer {
     id: PeerId,
@@ -75,7 +86,7 @@ pub(super) struct RtcPeer {
     destination: Option<SocketAddr>,
     inlets: Vec<Inlet>,
     egress: Egress,
-    ssrcs: Vec<(Ssrc, Source, Layer)>,
+    flows: Vec<Flow>,
     payload_types: Vec<(Pt, Coding)>,
     connected: bool,
     /// Waits for its first connection, or for a lost one to come back, since then.
@@ -213,8 +224,15 @@ impl RtcPeer {
 
     /// Writes a packet to the slot with this index; it leaves with the next [`flush`](Self::flush). Returns
     /// whether the peer was clean before.
-    pub(super) fn write(&mut self, slot: usize, packet: &Packet, numbers: Numbers, now: Instant) -> bool {
-        if self.over || !self.egress.write(slot, packet, numbers, now) {
+    pub(super) fn write(
+        &mut self,
+        slot: usize,
+        packet: &Packet,
+        numbers: Numbers,
+        is_blank: bool,
+        now: Instant,
+    ) -> bool {
+        if self.over || !self.egress.write(slot, packet, numbers, is_blank, now) {
             return false;
         }
         if packet.codec.is_some() {
@@ -225,8 +243,8 @@ impl RtcPeer {
 
     /// Asks the peer for a key frame of one of its layers. Returns whether the layer is known.
     pub(super) fn ask_keyframe(&mut self, source: Source, layer: Layer) -> bool {
-        let known = self.ssrcs.iter().rev().find(|(_, of, at)| *of == source && *at == layer);
-        let (Some((ssrc, _, _)), false) = (known, self.over) else { return false };
+        let known = self.flows.iter().rev().find(|flow| flow.source == source && flow.layer == layer);
+        let (Some(Flow { ssrc, .. }), false) = (known, self.over) else { return false };
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_rx(ssrc) else { return false };
         stream.request_keyframe(KeyframeRequestKind::Pli);

@@ -7,7 +7,7 @@ use str0m::config::DtlsCert;
 use str0m::format::{Codec, CodecConfig};
 use str0m::rtp::{Extension, ExtensionMap};
 
-use crate::sfu::dtls;
+use crate::sfu::{descriptor, dtls};
 use crate::track::VideoCodec;
 
 /// The certificate that every peer of this process presents (DTLS-SRTP). Cloning is cheap.
@@ -84,6 +84,7 @@ fn extensions() -> ExtensionMap {
     map.set(6, Extension::AbsoluteCaptureTime);
     map.set(10, Extension::RtpStreamId);
     map.set(11, Extension::RepairedRtpStreamId);
+    map.set(12, descriptor::extension());
     map
 }
 

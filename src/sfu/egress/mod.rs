@@ -157,12 +157,19 @@ impl Egress {
 
     /// Puts a packet into the slot with this index; it leaves with the next [`flush`](Self::flush). Returns
     /// whether there is a payload type for it.
-    pub(super) fn write(&mut self, slot: usize, packet: &Packet, numbers: Numbers, now: Instant) -> bool {
+    pub(super) fn write(
+        &mut self,
+        slot: usize,
+        packet: &Packet,
+        numbers: Numbers,
+        is_blank: bool,
+        now: Instant,
+    ) -> bool {
         let Some(outlet) = self.outlets.get(slot) else { return false };
         let Some(payload_type) = outlet.payload_type(packet.codec) else { return false };
         let queued = Queued {
             outlet: slot,
-            sent: Sent::new(packet, numbers, payload_type, now),
+            sent: Sent::new(packet, numbers, is_blank, payload_type, now),
             audio_level: packet.audio_level.map(|dbov| (dbov, packet.voice.unwrap_or(false))),
             capture_time: packet.captured.and_then(|at| Some((ntp(at.capture_time)?, at.clock_offset))),
         };

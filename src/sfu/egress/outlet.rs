@@ -64,8 +64,14 @@ pub(super) struct Sent {
 
 impl Sent {
     /// A packet as it leaves; sound with copies goes to those who negotiated that, and to others without them.
-    pub(super) fn new(packet: &Packet, numbers: Numbers, mut payload_type: PayloadType, at: Instant) -> Self {
-        let mut skipped = 0;
+    pub(super) fn new(
+        packet: &Packet,
+        numbers: Numbers,
+        is_blank: bool,
+        mut payload_type: PayloadType,
+        at: Instant,
+    ) -> Self {
+        let mut skipped = if is_blank { packet.payload.len() } else { 0 };
         if let Some(red) = packet.red {
             match payload_type.red.filter(|_| red.block_type == payload_type.number) {
                 Some(number) => payload_type.number = number,
@@ -193,10 +199,11 @@ mod tests {
             audio_level: None,
             voice: None,
             captured: None,
+            temporal: None,
             red: None,
             payload: Arc::new([]),
         };
-        Sent::new(&packet, Numbers { sequence, timestamp: 0, vp8: None }, payload_type, at)
+        Sent::new(&packet, Numbers { sequence, timestamp: 0, vp8: None }, false, payload_type, at)
     }
 
     const ROUND_TRIP: Duration = Duration::from_millis(50);

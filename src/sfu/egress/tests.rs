@@ -72,11 +72,12 @@ impl Line {
             audio_level: None,
             voice: None,
             captured: None,
+            temporal: None,
             red: None,
             payload: vec![0; bytes].into(),
         };
         let numbers = Numbers { sequence: self.sequence, timestamp: 9000, vp8: None };
-        assert!(self.egress.write(slot, &packet, numbers, self.now));
+        assert!(self.egress.write(slot, &packet, numbers, false, self.now));
     }
 
     /// What leaves now, by SSRC and sequence number; reports are left out.
@@ -124,10 +125,11 @@ fn red_leaves(line: &mut Line, block_type: u8) -> (u8, usize) {
         audio_level: None,
         voice: None,
         captured: None,
+        temporal: None,
         red: Red::read(&payload, block_type),
         payload: payload.into(),
     };
-    assert!(line.egress.write(1, &packet, Numbers { sequence: 1, timestamp: 0, vp8: None }, line.now));
+    assert!(line.egress.write(1, &packet, Numbers { sequence: 1, timestamp: 0, vp8: None }, false, line.now));
     line.egress.flush(line.now, &mut line.out, &mut line.up);
     while let Some((_, contents)) = line.out.poll_transmit() {
         let payload_type = contents[1] & 0x7f;

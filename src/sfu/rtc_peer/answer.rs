@@ -63,7 +63,7 @@ impl RtcPeer {
             destination: None,
             inlets: Vec::new(),
             egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, now),
-            ssrcs: Vec::new(),
+            flows: Vec::new(),
             payload_types: Vec::new(),
             connected: false,
             lost_since: Some(now),
