@@ -8,6 +8,7 @@ use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::{Sight, look};
 use crate::sfu::layer::LayerIn;
 use crate::sfu::peer::Link;
+use crate::sfu::red::Mended;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::slot::{Feed, Help, Passage};
 use crate::sfu::track::Subscriber;
@@ -31,7 +32,7 @@ impl Forwarder {
         source: Source,
         layer: Layer,
         fresh: bool,
-        packet: Packet,
+        mut packet: Packet,
         now: Instant,
     ) {
         let Some(publisher) = self.peers[place].as_mut() else { return };
@@ -40,6 +41,9 @@ impl Forwarder {
         let of_source = |at: &usize| self.tracks[*at].as_ref().is_some_and(|track| track.source == source);
         let Some(index) = publisher.tracks.iter().copied().find(of_source) else { return };
         let Some(track) = self.tracks[index].as_mut().filter(|track| track.is_on()) else { return };
+        if packet.codec == Some(VideoCodec::Vp8) {
+            packet.temporal = vp8::temporal(&packet.payload);
+        }
         let sight = match packet.codec {
             Some(codec) => look(codec, &packet.payload),
             None => Sight { starts_keyframe: true, height: None },
@@ -55,6 +59,14 @@ impl Forwarder {
         }
         let feed = Feed { track: index, layer, epoch: noted.feed_epoch };
         self.relay(feed, &packet);
+        if source.kind() == Kind::Audio {
+            let mender = self.tracks[index].as_mut().map(|track| &mut track.mender);
+            match mender.map(|mender| mender.take(&packet, noted.feed_epoch)) {
+                Some(Mended::Whole(Some(missing))) => self.fan_out(&Passing::new(feed, missing, sight), now),
+                Some(Mended::Late) => return,
+                Some(Mended::Whole(None)) | None => {}
+            }
+        }
         let passing = Passing::new(feed, packet, sight);
         self.fan_out(&passing, now);
         // Only now: who was seated above is not to get it twice.
@@ -91,10 +103,15 @@ impl Forwarder {
         let Some(peer) = self.peers[subscriber.peer].as_mut() else { return false };
         let slot = &mut peer.slots[subscriber.slot];
         let Passing { feed, packet, begins, .. } = passing;
+        let mut is_blank = false;
         let numbers = match slot.take(*feed, packet, passing.numbers, *begins, now) {
             Passage::Dropped => return false,
             Passage::Stalled => return true,
             Passage::Passed(numbers) => numbers,
+            Passage::Blank(numbers) => {
+                is_blank = true;
+                numbers
+            }
             Passage::Cut { numbers, before } => {
                 if let Some(before) = before.filter(|before| *before != feed.track)
                     && let Some(track) = self.tracks[before].as_mut()
@@ -106,7 +123,7 @@ impl Forwarder {
             }
         };
         let Some(peer) = self.peers[subscriber.peer].as_mut() else { return false };
-        if peer.send(subscriber.slot, packet, numbers, now, &mut self.outbox) {
+        if peer.send(subscriber.slot, packet, numbers, is_blank, now, &mut self.outbox) {
             self.dirty.push(subscriber.peer);
         }
         false

@@ -201,6 +201,8 @@ impl Forwarder {
             voice: None,
             captured: stamped.then(|| Captured::here(&self.config.wall, packet.captured_at)),
             making: stamped.then_some(Making { encode_began: Duration::ZERO, encode_ended }),
+            temporal: None,
+            red: None,
             payload: packet.payload,
         };
         if packet.codec.is_some() == (source.kind() == Kind::Video) && !packet.payload.is_empty() {

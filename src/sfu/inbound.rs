@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::sfu::GoneWhy;
 use crate::sfu::capture::{Captured, Making};
+use crate::sfu::red::Red;
+use crate::sfu::temporal::Temporal;
 use crate::track::{Layer, Source, VideoCodec};
 
 /// A media packet, whichever kind of peer it came from.
@@ -23,6 +25,10 @@ pub(super) struct Packet {
     pub(super) captured: Option<Captured>,
     /// Told a few times a second, by some publishers.
     pub(super) making: Option<Making>,
+    /// The frame's place among the temporal layers, where a dependency descriptor tells it.
+    pub(super) temporal: Option<Temporal>,
+    /// The payload is sound behind copies of earlier sound; `None`: it is as it stands.
+    pub(super) red: Option<Red>,
     pub(super) payload: Arc<[u8]>,
 }
 

@@ -96,6 +96,8 @@ mod tests {
             voice: None,
             captured: None,
             making: None,
+            temporal: None,
+            red: None,
             payload: Arc::from([0_u8; 1000]),
         }
     }

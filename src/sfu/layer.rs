@@ -7,6 +7,7 @@ use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::Sight;
 use crate::sfu::keyframe_cache::KeyframeCache;
 use crate::sfu::quality::Tally;
+use crate::sfu::temporal::TEMPORAL_LAYERS;
 use crate::track::Layer;
 
 /// Over how long a layer's bitrate is measured.
@@ -34,8 +35,9 @@ pub(super) struct LayerIn {
     highest_sequence: Option<u64>,
     pub(super) last_packet: Option<Instant>,
     window_since: Option<Instant>,
-    window_bytes: u64,
-    pub(super) measured_bps: Option<u64>,
+    /// By temporal layer.
+    window_bytes: [u64; TEMPORAL_LAYERS],
+    measured_bps: Option<[u64; TEMPORAL_LAYERS]>,
     /// What arrived since it was last looked at, and the highest number then.
     arrived: u64,
     looked_at_sequence: Option<u64>,
@@ -55,7 +57,7 @@ impl LayerIn {
             highest_sequence: None,
             last_packet: None,
             window_since: None,
-            window_bytes: 0,
+            window_bytes: [0; TEMPORAL_LAYERS],
             measured_bps: None,
             arrived: 0,
             looked_at_sequence: None,
@@ -77,7 +79,7 @@ impl LayerIn {
         self.arrived += 1;
         self.highest_sequence = self.highest_sequence.max(Some(packet.sequence));
         self.last_packet = Some(now);
-        self.measure(packet.payload.len(), now);
+        self.measure(packet, now);
         self.delays.note(packet.captured, packet.making, now);
         if sight.starts_keyframe {
             self.ask.answered(now);
@@ -100,31 +102,51 @@ impl LayerIn {
         Tally { arrived, lost: numbers.saturating_sub(arrived) }
     }
 
-    fn measure(&mut self, bytes: usize, now: Instant) {
+    fn measure(&mut self, packet: &Packet, now: Instant) {
         let since = *self.window_since.get_or_insert(now);
-        self.window_bytes += bytes as u64;
+        let temporal = packet.temporal.map_or(0, |temporal| usize::from(temporal.id));
+        self.window_bytes[temporal] += packet.payload.len() as u64;
         let elapsed = now.saturating_duration_since(since);
         if elapsed < RATE_WINDOW {
             return;
         }
-        let bps = self.window_bytes * 8_000 / (elapsed.as_millis().max(1) as u64);
+        let bps = self.window_bytes.map(|bytes| bytes * 8_000 / (elapsed.as_millis().max(1) as u64));
         // A pause says nothing about what the layer costs when it is sent.
         if elapsed < RATE_WINDOW * 2 {
-            self.measured_bps = Some(self.measured_bps.map_or(bps, |before| (before * 3 + bps) / 4));
+            let before = self.measured_bps.unwrap_or(bps);
+            self.measured_bps = Some(std::array::from_fn(|at| (before[at] * 3 + bps[at]) / 4));
         }
         self.window_since = Some(now);
-        self.window_bytes = 0;
+        self.window_bytes = [0; TEMPORAL_LAYERS];
     }
 
     /// What it costs; by its size until it was measured.
     pub(super) fn bps(&self) -> u64 {
-        self.measured_bps.unwrap_or(match self.height {
+        self.measured_bps().unwrap_or(self.usual_bps())
+    }
+
+    /// What it costs, once it was measured.
+    pub(super) fn measured_bps(&self) -> Option<u64> {
+        self.measured_bps.map(|measured| measured.iter().sum())
+    }
+
+    /// Its temporal layers, each with what it costs together with those below it; once it was measured.
+    pub(super) fn frames(&self) -> impl Iterator<Item = (u8, u64)> {
+        let measured = self.measured_bps.unwrap_or([self.usual_bps(), 0, 0, 0]);
+        (0..).zip(measured).filter(|(_, bps)| *bps > 0).scan(0, |sum, (at, bps)| {
+            *sum += bps;
+            Some((at, *sum))
+        })
+    }
+
+    fn usual_bps(&self) -> u64 {
+        match self.height {
             0..=200 => 150_000,
             201..=400 => 500_000,
             401..=800 => 1_500_000,
             801..=1200 => 3_000_000,
             _ => 6_000_000,
-        })
+        }
     }
 }
 

@@ -225,19 +225,41 @@ fn is_usable_mid(mid: &str) -> bool {
     (1..=16).contains(&mid.len()) && mid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Adds the bitrate at which browsers shall begin to every video line on which they send.
-pub(super) fn with_start_bitrate(answer: &str) -> String {
+/// The answer with what browsers need to be told besides: the bitrate at which they shall begin, on every video
+/// line on which they send, and that a microphone may pause while nobody speaks (RFC 7587, 6.1: `usedtx`).
+pub(super) fn with_advice(answer: &str, plan: &Plan) -> String {
+    let is_microphone = |line: &Sending| line.source == Source::Microphone;
+    let microphone =
+        plan.sending().into_iter().find(is_microphone).map(|line| format!("\r\na=mid:{}\r\n", line.mid));
     let mut touched = String::with_capacity(answer.len() + 512);
     let mut sections = answer.split_inclusive("\r\n").peekable();
     let mut section = String::new();
     while let Some(line) = sections.next() {
         section.push_str(line);
         if sections.peek().is_none_or(|next| next.starts_with("m=")) {
-            touched.push_str(&section_with_start_bitrate(&section));
+            if microphone.as_ref().is_some_and(|mid| section.contains(mid.as_str())) {
+                touched.push_str(&section_with_pauses(&section));
+            } else {
+                touched.push_str(&section_with_start_bitrate(&section));
+            }
             section.clear();
         }
     }
     touched
+}
+
+/// Music and the sound of a screen have no pauses that could be left out unnoticed; speech has.
+fn section_with_pauses(section: &str) -> String {
+    let opus = |line: &str| {
+        let (payload_type, codec) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+        codec.starts_with("opus/").then(|| format!("a=fmtp:{payload_type} "))
+    };
+    let Some(format) = section.lines().find_map(opus) else { return section.to_owned() };
+    let pauses = |line: &str| match line.strip_suffix("\r\n").filter(|line| line.starts_with(&format)) {
+        Some(line) => format!("{line};usedtx=1\r\n"),
+        None => line.to_owned(),
+    };
+    section.split_inclusive('\n').map(pauses).collect()
 }
 
 fn section_with_start_bitrate(section: &str) -> String {
@@ -338,7 +360,7 @@ mod tests {
             a=fmtp:108 packetization-mode=1\r\na=rtpmap:109 rtx/90000\r\na=fmtp:109 apt=108\r\n\
             a=rtpmap:96 VP8/90000\r\nm=video 9 X 108\r\na=sendonly\r\na=rtpmap:108 H264/90000\r\n\
             a=fmtp:108 packetization-mode=1\r\n";
-        let touched = with_start_bitrate(answer);
+        let touched = with_advice(answer, &Plan::default());
         assert_eq!(touched.matches("x-google-start-bitrate=2500").count(), 2);
         assert!(touched.contains("a=fmtp:108 packetization-mode=1;x-google-start-bitrate=2500\r\n"));
         assert!(touched.contains("a=rtpmap:96 VP8/90000\r\na=fmtp:96 x-google-start-bitrate=2500\r\n"));
@@ -351,6 +373,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_microphone_may_pause_and_the_sound_of_a_screen_may_not() {
+        let line = |mid| {
+            format!(
+                "m=audio 9 UDP/TLS/RTP/SAVPF 63 111\r\na=mid:{mid}\r\na=recvonly\r\na=rtpmap:63 red/48000/2\r\n\
+                 a=fmtp:63 111/111\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n"
+            )
+        };
+        let plan = Plan::read(PAGE).expect("an offer");
+        let touched = with_advice(&format!("v=0\r\n{}{}", line(0), line(3)), &plan);
+        let paused = line(0).replace("fec=1", "fec=1;usedtx=1");
+        assert_eq!(touched, format!("v=0\r\n{paused}{}", line(3)));
+    }
+
     proptest! {
         #[test]
         fn no_text_is_trusted(text in "(m=(audio|video) [0-9]{1,3} X 96\r\n|a=mid:[a-z0-9]{0,3}\r\n|a=simulcast:send [a-z;,~ ]{0,9}\r\n|a=rid:.{0,9}\r\n|.{0,20}\r\n){0,20}") {
@@ -358,7 +394,7 @@ mod tests {
                 prop_assert!(plan.sending().len() <= 4);
                 plan.receiving();
             }
-            with_start_bitrate(&text);
+            with_advice(&text, &Plan::read(&text).unwrap_or_default());
         }
     }
 }

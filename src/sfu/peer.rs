@@ -118,19 +118,21 @@ impl Peer {
         self.permit.receive.then(|| video.all(|slot| slot.can_decode(Some(codec))))
     }
 
-    /// Sends a packet to one of its slots. Returns whether it is to be flushed and was not before.
+    /// Sends a packet to one of its slots, a blank one without what it says. Returns whether it is to be flushed and was not before.
     pub(super) fn send(
         &mut self,
         slot: usize,
         packet: &Packet,
         numbers: Numbers,
+        is_blank: bool,
         now: Instant,
         out: &mut Outbox,
     ) -> bool {
         self.stats.packets_out += 1;
         self.stats.bytes_out += packet.payload.len() as u64;
         match &mut self.link {
-            Link::Rtc(rtc) => rtc.write(slot, packet, numbers, now),
+            Link::Rtc(rtc) => rtc.write(slot, packet, numbers, is_blank, now),
+            Link::Local if is_blank => false,
             Link::Local => {
                 // Picture ids stay as they are: decoders in this process do not look at them.
                 out.deliver(
@@ -142,7 +144,10 @@ impl Peer {
                         timestamp: numbers.timestamp,
                         marker: packet.marker,
                         captured_at: packet.captured.and_then(|captured| captured.at),
-                        payload: packet.payload.clone(),
+                        payload: match packet.red {
+                            Some(red) => packet.payload[red.primary_at..].into(),
+                            None => packet.payload.clone(),
+                        },
                     },
                 );
                 false

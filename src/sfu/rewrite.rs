@@ -8,9 +8,11 @@
 //!
 //! Sequence numbers continue at the cut; the timestamp advances by the time that passed; VP8 picture ids and
 //! TL0PICIDX continue likewise (RFC 7741, 4.2). Packets from before the cut are dropped, later ones may come
-//! in any order. Numbers start low, because the other end starts with a rollover counter of 0.
+//! in any order. Where a packet is left out, those behind it close up. Numbers start low, because the other end starts with a rollover counter of 0.
 
 use std::time::{Duration, Instant};
+
+use crate::sfu::gaps::Gaps;
 
 /// The picture ids of a VP8 packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,11 @@ pub(super) struct Rewriter {
     tl0_shift: u8,
     /// A cut has happened whose packets had picture ids.
     has_pictures: bool,
+    /// The highest incoming sequence number since the cut, and its picture id without wrapping.
+    newest_in: u64,
+    newest_picture_in: u64,
+    left_out: Gaps,
+    left_out_pictures: Gaps,
 }
 
 impl Rewriter {
@@ -65,6 +72,10 @@ impl Rewriter {
             picture_shift: 0,
             tl0_shift: 0,
             has_pictures: false,
+            newest_in: 0,
+            newest_picture_in: 0,
+            left_out: Gaps::default(),
+            left_out_pictures: Gaps::default(),
         }
     }
 
@@ -85,10 +96,12 @@ impl Rewriter {
         self.cut_in = incoming.sequence;
         self.cut_out = self.last_sequence + 1;
         self.timestamp_shift = self.timestamp_at(now).wrapping_sub(incoming.timestamp);
+        self.newest_in = incoming.sequence;
+        self.left_out.clear();
         if let Some(ids) = incoming.vp8 {
             self.cut_pictures(ids);
         }
-        self.number(incoming, now)
+        self.number(incoming, 0, now)
     }
 
     /// The numbers of a later packet of the same source; `None` when it is from before the cut.
@@ -96,15 +109,47 @@ impl Rewriter {
         if incoming.sequence < self.cut_in {
             return None;
         }
+        let closed_up = self.left_out.before(incoming.sequence)?;
+        self.newest_in = self.newest_in.max(incoming.sequence);
         if let (Some(ids), false) = (incoming.vp8, self.has_pictures) {
             // The publisher changed to VP8 under way, without a cut.
             self.cut_pictures(ids);
         }
-        Some(self.number(incoming, now))
+        Some(self.number(incoming, closed_up, now))
+    }
+
+    /// A later packet of the same source is left out, and those behind it close up. One that comes so late that they
+    /// have their numbers already leaves a hole: it gets the numbers for a packet that fills it and says nothing.
+    pub(super) fn leave_out(&mut self, incoming: Numbers, now: Instant) -> Option<Numbers> {
+        if incoming.sequence <= self.newest_in {
+            return self.follow(incoming, now);
+        }
+        self.newest_in = incoming.sequence;
+        self.left_out.leave_out(incoming.sequence);
+        if let Some(picture) = incoming.vp8.and_then(|ids| ids.picture) {
+            let picture = self.unwrapped(picture);
+            if self.left_out_pictures.last().is_none_or(|last| last < picture) {
+                self.left_out_pictures.leave_out(picture);
+            }
+        }
+        None
+    }
+
+    /// A picture id without its wrapping at 15 bits.
+    fn unwrapped(&mut self, picture: u16) -> u64 {
+        let ahead = picture.wrapping_sub(self.newest_picture_in as u16) & PICTURE_MASK;
+        if ahead < 1 << 14 {
+            self.newest_picture_in += u64::from(ahead);
+            return self.newest_picture_in;
+        }
+        self.newest_picture_in.saturating_sub(u64::from(PICTURE_MASK - ahead + 1))
     }
 
     fn cut_pictures(&mut self, ids: Vp8Ids) {
         if let Some(picture) = ids.picture {
+            // A whole turn above 0, so that what came before it has a number too.
+            self.newest_picture_in = u64::from(picture) + u64::from(PICTURE_MASK) + 1;
+            self.left_out_pictures.clear();
             self.picture_shift = self.last_picture.wrapping_add(1).wrapping_sub(picture) & PICTURE_MASK;
             self.has_pictures = true;
         }
@@ -113,12 +158,12 @@ impl Rewriter {
         }
     }
 
-    fn number(&mut self, incoming: Numbers, now: Instant) -> Numbers {
+    fn number(&mut self, incoming: Numbers, closed_up: u64, now: Instant) -> Numbers {
         let numbers = Numbers {
-            sequence: incoming.sequence - self.cut_in + self.cut_out,
+            sequence: incoming.sequence - self.cut_in + self.cut_out - closed_up,
             timestamp: incoming.timestamp.wrapping_add(self.timestamp_shift),
             vp8: incoming.vp8.map(|ids| Vp8Ids {
-                picture: ids.picture.map(|id| id.wrapping_add(self.picture_shift) & PICTURE_MASK),
+                picture: ids.picture.map(|id| self.picture(id)),
                 tl0: ids.tl0.map(|tl0| tl0.wrapping_add(self.tl0_shift)),
             }),
         };
@@ -126,6 +171,12 @@ impl Rewriter {
             self.remember(numbers, now);
         }
         numbers
+    }
+
+    fn picture(&mut self, id: u16) -> u16 {
+        let unwrapped = self.unwrapped(id);
+        let closed_up = self.left_out_pictures.before(unwrapped).unwrap_or(0);
+        id.wrapping_add(self.picture_shift).wrapping_sub(closed_up as u16) & PICTURE_MASK
     }
 
     fn remember(&mut self, newest: Numbers, now: Instant) {
@@ -220,7 +271,73 @@ mod tests {
         assert_eq!(turned.and_then(|n| n.vp8), Some(Vp8Ids { picture: Some(1), tl0: Some(1) }));
     }
 
+    #[test]
+    fn what_is_left_out_leaves_no_hole_in_sequence_nor_pictures() {
+        let t0 = origin();
+        let mut slot = Rewriter::new(90_000);
+        slot.cut(vp8(100, 0x7ffe, 0), t0);
+        assert!(slot.leave_out(vp8(101, 0x7fff, 0), t0).is_none());
+        assert!(slot.leave_out(vp8(102, 0x7fff, 0), t0).is_none());
+        let ids = |n: Numbers| (n.sequence, n.vp8.and_then(|ids| ids.picture));
+        assert_eq!(slot.follow(vp8(103, 0, 0), t0).map(ids), Some((2, Some(2))));
+        assert!(slot.leave_out(vp8(104, 1, 0), t0).is_none());
+        assert_eq!(slot.follow(vp8(106, 2, 1), t0).map(ids), Some((4, Some(3))));
+        assert_eq!(slot.follow(vp8(105, 2, 1), t0).map(ids), Some((3, Some(3))));
+    }
+
+    #[test]
+    fn one_that_comes_too_late_to_be_left_out_keeps_its_number() {
+        let t0 = origin();
+        let mut slot = Rewriter::new(90_000);
+        slot.cut(numbers(100, 0), t0);
+        assert!(slot.leave_out(numbers(101, 0), t0).is_none());
+        assert_eq!(slot.follow(numbers(103, 0), t0).map(|n| n.sequence), Some(3));
+        assert_eq!(slot.leave_out(numbers(102, 0), t0).map(|n| n.sequence), Some(2));
+        assert_eq!(slot.follow(numbers(104, 0), t0).map(|n| n.sequence), Some(4));
+    }
+
+    #[test]
+    fn a_cut_after_gaps_counts_on() {
+        let t0 = origin();
+        let mut slot = Rewriter::new(90_000);
+        slot.cut(vp8(100, 7, 0), t0);
+        slot.leave_out(vp8(101, 8, 0), t0);
+        slot.follow(vp8(102, 9, 1), t0);
+        let cut = slot.cut(vp8(9000, 500, 0), t0);
+        assert_eq!((cut.sequence, cut.vp8.and_then(|ids| ids.picture)), (3, Some(3)));
+    }
+
     proptest! {
+        /// Whatever is left out, lost and late: no number is given twice, and only what is lost leaves a hole.
+        #[test]
+        fn gaps_close(fates in proptest::collection::vec(0_u8..4, 1..300)) {
+            let t0 = origin();
+            let mut slot = Rewriter::new(90_000);
+            let mut given = vec![slot.cut(numbers(0, 0), t0).sequence];
+            let mut late = Vec::new();
+            for (at, fate) in fates.iter().enumerate() {
+                let incoming = numbers(at as u64 + 1, 0);
+                match fate {
+                    0 | 1 => given.extend(slot.follow(incoming, t0).map(|n| n.sequence)),
+                    2 => given.extend(slot.leave_out(incoming, t0).map(|n| n.sequence)),
+                    _ => late.push(incoming),
+                }
+            }
+            let last = slot.follow(numbers(fates.len() as u64 + 1, 0), t0).expect("a number").sequence;
+            given.push(last);
+            for (at, incoming) in late.into_iter().enumerate() {
+                let number = if at.is_multiple_of(2) { slot.follow(incoming, t0) } else { slot.leave_out(incoming, t0) };
+                given.extend(number.map(|n| n.sequence));
+            }
+            given.sort_unstable();
+            let all: Vec<u64> = (1..=last).collect();
+            // At most 256 that were left out are remembered; here there are fewer of them.
+            let left_out = fates.iter().filter(|fate| **fate == 2).count();
+            if left_out < 256 {
+                prop_assert_eq!(given, all);
+            }
+        }
+
         /// Any order of sources, cuts and lengths: the slot counts without a gap, time never runs back.
         #[test]
         fn a_slot_is_continuous(flights in proptest::collection::vec(

@@ -18,6 +18,7 @@ use str0m::net::{Protocol as Transport, Receive};
 use str0m::rtp::Ssrc;
 use str0m::{Input, Output, Rtc, RtcError};
 
+use crate::sfu::descriptor::Structure;
 use crate::sfu::egress::{Egress, Reported};
 use crate::sfu::guard::guarded;
 use crate::sfu::inbound::{FromPeer, Packet};
@@ -43,12 +44,34 @@ const QUIET_SILENT_AFTER: Duration = Duration::from_secs(7);
 /// wanted and takes the outcome for the truth: one that is told of thumbnails alone would find room for
 /// thumbnails alone, and need many seconds once a stage is wanted.
 const DESIRED_AT_LEAST_BPS: u64 = 4_000_000;
+
+/// What a payload type stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Opus,
+    /// Opus behind copies of earlier packets, whose blocks have this payload type.
+    Red {
+        opus: u8,
+    },
+    Video(VideoCodec),
+}
+
 /// A media line that receives what the peer sends.
 #[derive(Debug)]
 struct Inlet {
     mid: Mid,
     source: Source,
     rids: Vec<Rid>,
+}
+
+/// An SSRC of the peer.
+#[derive(Debug)]
+struct Flow {
+    ssrc: Ssrc,
+    source: Source,
+    layer: Layer,
+    /// What the templates of its dependency descriptors mean.
+    structure: Option<Structure>,
 }
 
 /// A peer on the network.
@@ -63,8 +86,8 @@ pub(super) struct RtcPeer {
     destination: Option<(Protocol, SocketAddr)>,
     inlets: Vec<Inlet>,
     egress: Egress,
-    ssrcs: Vec<(Ssrc, Source, Layer)>,
-    payload_types: Vec<(Pt, Option<VideoCodec>)>,
+    flows: Vec<Flow>,
+    payload_types: Vec<(Pt, Coding)>,
     connected: bool,
     /// Waits for its first connection, or for a lost one to come back, since then.
     lost_since: Option<Instant>,
@@ -96,6 +119,11 @@ impl RtcPeer {
     pub(super) fn decodes(&self, slot: usize) -> Vec<VideoCodec> {
         let types = self.egress.outlets().get(slot).map_or(&[][..], |outlet| &outlet.payload_types);
         types.iter().filter_map(|one| one.codec).collect()
+    }
+
+    /// It negotiated sound with copies of what went before.
+    pub(super) fn takes_copies(&self) -> bool {
+        self.egress.outlets().iter().flat_map(|outlet| &outlet.payload_types).any(|one| one.red.is_some())
     }
 
     /// When it wants to be stepped next.
@@ -198,8 +226,15 @@ impl RtcPeer {
 
     /// Writes a packet to the slot with this index; it leaves with the next [`flush`](Self::flush). Returns
     /// whether the peer was clean before.
-    pub(super) fn write(&mut self, slot: usize, packet: &Packet, numbers: Numbers, now: Instant) -> bool {
-        if self.over || !self.egress.write(slot, packet, numbers, now) {
+    pub(super) fn write(
+        &mut self,
+        slot: usize,
+        packet: &Packet,
+        numbers: Numbers,
+        is_blank: bool,
+        now: Instant,
+    ) -> bool {
+        if self.over || !self.egress.write(slot, packet, numbers, is_blank, now) {
             return false;
         }
         if packet.codec.is_some() {
@@ -210,8 +245,8 @@ impl RtcPeer {
 
     /// Asks the peer for a key frame of one of its layers. Returns whether the layer is known.
     pub(super) fn ask_keyframe(&mut self, source: Source, layer: Layer) -> bool {
-        let known = self.ssrcs.iter().rev().find(|(_, of, at)| *of == source && *at == layer);
-        let (Some((ssrc, _, _)), false) = (known, self.over) else { return false };
+        let known = self.flows.iter().rev().find(|flow| flow.source == source && flow.layer == layer);
+        let (Some(Flow { ssrc, .. }), false) = (known, self.over) else { return false };
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_rx(ssrc) else { return false };
         stream.request_keyframe(KeyframeRequestKind::Pli);

@@ -2,17 +2,20 @@
 
 use std::time::Instant;
 
-use crate::sfu::allocation::{Demand, allocate};
+use crate::sfu::allocation::{Demand, Rung, allocate};
 use crate::sfu::forwarder::Forwarder;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::seating::{Chair, Guest, admit, seat};
+use crate::sfu::temporal::TID_MAX;
 use crate::sfu::track::Subscriber;
 use crate::sfu::{Event, PeerId};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
-/// What each sound is reckoned to take, with its headers.
+/// What each sound is reckoned to take with its headers, and what with copies of what went before (RFC 2198).
 const SOUND_BPS: u64 = 50_000;
-/// Random loss, as on Wi-Fi, can press the estimate to nearly nothing: the smallest picture of the stage goes on.
+const SOUND_WITH_COPIES_BPS: u64 = 85_000;
+/// Random loss, as on Wi-Fi, can press the estimate to nearly nothing: the smallest picture of the stage goes on, with
+/// its fewest frames, if it takes no more than this.
 const PICTURES_AT_LEAST_BPS: u64 = 200_000;
 /// Without wishes: the first is shown whole, the others small.
 const AUTOMATIC_HEIGHT: u16 = 360;
@@ -62,7 +65,7 @@ impl Forwarder {
         let seats = seat(&chairs, &admit(&chairs, &guests));
         for (slot, guest) in slots.into_iter().zip(seats) {
             match guest {
-                Some(index) => self.assign(place, slot, index, Layer(0), now),
+                Some(index) => self.assign(place, slot, index, Layer(0), TID_MAX, now),
                 None => self.empty_slot(place, slot, now),
             }
         }
@@ -81,18 +84,19 @@ impl Forwarder {
             max_height: wishes.iter().find(|(key, _)| *key == guest.key).map_or(0, |(_, height)| *height),
         };
         let demands: Vec<Demand> = guests.iter().map(demand).collect();
-        let layers = allocate(&demands, self.picture_budget(place));
-        self.want_bandwidth(place, &demands, &layers);
-        let mut layers = layers.into_iter();
+        let least = demands.first().map_or(0, Demand::least_bps).min(PICTURES_AT_LEAST_BPS);
+        let rungs = allocate(&demands, self.picture_budget(place).max(least));
+        self.want_bandwidth(place, &demands, &rungs);
+        let mut rungs = rungs.into_iter();
         let mut chosen = Vec::with_capacity(guests.len());
         guests.retain(|guest| {
-            let layer = layers.next().flatten();
-            chosen.extend(layer.map(|layer| (guest.key, layer)));
-            layer.is_some()
+            let rung = rungs.next().flatten();
+            chosen.extend(rung.map(|rung| (guest.key, rung)));
+            rung.is_some()
         });
         for (slot, guest) in slots.into_iter().zip(seat(&chairs, &guests)) {
             match guest.and_then(|key| chosen.iter().find(|(one, _)| *one == key)) {
-                Some((index, layer)) => self.assign(place, slot, *index, *layer, now),
+                Some((index, rung)) => self.assign(place, slot, *index, rung.layer, rung.frames, now),
                 None => self.empty_slot(place, slot, now),
             }
         }
@@ -103,18 +107,19 @@ impl Forwarder {
         let sounds =
             peer.slots.iter().filter(|slot| slot.kind == Kind::Audio && slot.holds().is_some()).count();
         let Some(budget) = &peer.budget else { return u64::MAX };
-        budget.media_bps().saturating_sub(sounds as u64 * SOUND_BPS).max(PICTURES_AT_LEAST_BPS)
+        let each = match &peer.link {
+            Link::Rtc(rtc) if rtc.takes_copies() => SOUND_WITH_COPIES_BPS,
+            _ => SOUND_BPS,
+        };
+        budget.media_bps().saturating_sub(sounds as u64 * each)
     }
 
     /// The estimator probes for what would be shown with all the bandwidth in the world.
-    fn want_bandwidth(&mut self, place: usize, demands: &[Demand], layers: &[Option<Layer>]) {
+    fn want_bandwidth(&mut self, place: usize, demands: &[Demand], chosen: &[Option<Rung>]) {
         let Some(peer) = self.peers[place].as_mut() else { return };
         let Link::Rtc(rtc) = &mut peer.link else { return };
         let desired: u64 = demands.iter().map(Demand::ideal_bps).sum();
-        let bps_of = |(demand, layer): (&Demand, &Option<Layer>)| {
-            demand.rungs.iter().find(|rung| Some(rung.layer) == *layer).map_or(0, |rung| rung.bps)
-        };
-        let shown: u64 = demands.iter().zip(layers).map(bps_of).sum();
+        let shown: u64 = chosen.iter().flatten().map(|rung| rung.bps).sum();
         peer.shown = if desired == 0 { 1.0 } else { shown as f64 / desired as f64 };
         rtc.want_bandwidth(desired);
     }
@@ -177,7 +182,7 @@ impl Forwarder {
     }
 
     /// Puts a track into a slot, in the layer that comes closest to the one it should have.
-    fn assign(&mut self, place: usize, at: usize, index: usize, ideal: Layer, now: Instant) {
+    fn assign(&mut self, place: usize, at: usize, index: usize, ideal: Layer, frames: u8, now: Instant) {
         let Some(track) = self.tracks[index].as_mut() else { return };
         let feed = track.nearest(index, ideal);
         let Some(slot) = self.peers[place].as_mut().and_then(|peer| peer.slots.get_mut(at)) else { return };
@@ -185,7 +190,8 @@ impl Forwarder {
         track.subscribe(subscriber);
         let before = [slot.current(), slot.pending()];
         slot.ideal = Some(ideal);
-        let awaits = slot.assign(feed);
+        // A smaller one that stands in has room for all of its frames.
+        let awaits = slot.assign(feed, if feed.layer == ideal { frames } else { TID_MAX });
         for old in before.into_iter().flatten() {
             if !slot.is_fed_by(old.track)
                 && let Some(track) = self.tracks[old.track].as_mut()

@@ -16,6 +16,7 @@ use std::time::Instant;
 use crate::sfu::SlotId;
 use crate::sfu::inbound::Packet;
 use crate::sfu::rewrite::{Numbers, Rewriter};
+use crate::sfu::temporal::{Gate, TID_MAX};
 use crate::track::{Kind, Layer, VideoCodec};
 
 /// Clock rates: RFC 7587, 4.1; RFC 6184, 8.2.1; RFC 7741, 6.1.
@@ -47,6 +48,8 @@ pub(super) enum Passage {
     Stalled,
     /// To be sent with these numbers.
     Passed(Numbers),
+    /// Left out, though it has numbers already: to be sent without what it says.
+    Blank(Numbers),
     /// To be sent, as the first packet of a feed.
     Cut {
         numbers: Numbers,
@@ -76,6 +79,9 @@ pub(super) struct Slot {
     /// The codecs that the subscriber decodes here.
     decodes: Vec<VideoCodec>,
     rewriter: Rewriter,
+    gate: Gate,
+    /// The temporal layers that the awaited feed shall have.
+    pending_frames: u8,
     current: Option<Feed>,
     pending: Option<Feed>,
     /// What the subscriber was told.
@@ -96,6 +102,8 @@ impl Slot {
             for_screen: false,
             decodes,
             rewriter: Rewriter::new(clock_hz),
+            gate: Gate::default(),
+            pending_frames: TID_MAX,
             current: None,
             pending: None,
             told: None,
@@ -129,9 +137,18 @@ impl Slot {
         self.pending.or(self.current)
     }
 
-    /// From the next cut on this feed is shown. Returns whether a cut is needed.
-    pub(super) fn assign(&mut self, feed: Feed) -> bool {
+    /// From the next cut on this feed is shown, with its temporal layers up to `frames`. Returns whether a cut is
+    /// needed. Until a smaller picture is there, the way is too narrow for every frame of the larger one.
+    pub(super) fn assign(&mut self, feed: Feed, frames: u8) -> bool {
         self.pending = (self.current != Some(feed)).then_some(feed);
+        self.pending_frames = frames;
+        let shrinks =
+            self.current.is_some_and(|current| current.track == feed.track && current.layer > feed.layer);
+        match self.pending {
+            None => self.gate.want(frames),
+            Some(_) if shrinks => self.gate.want(0),
+            Some(_) => {}
+        }
         self.pending.is_some()
     }
 
@@ -191,6 +208,9 @@ impl Slot {
             let before = self.current.map(|current| current.track);
             self.current = Some(feed);
             self.pending = None;
+            self.gate.want(self.pending_frames);
+            self.gate.restart();
+            self.gate.admits(packet.temporal, packet.timestamp, begins);
             return Passage::Cut { numbers: self.rewriter.cut(numbers, now), before };
         }
         if !self.current.is_some_and(|current| current.is_layer_of(feed)) {
@@ -201,7 +221,11 @@ impl Slot {
             self.pending.get_or_insert(feed);
             return Passage::Stalled;
         }
-        self.rewriter.follow(numbers, now).map_or(Passage::Dropped, Passage::Passed)
+        if self.gate.admits(packet.temporal, packet.timestamp, begins) {
+            self.rewriter.follow(numbers, now).map_or(Passage::Dropped, Passage::Passed)
+        } else {
+            self.rewriter.leave_out(numbers, now).map_or(Passage::Dropped, Passage::Blank)
+        }
     }
 }
 
@@ -241,6 +265,8 @@ mod tests {
                 voice: None,
                 captured: None,
                 making: None,
+                temporal: None,
+                red: None,
                 payload: Arc::from([0_u8; 4]),
             }
         }
@@ -257,7 +283,7 @@ mod tests {
             let numbers = Numbers { sequence, timestamp: sequence as u32 * 3000, vp8: None };
             match self.slot.take(feed, &packet, numbers, begins, self.now) {
                 Passage::Passed(numbers) | Passage::Cut { numbers, .. } => Some(numbers.sequence),
-                Passage::Dropped | Passage::Stalled => None,
+                Passage::Dropped | Passage::Blank(_) | Passage::Stalled => None,
             }
         }
     }
@@ -267,7 +293,7 @@ mod tests {
     #[test]
     fn a_picture_begins_with_a_key_frame() {
         let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::H264]);
-        viewer.slot.assign(feed(1));
+        viewer.slot.assign(feed(1), TID_MAX);
         assert_eq!(viewer.take(feed(1), 10, H264, false), None);
         assert_eq!(viewer.take(feed(1), 11, H264, true), Some(1));
         assert_eq!(viewer.take(feed(1), 12, H264, false), Some(2));
@@ -276,9 +302,9 @@ mod tests {
     #[test]
     fn the_old_picture_goes_on_until_the_new_one_can_be_shown() {
         let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::H264]);
-        viewer.slot.assign(feed(1));
+        viewer.slot.assign(feed(1), TID_MAX);
         viewer.take(feed(1), 10, H264, true);
-        viewer.slot.assign(feed(2));
+        viewer.slot.assign(feed(2), TID_MAX);
         assert_eq!(viewer.take(feed(2), 90, H264, false), None);
         assert_eq!(viewer.take(feed(1), 11, H264, false), Some(2));
         assert_eq!(viewer.take(feed(2), 91, H264, true), Some(3));
@@ -289,7 +315,7 @@ mod tests {
     #[test]
     fn a_feed_that_counts_anew_is_cut_at_its_next_key_frame() {
         let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::H264]);
-        viewer.slot.assign(feed(1));
+        viewer.slot.assign(feed(1), TID_MAX);
         viewer.take(feed(1), 10, H264, true);
         let anew = Feed { epoch: 1, ..feed(1) };
         assert_eq!(viewer.take(anew, 0, H264, false), None);
@@ -302,17 +328,17 @@ mod tests {
         let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::H264]);
         let keyframe = viewer.packet(10, H264);
         let (large, small) = (Feed { layer: Layer(1), ..feed(1) }, feed(1));
-        viewer.slot.assign(large);
+        viewer.slot.assign(large, TID_MAX);
         assert_eq!(viewer.slot.help(large, &keyframe, true), Help::Again, "it waits for its first picture");
         assert_eq!(viewer.take(large, 10, H264, true), Some(1));
         assert_eq!(viewer.slot.help(large, &keyframe, true), Help::OnItsWay);
         assert_eq!(viewer.slot.help(large, &keyframe, false), Help::None, "it has had this one");
-        viewer.slot.assign(small);
+        viewer.slot.assign(small, TID_MAX);
         assert_eq!(viewer.slot.help(small, &keyframe, false), Help::Again, "less is sent at once");
         assert_eq!(viewer.take(small, 10, H264, true), Some(2));
-        viewer.slot.assign(large);
+        viewer.slot.assign(large, TID_MAX);
         assert_eq!(viewer.slot.help(large, &keyframe, false), Help::None, "a larger picture can wait");
-        viewer.slot.assign(feed(2));
+        viewer.slot.assign(feed(2), TID_MAX);
         let foreign = viewer.packet(10, Some(VideoCodec::Vp8));
         assert_eq!(viewer.slot.help(feed(2), &foreign, false), Help::None);
     }
@@ -320,7 +346,7 @@ mod tests {
     #[test]
     fn a_codec_that_the_subscriber_lacks_is_waited_out() {
         let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::Vp8]);
-        viewer.slot.assign(feed(1));
+        viewer.slot.assign(feed(1), TID_MAX);
         assert_eq!(viewer.take(feed(1), 10, H264, true), None);
         assert_eq!(viewer.take(feed(1), 11, Some(VideoCodec::Vp8), true), Some(1));
         assert_eq!(viewer.take(feed(1), 12, H264, true), None);
@@ -330,11 +356,11 @@ mod tests {
     #[test]
     fn an_emptied_slot_sends_nothing_and_counts_on_when_it_is_filled_again() {
         let mut viewer = Viewer::of(Kind::Audio, &[]);
-        viewer.slot.assign(feed(1));
+        viewer.slot.assign(feed(1), TID_MAX);
         assert_eq!(viewer.take(feed(1), 10, None, true), Some(1));
         viewer.slot.clear();
         assert_eq!(viewer.take(feed(1), 11, None, true), None);
-        viewer.slot.assign(feed(2));
+        viewer.slot.assign(feed(2), TID_MAX);
         assert_eq!(viewer.take(feed(2), 500, None, true), Some(2));
     }
 }

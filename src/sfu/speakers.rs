@@ -24,11 +24,16 @@ const HEARD_LASTS: Duration = Duration::from_secs(1);
 const ACTIVE_LASTS: Duration = Duration::from_secs(2);
 /// How long somebody must speak to become active: a cough does not.
 const ACTIVE_AFTER: Duration = Duration::from_millis(400);
+/// A pause between packets: a sender that leaves silence out (RFC 7587, 3.1.3) tells of it every 400 ms only, and its
+/// loudness falls meanwhile as if it told all the time.
+const PAUSE_AFTER: Duration = Duration::from_millis(150);
 /// After this long without a packet a microphone counts as silent.
 const SILENT_AFTER: Duration = Duration::from_millis(500);
 /// Smoothing per packet of 20 ms: quick to rise, slow to fall.
 const RISE: f32 = 0.35;
 const FALL: f32 = 0.06;
+/// What is left after five packets of silence, as many as a tick is long.
+const FALL_PER_TICK: f32 = 0.73;
 
 /// The microphones of a meeting, in their rank: the first are chosen. `K` names one of them.
 ///
@@ -152,8 +157,11 @@ impl<K> Microphone<K> {
     }
 
     fn tick(&mut self, now: Instant) {
-        if self.last_packet.is_none_or(|at| now.saturating_duration_since(at) >= SILENT_AFTER) {
+        let pause = self.last_packet.map_or(SILENT_AFTER, |at| now.saturating_duration_since(at));
+        if pause >= SILENT_AFTER {
             self.loudness = 0.0;
+        } else if pause >= PAUSE_AFTER {
+            self.loudness *= FALL_PER_TICK;
         }
         if self.loudness >= SPEECH {
             self.last_word = Some(now);
@@ -254,6 +262,26 @@ mod tests {
         hall.speak(&[(0, -25), (1, -10)], Duration::from_millis(250));
         hall.speak(&[(0, -25), (1, -90)], Duration::from_secs(4));
         assert_eq!(hall.speakers.active(), Some(0));
+    }
+
+    #[test]
+    fn whoever_leaves_silence_out_falls_silent_as_fast_as_one_who_sends_it() {
+        let mut hall = Hall::of(2);
+        hall.speak(&[(0, -15), (1, -15)], Duration::from_secs(2));
+        let mut until_silent = [None; 2];
+        for tenth in 1..=30_u64 {
+            if tenth.is_multiple_of(4) {
+                hall.speakers.hear(0, Some(-100), hall.now);
+            }
+            hall.speak(&[(1, -100)], Duration::from_millis(100));
+            for key in [0, 1] {
+                if !hall.speakers.heard().any(|one| one == key) {
+                    until_silent[usize::from(key)].get_or_insert(tenth);
+                }
+            }
+        }
+        let [leaves_out, sends] = until_silent.map(|tenths| tenths.expect("silent in the end"));
+        assert!(leaves_out.abs_diff(sends) <= 2, "{leaves_out} and {sends} tenths of a second");
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl Forwarder {
         let fed: Vec<Layer> = track.subscribers.iter().filter_map(fed).collect();
         let layer = |(at, layer): (usize, &LayerIn)| LayerReport {
             height: (track.source.kind() == Kind::Video).then_some(layer.height),
-            bitrate_bps: layer.measured_bps,
+            bitrate_bps: layer.measured_bps(),
             is_sent: layer.live,
             delays: layer.delays,
             watchers: fed.iter().filter(|layer| usize::from(layer.0) == at).count(),

@@ -6,7 +6,9 @@ use crate::sfu::allocation::Rung;
 use crate::sfu::inbound::Packet;
 use crate::sfu::keyframe::Sight;
 use crate::sfu::layer::{KeyframeAsk, LayerIn, WantedLayers};
+use crate::sfu::red::Mender;
 use crate::sfu::slot::Feed;
+use crate::sfu::temporal::TID_MAX;
 use crate::sfu::{PeerId, TrackFlow};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
@@ -36,6 +38,8 @@ pub(super) struct Track {
     wanted: WantedLayers,
     /// The highest layer that each other branch watches, where it was told.
     elsewhere: Vec<(usize, Option<Layer>)>,
+    /// Of sound.
+    pub(super) mender: Mender,
 }
 
 /// What a packet changed about its track.
@@ -68,6 +72,7 @@ impl Track {
             subscribers: Vec::new(),
             wanted: WantedLayers::all(layers),
             elsewhere: Vec::new(),
+            mender: Mender::default(),
         }
     }
 
@@ -115,13 +120,22 @@ impl Track {
 
     /// Its layers for the allocation, in the order of their heights.
     pub(super) fn rungs(&self) -> Vec<Rung> {
-        let rung = |(at, layer): (usize, &LayerIn)| Rung {
-            layer: Layer(at as u8),
-            height: layer.height,
-            bps: layer.bps(),
-        };
-        let mut rungs: Vec<Rung> = self.layers.iter().enumerate().map(rung).collect();
-        rungs.sort_by_key(|rung| rung.height);
+        let mut rungs: Vec<Rung> = Vec::new();
+        let smallest = self.layers.iter().map(|layer| layer.height).min();
+        for (at, layer) in self.layers.iter().enumerate() {
+            let mut frames: Vec<(u8, u64)> = layer.frames().collect();
+            if frames.is_empty() {
+                frames.push((0, layer.bps()));
+            }
+            // Half of the frames are better than a smaller picture, a quarter of them is not.
+            let fewest = if Some(layer.height) == smallest { 0 } else { frames.len().saturating_sub(2) };
+            let whole = frames.len() - 1;
+            for (nth, (temporal, bps)) in frames.into_iter().enumerate().skip(fewest) {
+                let frames = if nth == whole { TID_MAX } else { temporal };
+                rungs.push(Rung { layer: Layer(at as u8), frames, height: layer.height, bps });
+            }
+        }
+        rungs.sort_by_key(|rung| (rung.height, rung.frames));
         rungs
     }
 
@@ -204,6 +218,8 @@ mod tests {
             voice: None,
             captured: None,
             making: None,
+            temporal: None,
+            red: None,
             payload: Arc::from([0_u8; 1000]),
         }
     }

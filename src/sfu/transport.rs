@@ -7,8 +7,7 @@ use str0m::config::DtlsCert;
 use str0m::format::{Codec, CodecConfig};
 use str0m::rtp::{Extension, ExtensionMap};
 
-use crate::sfu::WallClock;
-use crate::sfu::dtls;
+use crate::sfu::{WallClock, descriptor, dtls};
 use crate::track::VideoCodec;
 
 /// The certificate that every peer of this process presents (DTLS-SRTP). Cloning is cheap.
@@ -58,7 +57,7 @@ pub(super) fn configure(setup: RtcSetup<'_>) -> RtcConfig {
         .set_extension_map(extensions())
         .clear_codecs();
     let codecs = config.codec_config();
-    codecs.enable_opus(true, false);
+    codecs.enable_opus(true, true);
     let add_h264 = |codecs: &mut CodecConfig| {
         codecs.add_h264(108.into(), Some(109.into()), true, 0x42_e0_1f);
     };
@@ -88,6 +87,7 @@ fn extensions() -> ExtensionMap {
     map.set(7, Extension::VideoTiming);
     map.set(10, Extension::RtpStreamId);
     map.set(11, Extension::RepairedRtpStreamId);
+    map.set(12, descriptor::extension());
     map
 }
 

@@ -1,10 +1,12 @@
-//! The VP8 payload descriptor (RFC 7741, 4.2): the ids that a slot counts by itself.
+//! The VP8 payload descriptor (RFC 7741, 4.2): the ids that a slot counts by itself, and temporal layers.
 
 use crate::sfu::rewrite::Vp8Ids;
+use crate::sfu::temporal::Temporal;
 
 const EXTENDED: u8 = 0x80;
 const HAS_PICTURE: u8 = 0x80;
 const HAS_TL0: u8 = 0x40;
+const HAS_LAYER: u8 = 0x20;
 /// The picture id has 15 bits.
 const LONG_PICTURE: u8 = 0x80;
 
@@ -24,6 +26,22 @@ fn places(payload: &[u8]) -> Option<(Option<usize>, Option<usize>)> {
     }
     let tl0 = (flags & HAS_TL0 != 0 && at < payload.len()).then_some(at);
     Some((picture, tl0))
+}
+
+/// The frame's place among the temporal layers; `None` where the packet does not tell.
+pub(super) fn temporal(payload: &[u8]) -> Option<Temporal> {
+    let flags = *payload.get(1).filter(|_| payload[0] & EXTENDED != 0)?;
+    let has_layer = flags & HAS_LAYER != 0;
+    let mut at = 2;
+    if flags & HAS_PICTURE != 0 {
+        at += if payload.get(at)? & LONG_PICTURE != 0 { 2 } else { 1 };
+    }
+    at += usize::from(flags & HAS_TL0 != 0);
+    let byte = *payload.get(at).filter(|_| has_layer)?;
+    let id = byte >> 6;
+    let needs_base_alone = byte & 0x20 != 0;
+    // Whoever left out the layer below would lack what later frames of this one need.
+    Some(Temporal { id, opens: if needs_base_alone { id } else { 0 }, needs: id.saturating_sub(1) })
 }
 
 /// The ids of a packet; `None` where it has none.
@@ -63,6 +81,19 @@ mod tests {
         assert_eq!(ids(&packet), Some(Vp8Ids { picture: None, tl0: Some(7) }));
         renumber(&mut packet, Vp8Ids { picture: Some(1), tl0: Some(8) });
         assert_eq!(packet, [0x90, 0xc0, 0x12, 8, 9]);
+    }
+
+    #[test]
+    fn the_temporal_layer_stands_behind_the_ids() {
+        let layer = |byte| temporal(&[0x90, 0xf0, 0x92, 0x34, 7, byte, 9]);
+        assert_eq!(layer(0x00), Some(Temporal { id: 0, opens: 0, needs: 0 }));
+        assert_eq!(layer(0x60), Some(Temporal { id: 1, opens: 1, needs: 0 }));
+        assert_eq!(layer(0x80), Some(Temporal { id: 2, opens: 0, needs: 1 }));
+        assert_eq!(temporal(&[0x90, 0x20, 0x65, 9]), Some(Temporal { id: 1, opens: 1, needs: 0 }));
+        for without in [&[0x90, 0xc0, 0x12, 7, 9][..], &[0x10, 1], &[0x90, 0xf0, 0x92, 0x34, 7], &[0x90], &[]]
+        {
+            assert_eq!(temporal(without), None, "{without:?}");
+        }
     }
 
     #[test]

@@ -61,11 +61,16 @@ pub(crate) struct Browser {
     pub(crate) sends: Vec<Source>,
     pub(crate) level: i8,
     pub(crate) codec: VideoCodec,
+    /// What it said last, for those who miss it; kept where it negotiated sound with copies (RFC 2198).
+    said: BTreeMap<Source, Vec<u8>>,
+    red: bool,
     pub(crate) connected: bool,
     /// Which layers of which tracks were asked for key frames, and when.
     pub(crate) keyframe_requests: Vec<(Source, u8, Instant)>,
     /// By slot and sequence number.
     pub(crate) arrivals: BTreeMap<Mid, BTreeMap<u64, Arrival>>,
+    /// The timestamps of which copies arrived, by slot.
+    pub(crate) copies: BTreeMap<Mid, Vec<u32>>,
     next_frame: Instant,
     next_sound: Instant,
     started: Instant,
@@ -76,12 +81,13 @@ impl Browser {
         id: PeerId,
         address: SocketAddr,
         codecs: &[VideoCodec],
+        red: bool,
         sends: &[Source],
         now: Instant,
     ) -> Self {
         let mut config = Rtc::builder().set_rtp_mode(true).clear_codecs();
         let known = config.codec_config();
-        known.enable_opus(true, false);
+        known.enable_opus(true, red);
         for codec in codecs {
             match codec {
                 VideoCodec::Vp8 => known.enable_vp8(true),
@@ -102,9 +108,12 @@ impl Browser {
             sends: sends.to_vec(),
             level: -40,
             codec: codecs[0],
+            said: BTreeMap::new(),
+            red,
             connected: false,
             keyframe_requests: Vec::new(),
             arrivals: BTreeMap::new(),
+            copies: BTreeMap::new(),
             next_frame: now + Duration::from_millis(id.0 % 33),
             next_sound: now + Duration::from_millis(id.0 % 20),
             started: now,
@@ -199,8 +208,12 @@ impl Browser {
         let flow = self.flows.entry((source, 0)).or_default();
         flow.sequence += 1;
         let sequence = flow.sequence + 1000 * self.id.0 % 60_000;
-        let payload = payload(stamp, 0, 60);
+        let sound = payload(stamp, 0, 60);
         let timestamp = self.ticks(now, 48_000);
+        let payload = match self.said.insert(source, sound.clone()).filter(|_| self.red) {
+            Some(copy) => with_copy(&copy, &sound),
+            None => sound,
+        };
         self.write(source, None, sequence, timestamp, payload, true, extensions, now);
     }
 
@@ -249,7 +262,9 @@ impl Browser {
             (true, VideoCodec::Vp8) => Codec::Vp8,
         };
         let params = self.rtc.codec_config().params();
-        let pt = params.iter().find(|one| one.spec().codec == wanted).expect("a codec of its own").pt();
+        let params = params.iter().find(|one| one.spec().codec == wanted).expect("a codec of its own");
+        let is_red = wanted == Codec::Opus && payload[0] == 0x80 | OPUS;
+        let pt = params.red().filter(|_| is_red).unwrap_or(params.pt());
         let mid = self.senders.iter().find(|(one, _)| *one == source).expect("a sender").1;
         let rid = layer.map(|at| Rid::from(RIDS[usize::from(at)]));
         let mut direct = self.rtc.direct_api();
@@ -308,8 +323,13 @@ impl Browser {
                 let mut direct = self.rtc.direct_api();
                 let mid = direct.stream_rx(&packet.header.ssrc).expect("a known stream").mid();
                 let (stamp, picture) = read_payload(&packet.payload);
-                let arrival = Arrival { stamp, timestamp: packet.header.timestamp, at: now, picture };
-                self.arrivals.entry(mid).or_default().insert(*packet.seq_no, arrival);
+                let timestamp = packet.header.timestamp;
+                let arrivals = self.arrivals.entry(mid).or_default();
+                arrivals.insert(*packet.seq_no, Arrival { stamp, timestamp, at: now, picture });
+                if let Some((offset, copy)) = copy_in(&packet.payload) {
+                    assert_eq!(read_payload(copy).0.publisher, stamp.publisher);
+                    self.copies.entry(mid).or_default().push(timestamp.wrapping_sub(offset));
+                }
             }
             _ => {}
         }
@@ -332,6 +352,24 @@ impl Browser {
 
 fn payload_is_video(source: Source) -> bool {
     matches!(source, Source::Camera | Source::Screen)
+}
+
+/// Opus as everybody here numbers it.
+const OPUS: u8 = 111;
+/// 20 ms in ticks of 48 kHz.
+pub(crate) const SOUND_TICKS: u32 = 960;
+
+/// Sound behind a copy of what was said before it (RFC 2198).
+fn with_copy(copy: &[u8], sound: &[u8]) -> Vec<u8> {
+    let header = (0x80 | u32::from(OPUS)) << 24 | SOUND_TICKS << 10 | copy.len() as u32;
+    [&header.to_be_bytes(), &[OPUS][..], copy, sound].concat()
+}
+
+/// The copy in such a payload, and by how much it is older.
+fn copy_in(payload: &[u8]) -> Option<(u32, &[u8])> {
+    let header = u32::from_be_bytes(*payload.first_chunk()?);
+    let is_red = header >> 24 == u32::from(0x80 | OPUS) && payload.get(4) == Some(&OPUS);
+    is_red.then(|| (header >> 10 & 0x3fff, &payload[5..5 + (header & 0x3ff) as usize]))
 }
 
 /// A payload that begins as its codec says, with the stamp at its end.

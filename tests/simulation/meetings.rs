@@ -320,7 +320,8 @@ fn a_page_that_is_loaded_anew_under_its_id_takes_its_own_place() {
     let mut world = World::new(Weather::CALM, 15);
     let (a, b) = (world.join(&BOTH, &CAMERA), world.join(&BOTH, &CAMERA));
     world.run(SECOND);
-    let mut anew = crate::browser::Browser::new(b, ([10, 0, 3, 3], 7000).into(), &BOTH, &CAMERA, world.now);
+    let mut anew =
+        crate::browser::Browser::new(b, ([10, 0, 3, 3], 7000).into(), &BOTH, true, &CAMERA, world.now);
     let answer = world.forwarder.offer(b, EVERYTHING, &anew.offer(), world.now).expect("an answer");
     world.demux.insert_ufrag(b, world.forwarder.ufrag(b).expect("a ufrag"));
     anew.answer(&answer);

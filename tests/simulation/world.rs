@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) delivered: Vec<(PeerId, Delivered)>,
     /// The largest number of segments of a run.
     pub(crate) longest_run: usize,
+    /// Whether whoever joins negotiates sound with copies.
+    pub(crate) red: bool,
     pub(crate) next_id: u64,
 }
 
@@ -66,6 +68,7 @@ impl World {
             events: Vec::new(),
             delivered: Vec::new(),
             longest_run: 0,
+            red: true,
             next_id: 1,
         }
     }
@@ -75,7 +78,7 @@ impl World {
         let id = PeerId(self.next_id);
         self.next_id += 1;
         let address = SocketAddr::from(([10, 0, 1, id.0 as u8], 5000 + id.0 as u16));
-        let mut browser = Browser::new(id, address, codecs, sends, self.now);
+        let mut browser = Browser::new(id, address, codecs, self.red, sends, self.now);
         let offer = browser.offer();
         let answer = self.forwarder.offer(id, EVERYTHING, &offer, self.now).expect("an answer");
         self.demux.insert_ufrag(id, self.forwarder.ufrag(id).expect("a ufrag"));

@@ -173,20 +173,19 @@ impl Egress {
 
     /// Puts a packet into the slot with this index; it leaves with the next [`flush`](Self::flush). Returns
     /// whether there is a payload type for it.
-    pub(super) fn write(&mut self, slot: usize, packet: &Packet, numbers: Numbers, now: Instant) -> bool {
+    pub(super) fn write(
+        &mut self,
+        slot: usize,
+        packet: &Packet,
+        numbers: Numbers,
+        is_blank: bool,
+        now: Instant,
+    ) -> bool {
         let Some(outlet) = self.outlets.get(slot) else { return false };
         let Some(payload_type) = outlet.payload_type(packet.codec) else { return false };
         let queued = Queued {
             outlet: slot,
-            sent: Sent::new(
-                numbers.sequence,
-                numbers.timestamp,
-                packet.marker,
-                payload_type,
-                numbers.vp8,
-                packet.payload.clone(),
-                now,
-            ),
+            sent: Sent::new(packet, numbers, is_blank, payload_type, now),
             audio_level: packet.audio_level.map(|dbov| (dbov, packet.voice.unwrap_or(false))),
             capture_time: packet.captured.map(|captured| (captured.ntp, captured.offset)),
         };
@@ -271,7 +270,7 @@ impl Egress {
         let Queued { outlet: at, mut sent, audio_level, capture_time } = queued;
         let outlet = &mut self.outlets[at];
         let is_video = outlet.kind == Kind::Video;
-        outlet.count(sent.timestamp, sent.payload.len(), now);
+        outlet.count(sent.timestamp, sent.payload().len(), now);
         let extensions = Extensions { is_video, audio_level, capture_time, ..Extensions::default() };
         self.emit(at, &sent, Purpose::Media, extensions, now, out);
         let outlet = &mut self.outlets[at];
@@ -311,7 +310,7 @@ impl Egress {
             timestamp: sent.timestamp,
             ssrc,
         };
-        let payload = if purpose == Purpose::Padding { PADDING_BYTES } else { sent.payload.len() };
+        let payload = if purpose == Purpose::Padding { PADDING_BYTES } else { sent.payload().len() };
         let rough = FIXED_BYTES + payload + srtp::OVERHEAD_BYTES;
         let extensions = Extensions {
             mid: (!outlet.is_known).then_some(outlet.mid.as_str()),
@@ -340,10 +339,10 @@ impl Egress {
             let can_resend = |outlet: &Outlet| outlet.resend_ssrc.is_some() && outlet.newest().is_some();
             let Some(at) = self.outlets.iter().position(can_resend) else { return };
             let Some(newest) = self.outlets[at].newest().cloned() else { return };
-            let fits = newest.payload.len() <= 2 * left.max(PADDING_BYTES);
+            let fits = newest.payload().len() <= 2 * left.max(PADDING_BYTES);
             let purpose = if fits { Purpose::Resend } else { Purpose::Padding };
             self.emit(at, &newest, purpose, Extensions::default(), now, out);
-            left = left.saturating_sub(if fits { newest.payload.len() } else { PADDING_BYTES });
+            left = left.saturating_sub(if fits { newest.payload().len() } else { PADDING_BYTES });
         }
     }
 
@@ -383,7 +382,7 @@ fn write_payload(sent: &Sent, purpose: Purpose, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&(sent.sequence as u16).to_be_bytes());
     }
     let start = bytes.len();
-    bytes.extend_from_slice(&sent.payload);
+    bytes.extend_from_slice(sent.payload());
     if let Some(ids) = sent.vp8 {
         vp8::renumber(&mut bytes[start..], ids);
     }

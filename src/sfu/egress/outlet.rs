@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::header::ExtensionIds;
-use crate::sfu::rewrite::Vp8Ids;
+use crate::sfu::inbound::Packet;
+use crate::sfu::rewrite::{Numbers, Vp8Ids};
 use crate::track::{Kind, VideoCodec};
 
 /// What was sent longer ago comes too late to be shown.
@@ -20,6 +21,8 @@ pub(in crate::sfu) struct PayloadType {
     pub(in crate::sfu) codec: Option<VideoCodec>,
     pub(in crate::sfu) number: u8,
     pub(in crate::sfu) resend: Option<u8>,
+    /// That of sound with copies of earlier sound (RFC 2198).
+    pub(in crate::sfu) red: Option<u8>,
 }
 
 /// A media line as it was negotiated.
@@ -52,22 +55,44 @@ pub(super) struct Sent {
     pub(super) marker: bool,
     pub(super) payload_type: PayloadType,
     pub(super) vp8: Option<Vp8Ids>,
-    pub(super) payload: Arc<[u8]>,
+    payload: Arc<[u8]>,
+    /// So much of the payload's beginning is left out.
+    skipped: usize,
     pub(super) at: Instant,
     resent_at: Option<Instant>,
 }
 
 impl Sent {
-    pub(super) const fn new(
-        sequence: u64,
-        timestamp: u32,
-        marker: bool,
-        payload_type: PayloadType,
-        vp8: Option<Vp8Ids>,
-        payload: Arc<[u8]>,
+    /// A packet as it leaves; sound with copies goes to those who negotiated that, and to others without them.
+    pub(super) fn new(
+        packet: &Packet,
+        numbers: Numbers,
+        is_blank: bool,
+        mut payload_type: PayloadType,
         at: Instant,
     ) -> Self {
-        Self { sequence, timestamp, marker, payload_type, vp8, payload, at, resent_at: None }
+        let mut skipped = if is_blank { packet.payload.len() } else { 0 };
+        if let Some(red) = packet.red {
+            match payload_type.red.filter(|_| red.block_type == payload_type.number) {
+                Some(number) => payload_type.number = number,
+                None => skipped = red.primary_at,
+            }
+        }
+        Self {
+            sequence: numbers.sequence,
+            timestamp: numbers.timestamp,
+            marker: packet.marker,
+            payload_type,
+            vp8: numbers.vp8,
+            payload: packet.payload.clone(),
+            skipped,
+            at,
+            resent_at: None,
+        }
+    }
+
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.payload[self.skipped..]
     }
 }
 
@@ -164,8 +189,22 @@ mod tests {
     }
 
     fn sent(sequence: u64, at: Instant) -> Sent {
-        let payload_type = PayloadType { codec: Some(VideoCodec::H264), number: 108, resend: Some(109) };
-        Sent::new(sequence, 0, false, payload_type, None, Arc::new([]), at)
+        let payload_type =
+            PayloadType { codec: Some(VideoCodec::H264), number: 108, resend: Some(109), red: None };
+        let packet = Packet {
+            sequence,
+            timestamp: 0,
+            marker: false,
+            codec: Some(VideoCodec::H264),
+            audio_level: None,
+            voice: None,
+            captured: None,
+            making: None,
+            temporal: None,
+            red: None,
+            payload: Arc::new([]),
+        };
+        Sent::new(&packet, Numbers { sequence, timestamp: 0, vp8: None }, false, payload_type, at)
     }
 
     const ROUND_TRIP: Duration = Duration::from_millis(50);

@@ -141,7 +141,7 @@ impl Egress {
                 return;
             }
             if let Some(sent) = self.outlets[at].again(number, round_trip, now) {
-                self.resend_bytes -= sent.payload.len() as f64;
+                self.resend_bytes -= sent.payload().len() as f64;
                 self.resends.push_back((at, sent));
             }
         }

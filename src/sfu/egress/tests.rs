@@ -7,6 +7,7 @@ use str0m::rtp::Extension;
 
 use super::*;
 use crate::sfu::Protocol;
+use crate::sfu::red::Red;
 use crate::sfu::srtp::Secrets;
 use crate::track::VideoCodec;
 
@@ -14,6 +15,8 @@ const SSRC: u32 = 0x0101_0101;
 const RESEND_SSRC: u32 = 0x0202_0202;
 const SOUND_SSRC: u32 = 0x0303_0303;
 const START_BPS: u64 = 1_000_000;
+/// RFC 7714, 5.2.
+const AEAD_TAG_BYTES: usize = 16;
 
 #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; it is only added to")]
 fn origin() -> Instant {
@@ -46,8 +49,8 @@ impl Line {
             Extension::RtpMid => Some(4),
             _ => None,
         });
-        let h264 = PayloadType { codec: Some(VideoCodec::H264), number: 108, resend: Some(109) };
-        let opus = PayloadType { codec: None, number: 111, resend: None };
+        let h264 = PayloadType { codec: Some(VideoCodec::H264), number: 108, resend: Some(109), red: None };
+        let opus = PayloadType { codec: None, number: 111, resend: None, red: Some(63) };
         let outlets = vec![
             Outlet::new("0", Kind::Video, SSRC, Some(RESEND_SSRC), vec![h264], ids),
             Outlet::new("1", Kind::Audio, SOUND_SSRC, None, vec![opus], ids),
@@ -82,10 +85,12 @@ impl Line {
             voice: None,
             captured: None,
             making: None,
+            temporal: None,
+            red: None,
             payload: vec![0; bytes].into(),
         };
         let numbers = Numbers { sequence: self.sequence, timestamp: 9000, vp8: None };
-        assert!(self.egress.write(slot, &packet, numbers, self.now));
+        assert!(self.egress.write(slot, &packet, numbers, false, self.now));
     }
 
     /// What leaves now, by SSRC and sequence number; reports are left out.
@@ -120,6 +125,48 @@ fn feedback(kind: u8, format: u8, ssrc: u32, detail: &[u8]) -> Vec<u8> {
 fn missing(number: u16) -> Vec<u8> {
     let [high, low] = number.to_be_bytes();
     feedback(205, 1, SSRC, &[high, low, 0, 0])
+}
+
+/// Writes sound with a copy, and returns payload type and length of what leaves, without header and tag.
+fn red_leaves(line: &mut Line, block_type: u8) -> (u8, usize) {
+    let payload = [0x80 | block_type, 0x0f, 0, 2, block_type, 1, 2, 3, 4, 5];
+    let packet = Packet {
+        sequence: 1,
+        timestamp: 0,
+        marker: false,
+        codec: None,
+        audio_level: None,
+        voice: None,
+        captured: None,
+        making: None,
+        temporal: None,
+        red: Red::read(&payload, block_type),
+        payload: payload.into(),
+    };
+    assert!(line.egress.write(1, &packet, Numbers { sequence: 1, timestamp: 0, vp8: None }, false, line.now));
+    line.egress.flush(line.now, &mut line.out, &mut line.up);
+    while let Some((_, contents)) = line.out.poll_transmit() {
+        let payload_type = contents[1] & 0x7f;
+        if !(64..96).contains(&payload_type) {
+            let extensions = 4 + 4 * usize::from(u16::from_be_bytes([contents[14], contents[15]]));
+            let rest = contents.len() - FIXED_BYTES - extensions - AEAD_TAG_BYTES;
+            return (payload_type, rest);
+        }
+    }
+    panic!("nothing leaves");
+}
+
+#[test]
+fn sound_with_copies_goes_whole_to_those_who_negotiated_it_and_without_them_to_others() {
+    assert_eq!(red_leaves(&mut Line::new(true), 111), (63, 10));
+    assert_eq!(
+        red_leaves(&mut Line::new(true), 96),
+        (111, 3),
+        "blocks of a type that means something else there"
+    );
+    let mut plain = Line::new(true);
+    plain.egress.outlets[1].payload_types[0].red = None;
+    assert_eq!(red_leaves(&mut plain, 111), (111, 3));
 }
 
 #[test]

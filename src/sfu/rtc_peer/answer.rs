@@ -9,12 +9,12 @@ use str0m::media::{Mid, Pt, Rid};
 use str0m::net::TcpType;
 use str0m::rtp::Ssrc;
 
-use super::{Inlet, RtcPeer};
+use super::{Coding, Inlet, RtcPeer};
 use crate::sfu::dtls;
 use crate::sfu::egress::{Egress, ExtensionIds, Outlet, PayloadType};
 use crate::sfu::guard::guarded;
 use crate::sfu::inbound::FromPeer;
-use crate::sfu::offer::{Plan, with_start_bitrate};
+use crate::sfu::offer::{Plan, with_advice};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::transport::{RtcSetup, configure, video_codec};
 use crate::sfu::{OfferRefused, PeerId};
@@ -71,7 +71,7 @@ impl RtcPeer {
             destination: None,
             inlets: Vec::new(),
             egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, setup.wall, now),
-            ssrcs: Vec::new(),
+            flows: Vec::new(),
             payload_types: Vec::new(),
             connected: false,
             lost_since: Some(now),
@@ -85,13 +85,17 @@ impl RtcPeer {
         };
         peer.map_lines()?;
         peer.want_bandwidth(0);
-        Ok((peer, with_start_bitrate(&answer.to_sdp_string())))
+        let answer = with_advice(&answer.to_sdp_string(), &peer.plan);
+        Ok((peer, answer))
     }
 
     /// Finds payload types, inlets and outlets in what was negotiated.
     fn map_lines(&mut self) -> Result<(), OfferRefused> {
-        let params = self.rtc.codec_config().params();
-        self.payload_types = params.iter().map(|one| (one.pt(), video_codec(one.spec().codec))).collect();
+        for one in self.rtc.codec_config().params() {
+            let coding = video_codec(one.spec().codec).map_or(Coding::Opus, Coding::Video);
+            self.payload_types.push((one.pt(), coding));
+            self.payload_types.extend(one.red().map(|red| (red, Coding::Red { opus: *one.pt() })));
+        }
         for line in self.plan.lines.iter().filter(|line| line.kind.is_some()) {
             let negotiated =
                 self.rtc.media(Mid::from(line.mid.as_str())).map_or(&[][..], |media| media.remote_pts());
@@ -137,7 +141,7 @@ impl RtcPeer {
         let answer = answer?;
         self.heard_at = now;
         self.told_silent = false;
-        Ok(with_start_bitrate(&answer.to_sdp_string()))
+        Ok(with_advice(&answer.to_sdp_string(), &self.plan))
     }
 
     pub(in crate::sfu) fn add_candidate(
@@ -176,6 +180,7 @@ fn outlets(rtc: &mut Rtc, plan: &Plan) -> Result<Vec<Outlet>, OfferRefused> {
             codec: video_codec(one.spec().codec),
             number: *one.pt(),
             resend: one.resend().map(|pt| *pt),
+            red: one.red().map(|pt| *pt),
         });
         let payload_types = payload_types.collect();
         let mut direct = rtc.direct_api();

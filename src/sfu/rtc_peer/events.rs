@@ -4,12 +4,14 @@ use str0m::net::Protocol as Transport;
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Event as RtcEvent, IceConnectionState};
 
-use super::{RtcPeer, SSRCS_MAX};
+use super::{Coding, Flow, RtcPeer, SSRCS_MAX};
 use crate::sfu::capture::Making;
+use crate::sfu::descriptor::Descriptor;
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::outbox::Outbox;
-use crate::sfu::{GoneWhy, Protocol, Route};
-use crate::track::{Kind, Layer, Source};
+use crate::sfu::red::Red;
+use crate::sfu::{GoneWhy, Protocol, Route, descriptor};
+use crate::track::{Kind, Layer};
 
 impl RtcPeer {
     pub(super) fn transmit(
@@ -68,16 +70,23 @@ impl RtcPeer {
 
     fn on_rtp(&mut self, rtp: RtpPacket, up: &mut Vec<FromPeer>) {
         self.media_heard_at = Some(self.latest);
-        let known = self.ssrcs.iter().find(|(ssrc, _, _)| *ssrc == rtp.header.ssrc);
-        let (source, layer, fresh) = match known {
-            Some((_, source, layer)) => (*source, *layer, false),
-            None => match self.learn(rtp.header.ssrc) {
-                Some((source, layer)) => (source, layer, true),
+        let known = self.flows.iter().position(|flow| flow.ssrc == rtp.header.ssrc);
+        let Some(at) = known.or_else(|| self.learn(rtp.header.ssrc)) else { return };
+        let flow = &mut self.flows[at];
+        let (source, layer, fresh) = (flow.source, flow.layer, known.is_none());
+        let described = Descriptor::of(&rtp.header.ext_vals);
+        let temporal = described.and_then(|bytes| descriptor::read(bytes, &mut flow.structure));
+        let coding = self.payload_types.iter().find(|(pt, _)| *pt == rtp.header.payload_type);
+        let (codec, red) = match coding {
+            Some((_, Coding::Opus)) => (None, None),
+            // What cannot be read is not passed on either.
+            Some((_, Coding::Red { opus })) => match Red::read(&rtp.payload, *opus) {
+                Some(red) => (None, Some(red)),
                 None => return,
             },
+            Some((_, Coding::Video(codec))) => (Some(*codec), None),
+            None => return,
         };
-        let codec = self.payload_types.iter().find(|(pt, _)| *pt == rtp.header.payload_type);
-        let Some((_, codec)) = codec else { return };
         if codec.is_some() != (source.kind() == Kind::Video) || rtp.payload.is_empty() {
             return;
         }
@@ -85,7 +94,7 @@ impl RtcPeer {
             sequence: *rtp.seq_no,
             timestamp: rtp.header.timestamp,
             marker: rtp.header.marker,
-            codec: *codec,
+            codec,
             audio_level: rtp.header.ext_vals.audio_level,
             voice: rtp.header.ext_vals.voice_activity,
             captured: rtp
@@ -98,13 +107,15 @@ impl RtcPeer {
                 .ext_vals
                 .video_timing
                 .map(|told| Making::new(told.encode_start, told.encode_finish)),
+            temporal,
+            red,
             payload: rtp.payload,
         };
         up.push(FromPeer::Media { source, layer, fresh, packet });
     }
 
-    /// The track and layer of an SSRC that is seen for the first time.
-    fn learn(&mut self, ssrc: Ssrc) -> Option<(Source, Layer)> {
+    /// Finds the track and layer of an SSRC that is seen for the first time.
+    fn learn(&mut self, ssrc: Ssrc) -> Option<usize> {
         let mut direct = self.rtc.direct_api();
         let stream = direct.stream_rx(&ssrc)?;
         let inlet = self.inlets.iter().find(|inlet| inlet.mid == stream.mid())?;
@@ -113,10 +124,10 @@ impl RtcPeer {
             None => 0,
         };
         let layer = Layer(u8::try_from(at).ok()?);
-        if self.ssrcs.len() >= SSRCS_MAX {
-            self.ssrcs.remove(0);
+        if self.flows.len() >= SSRCS_MAX {
+            self.flows.remove(0);
         }
-        self.ssrcs.push((ssrc, inlet.source, layer));
-        Some((inlet.source, layer))
+        self.flows.push(Flow { ssrc, source: inlet.source, layer, structure: None });
+        Some(self.flows.len() - 1)
     }
 }

@@ -89,12 +89,17 @@ export function devices({ colour, tone }: { colour: string, tone: number }) {
     return canvas.captureStream(30).getVideoTracks()[0]
   }
 
+  const volumes: GainNode[] = []
+  /** Whether the microphone hears its tone, or nothing at all. */
+  const speak = (loud: boolean) => volumes.forEach((volume) => { volume.gain.value = loud ? 0.3 : 0 })
+
   const microphone = () => {
     const audio = new AudioContext()
     const oscillator = audio.createOscillator()
     const volume = audio.createGain()
     oscillator.frequency.value = tone
     volume.gain.value = 0.3
+    volumes.push(volume)
     const out = audio.createMediaStreamDestination()
     oscillator.connect(volume).connect(out)
     oscillator.start()
@@ -147,7 +152,7 @@ export function devices({ colour, tone }: { colour: string, tone: number }) {
     return found
   }
 
-  Object.assign(window, { probe: { look, pitch } })
+  Object.assign(window, { probe: { look, pitch, speak } })
 }
 
 /** What a look at a video found. */

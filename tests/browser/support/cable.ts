@@ -15,6 +15,8 @@ export interface Cable {
   pull(...wires: Wire[]): void
   /** Everything passes again. */
   mend(): void
+  /** From now on this share of the media is lost each way, 0 to 1. */
+  lose(share: number): void
   close(): Promise<void>
 }
 
@@ -33,7 +35,7 @@ export async function lay(appliance: Appliance, context: BrowserContext): Promis
     words.close()
     media.close()
   }
-  return { joinUrl, pull, mend: () => pulled.clear(), close }
+  return { joinUrl, pull, mend: () => pulled.clear(), lose: media.lose, close }
 }
 
 async function mediaAddress(appliance: Appliance): Promise<{ host: string, port: number }> {
@@ -82,12 +84,15 @@ async function carryWords(to: number, pulled: Set<Wire>) {
 async function carryMedia(to: { host: string, port: number }, pulled: Set<Wire>) {
   const far = new Map<number, Datagrams>()
   const near = createSocket('udp4')
+  let lost = 0
+  const dice = seeded()
+  const isStopped = () => pulled.has('media') || dice() < lost
   near.on('message', (packet, from) => {
-    if (pulled.has('media')) return
+    if (isStopped()) return
     let socket = far.get(from.port)
     if (socket === undefined) {
       socket = createSocket('udp4')
-      socket.on('message', (answer) => { if (!pulled.has('media')) near.send(answer, from.port, from.address) })
+      socket.on('message', (answer) => { if (!isStopped()) near.send(answer, from.port, from.address) })
       far.set(from.port, socket)
     }
     socket.send(packet, to.port, to.host)
@@ -95,5 +100,16 @@ async function carryMedia(to: { host: string, port: number }, pulled: Set<Wire>)
   near.bind(0, '127.0.0.1')
   await once(near, 'listening')
   const close = () => [near, ...far.values()].forEach((socket) => socket.close())
-  return { port: near.address().port, close }
+  return { port: near.address().port, lose: (share: number) => { lost = share }, close }
+}
+
+/** Numbers from 0 to 1 that are the same in every run. */
+function seeded(): () => number {
+  let state = 0x2545_f491
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 32
+  }
 }

@@ -5,7 +5,11 @@ import type { Look } from './browser.ts'
 declare global {
   interface Window {
     alcove: any
-    probe: { look(video: HTMLVideoElement): Look | null, pitch(stream: MediaStream, ms: number): Promise<Pitch> }
+    probe: {
+      look(video: HTMLVideoElement): Look | null
+      pitch(stream: MediaStream, ms: number): Promise<Pitch>
+      speak(loud: boolean): void
+    }
   }
 }
 

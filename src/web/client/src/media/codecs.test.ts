@@ -12,7 +12,13 @@ const rtx = codec("video/rtx");
 it("an offer is trimmed to baseline H.264, VP8 and repair, in that order", () => {
   const all = [vp8, rtx, codec("video/VP9"), high, single, baseline, codec("video/AV1"), codec("video/red")];
   expect(trimmed(all, "video")).toEqual([baseline, vp8, rtx]);
-  expect(trimmed([codec("audio/red"), codec("audio/opus"), codec("audio/PCMU")], "audio")).toEqual([codec("audio/opus")]);
+});
+
+it("sound is Opus, behind copies of itself where the browser knows how", () => {
+  const [opus, red] = [codec("audio/opus"), codec("audio/red")];
+  expect(trimmed([opus, red, codec("audio/PCMU")], "audio")).toEqual([red, opus]);
+  expect(trimmed([opus], "audio")).toEqual([opus]);
+  expect(trimmed([red], "audio")).toEqual([]);
 });
 
 it("a browser without H.264 offers VP8; one with neither is left to its defaults", () => {

@@ -8,17 +8,23 @@ export const AUDIO_SLOTS = 3;
 /** How many pictures are seen at once; nine keep the join fast. */
 export const VIDEO_SLOTS = 9;
 
+/** An encoding with what the types of the DOM do not know yet: the codec to send, and its temporal layers. */
+type Encoding = RTCRtpEncodingParameters & { codec?: RTCRtpCodec; scalabilityMode?: string };
+
+/** Three temporal layers: the appliance leaves out frames for those whose way is narrow. */
+const TEMPORAL = "L1T3";
+
 /**
  * The layers of the camera: a quarter, a half and the full height. None has a frame rate of its own: Chromium
  * holds all layers to the lowest of them.
  */
-const CAMERA_LAYERS: RTCRtpEncodingParameters[] = [
-  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 160_000 },
-  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 600_000 },
-  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 2_200_000 },
+const CAMERA_LAYERS: Encoding[] = [
+  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 160_000, scalabilityMode: TEMPORAL },
+  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 600_000, scalabilityMode: TEMPORAL },
+  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 2_200_000, scalabilityMode: TEMPORAL },
 ];
-/** A screen: sharp text matters more than motion. */
-const SCREEN_LAYERS: RTCRtpEncodingParameters[] = [{ maxBitrate: 3_000_000, maxFramerate: 30 }];
+/** A screen: sharp text matters more than motion; who has a narrow way gets half of the frames, as sharp as the rest. */
+const SCREEN_LAYERS: Encoding[] = [{ maxBitrate: 3_000_000, maxFramerate: 30, scalabilityMode: "L1T2" }];
 
 type Kind = "audio" | "video";
 
@@ -30,9 +36,6 @@ type StampingTransceiver = RTCRtpTransceiver & {
   getHeaderExtensionsToNegotiate?(): { uri: string; direction: string }[];
   setHeaderExtensionsToNegotiate?(extensions: { uri: string; direction: string }[]): void;
 };
-
-/** An encoding with the codec to send, which the types of the DOM do not know yet. */
-type Encoding = RTCRtpEncodingParameters & { codec?: RTCRtpCodec };
 
 /** A receiver that is negotiated once and filled with whoever is to be seen or heard. */
 export interface ReceiveSlot {
@@ -58,12 +61,12 @@ export class Peer {
   #codec: VideoCodec | null = null;
   #codecWaits = false;
   /** A sender's parameters can be changed once at a time: what was read last must be what is written next. */
-  #changes: Promise<void> = Promise.resolve();
+  #changes: Promise<boolean> = Promise.resolve(false);
 
   constructor(ear: PeerEar) {
     this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
     this.#pc.onconnectionstatechange = () => ear.state(this.#pc.connectionState);
-    const send = (kind: Kind, sendEncodings?: RTCRtpEncodingParameters[]) =>
+    const send = (kind: Kind, sendEncodings?: Encoding[]) =>
       this.#add(kind, { direction: "sendonly", ...(sendEncodings ? { sendEncodings } : {}) });
     this.#senders = {
       microphone: send("audio"),
@@ -104,6 +107,7 @@ export class Peer {
   /** Takes the appliance's answer. */
   async accept(sdp: string): Promise<void> {
     await this.#pc.setRemoteDescription({ type: "answer", sdp });
+    void this.#keepSharp();
     if (this.#codecWaits) await this.#applyCodec();
   }
 
@@ -129,7 +133,7 @@ export class Peer {
   }
 
   /** Encodes and sends this many layers of a video source, from the smallest on. */
-  watched(source: Source, layers: number): Promise<void> {
+  watched(source: Source, layers: number): Promise<boolean> {
     return this.#change(this.#senders[source].sender, ({ encodings }) => {
       const changed = encodings.filter((encoding, at) => encoding.active !== at < layers);
       for (const encoding of changed) encoding.active = !encoding.active;
@@ -151,7 +155,7 @@ export class Peer {
   }
 
   #add(kind: Kind, init: RTCRtpTransceiverInit): RTCRtpTransceiver {
-    const transceiver = this.#pc.addTransceiver(kind, init);
+    const transceiver = this.#transceiver(kind, init);
     const side = init.direction === "sendonly" ? RTCRtpSender : RTCRtpReceiver;
     if (kind === "video") stampCaptures(transceiver);
     try {
@@ -160,6 +164,25 @@ export class Peer {
       // An untrimmed offer is larger, and as good.
     }
     return transceiver;
+  }
+
+  #transceiver(kind: Kind, init: RTCRtpTransceiverInit): RTCRtpTransceiver {
+    try {
+      return this.#pc.addTransceiver(kind, init);
+    } catch {
+      // A browser whose encoders know no temporal layers; another reason is thrown again.
+      const sendEncodings = (init.sendEncodings ?? []).map(({ scalabilityMode: _, ...rest }: Encoding) => rest);
+      return this.#pc.addTransceiver(kind, { ...init, sendEncodings });
+    }
+  }
+
+  /** A screen keeps its resolution when the way is narrow, and has fewer frames instead. */
+  #keepSharp(): Promise<boolean> {
+    return this.#change(this.#senders.screen.sender, (parameters) => {
+      const changes = parameters.degradationPreference !== "maintain-resolution";
+      parameters.degradationPreference = "maintain-resolution";
+      return changes;
+    });
   }
 
   async #describe(): Promise<string> {
@@ -173,21 +196,33 @@ export class Peer {
     for (const source of ["camera", "screen"] as const) await this.#setCodec(this.#senders[source].sender, this.#codec);
   }
 
-  #setCodec(sender: RTCRtpSender, wanted: VideoCodec): Promise<void> {
+  async #setCodec(sender: RTCRtpSender, wanted: VideoCodec): Promise<void> {
     // A browser without this keeps to the codec of the answer, which the appliance has put first.
-    return this.#change(sender, ({ codecs, encodings }) => {
-      const codec = pick(codecs, wanted);
-      if (codec) for (const encoding of encodings as Encoding[]) encoding.codec = codec;
-      return codec !== undefined;
-    });
+    const set = (hasLayers: boolean) =>
+      this.#change(sender, ({ codecs, encodings }) => {
+        const codec = pick(codecs, wanted);
+        for (const encoding of encodings as Encoding[]) {
+          if (codec) encoding.codec = codec;
+          if (!hasLayers) delete encoding.scalabilityMode;
+        }
+        return codec !== undefined;
+      });
+    // An encoder may have no temporal layers for this codec: better none than the wrong codec.
+    if (!(await set(true))) await set(false);
   }
 
-  /** Changes a sender's parameters, if there is anything to change; what the browser refuses stays as it is. */
-  #change(sender: RTCRtpSender, how: (parameters: RTCRtpSendParameters) => boolean): Promise<void> {
-    this.#changes = this.#changes.then(async () => {
+  /**
+   * Changes a sender's parameters, if there is anything to change; what the browser refuses stays as it is. Tells
+   * whether something was changed.
+   */
+  #change(sender: RTCRtpSender, how: (parameters: RTCRtpSendParameters) => boolean): Promise<boolean> {
+    const change = async () => {
       const parameters = sender.getParameters();
-      if (parameters.encodings.length > 0 && how(parameters)) await sender.setParameters(parameters);
-    }).catch(() => undefined);
+      if (parameters.encodings.length === 0 || !how(parameters)) return false;
+      await sender.setParameters(parameters);
+      return true;
+    };
+    this.#changes = this.#changes.then(change).catch(() => false);
     return this.#changes;
   }
 }
