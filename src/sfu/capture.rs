@@ -61,12 +61,13 @@ impl WallClock {
 }
 
 const fn ntp(since_1900: Duration) -> u64 {
-    since_1900.as_secs() << 32 | ((since_1900.subsec_nanos() as u64) << 32) / 1_000_000_000
+    let fraction = ((since_1900.subsec_nanos() as u64) << 32) / 1_000_000_000;
+    (since_1900.as_secs() << 32) | fraction
 }
 
 /// Seconds in 32.32 fixed point.
 fn seconds(fixed: u64) -> Duration {
-    let nanoseconds = (fixed & 0xffff_ffff) * 1_000_000_000 >> 32;
+    let nanoseconds = ((fixed & 0xffff_ffff) * 1_000_000_000) >> 32;
     Duration::from_secs(fixed >> 32) + Duration::from_nanos(nanoseconds)
 }
 
