@@ -7,6 +7,8 @@
 //!   room ring ▶└──────────────────────────────────────────────┘ ──▶ room ring
 //! ```
 
+mod ways;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -18,15 +20,15 @@ use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 use anyhow::Context;
-use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::appliance::media_socket::{Datagram, MediaSocket};
+use crate::appliance::media_socket::MediaSocket;
 use crate::appliance::media_tcp::MediaTcp;
+use crate::appliance::relay::{Relay, RelayNews, RelaySettings};
 use crate::room::SfuEnd;
 use crate::sfu::{
-    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit,
-    Protocol, SlotId, TrackFlow, Wish,
+    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, Permit, SlotId,
+    TrackFlow, Wish,
 };
 use crate::track::{Source, VideoCodec};
 
@@ -121,14 +123,25 @@ pub(super) enum Order {
         socket: Arc<TcpStream>,
         first: Vec<u8>,
     },
+    /// Where the name of the TURN server leads.
+    Relay {
+        server: SocketAddr,
+    },
     Stop,
 }
 
 /// What the worker has to tell the loop.
 #[derive(Debug)]
-pub(super) struct News {
-    pub(super) meeting: MeetingId,
-    pub(super) event: sfu::Event,
+pub(super) enum News {
+    Meeting {
+        meeting: MeetingId,
+        event: sfu::Event,
+    },
+    /// Whether media can be relayed through the worker with this index.
+    Relay {
+        worker: usize,
+        news: RelayNews,
+    },
 }
 
 /// The loop's end of a worker.
@@ -152,7 +165,7 @@ impl Worker {
         announce: &[IpAddr],
         identity: DtlsIdentity,
         clock: Arc<dyn Clock>,
-        news: tokio::sync::mpsc::Sender<News>,
+        (news, relay): (tokio::sync::mpsc::Sender<News>, Option<RelaySettings>),
     ) -> anyhow::Result<Self> {
         let poll = Poll::new().context("cannot make an epoll instance")?;
         let (mut socket, tcp) = bind(port, poll.registry())?;
@@ -164,11 +177,12 @@ impl Worker {
             media_addresses(socket.port(), announce).context("cannot list the network's addresses")?;
         let (orders, receiver) = channel();
         let turns = Arc::<AtomicU64>::default();
+        let now = clock.now();
         let worker_thread = WorkerThread {
             poll,
             socket,
             tcp,
-            look_due: clock.now(),
+            look_due: now,
             orders: receiver,
             news,
             clock,
@@ -179,6 +193,10 @@ impl Worker {
             homes: HashMap::new(),
             meetings: HashMap::new(),
             gone: Vec::new(),
+            relay: relay.map(|settings| Relay::new(settings, now)),
+            relayed: None,
+            wrapped: Vec::new(),
+            index,
             turns: Arc::clone(&turns),
         };
         let thread = std::thread::Builder::new()
@@ -295,6 +313,12 @@ struct WorkerThread {
     meetings: HashMap<MeetingId, Hosted>,
     /// Those who were told goodbye, and whose TCP sockets are to be closed.
     gone: Vec<PeerId>,
+    relay: Option<Relay>,
+    /// The relayed address that the meetings know.
+    relayed: Option<SocketAddr>,
+    /// Reused for what goes to the relay.
+    wrapped: Vec<u8>,
+    index: usize,
     turns: Arc<AtomicU64>,
 }
 
@@ -325,7 +349,8 @@ impl WorkerThread {
     }
 
     fn wait(&self) -> Duration {
-        let deadline = self.meetings.values().filter_map(|hosted| hosted.forwarder.poll_timeout()).min();
+        let meetings = self.meetings.values().filter_map(|hosted| hosted.forwarder.poll_timeout());
+        let deadline = meetings.chain(self.relay.as_ref().and_then(Relay::poll_timeout)).min();
         deadline.map_or(WAIT_MAX, |at| at.saturating_duration_since(self.clock.now()).min(WAIT_MAX))
     }
 
@@ -350,6 +375,7 @@ impl WorkerThread {
                 answer(self.offer(meeting, peer, permit, &sdp, now));
             }
             Order::Trickle { peer, candidate, done } => {
+                self.permit(peer, &candidate, now);
                 let outcome = self.home_of(peer).map_or(Err(OfferRefused::UnknownPeer), |hosted| {
                     hosted.forwarder.trickle(peer, &candidate, now)
                 });
@@ -373,6 +399,7 @@ impl WorkerThread {
                 }
             }
             Order::Adopt { socket, first } => self.adopt(&socket, &first, now),
+            Order::Relay { server } => self.set_relay_server(server, now),
             Order::Stop => {}
         }
     }
@@ -381,6 +408,7 @@ impl WorkerThread {
         let config = ForwarderConfig {
             ice_addresses: self.addresses.clone(),
             ice_tcp_addresses: self.tcp_addresses.clone(),
+            ice_relayed_address: self.relayed,
             certificate: self.identity.clone(),
             preferred_codec: codec,
             video,
@@ -406,6 +434,9 @@ impl WorkerThread {
             self.demux.insert_ufrag(peer, ufrag);
         }
         self.homes.insert(peer, meeting);
+        for candidate in sdp.lines().filter(|line| line.starts_with("a=candidate:")) {
+            self.permit(peer, candidate, now);
+        }
         Ok(answer)
     }
 
@@ -433,6 +464,9 @@ impl WorkerThread {
         }
         self.demux.remove(peer);
         self.gone.push(peer);
+        if let Some(relay) = &mut self.relay {
+            relay.forget(peer);
+        }
     }
 
     fn close(&mut self, meeting: MeetingId, now: Instant) {
@@ -450,67 +484,13 @@ impl WorkerThread {
         for meeting in self.meetings.keys().copied().collect::<Vec<_>>() {
             self.close(meeting, now);
         }
-    }
-
-    fn adopt(&mut self, socket: &TcpStream, first: &[u8], now: Instant) {
-        let Self { poll, tcp, demux, homes, meetings, .. } = self;
-        if demux.checked(first).is_none() {
-            return;
-        }
-        match socket.try_clone() {
-            Ok(socket) => tcp.adopt(socket, first, poll.registry(), now, |proven, datagram| {
-                route_tcp(demux, homes, meetings, proven, datagram, now)
-            }),
-            Err(error) => log::warn!("cannot take a TCP socket for media over: {error}"),
-        }
+        self.close_relay(now);
     }
 
     fn home_of(&mut self, peer: PeerId) -> Option<&mut Hosted> {
         let hosted = self.meetings.get_mut(self.homes.get(&peer)?)?;
         hosted.dirty = true;
         Some(hosted)
-    }
-
-    fn receive(&mut self) {
-        let Self { socket, demux, homes, meetings, clock, .. } = self;
-        for _ in 0..BATCHES_PER_TURN {
-            let now = clock.now();
-            let more = socket.receive(|datagram| route(demux, homes, meetings, &datagram, now));
-            match more {
-                Ok(true) => {}
-                Ok(false) => return,
-                // A dead peer's port answers with ICMP, which the kernel reports here: not of interest.
-                Err(error) => return log::debug!("receiving media failed: {error}"),
-            }
-        }
-        // Edge-triggered: what is still waiting must be asked for again.
-        drop(self.poll.registry().reregister(self.socket.source(), SOCKET, Interest::READABLE));
-    }
-
-    fn receive_tcp(&mut self, events: &Events) {
-        let Self { poll, tcp, demux, homes, meetings, clock, .. } = self;
-        for token in events.iter().map(Event::token) {
-            let now = clock.now();
-            match token {
-                SOCKET | WAKE => {}
-                LISTENER => tcp.accept(poll.registry(), now),
-                socket => tcp.turn(socket, poll.registry(), now, |proven, datagram| {
-                    route_tcp(demux, homes, meetings, proven, datagram, now)
-                }),
-            }
-        }
-    }
-
-    /// After the last words to those who are gone.
-    fn close_tcp(&mut self) {
-        for peer in self.gone.drain(..) {
-            self.tcp.forget(peer, self.poll.registry());
-        }
-        let now = self.clock.now();
-        if now >= self.look_due {
-            self.look_due = now + LOOK_EVERY;
-            self.tcp.look(self.poll.registry(), now);
-        }
     }
 
     fn take_from_rooms(&mut self) {
@@ -528,88 +508,12 @@ impl WorkerThread {
 
     fn turn_timers(&mut self) {
         let now = self.clock.now();
+        self.turn_relay(now);
         for hosted in self.meetings.values_mut() {
             if hosted.forwarder.poll_timeout().is_some_and(|at| at <= now) {
                 hosted.forwarder.handle_timeout(now);
                 hosted.dirty = true;
             }
-        }
-    }
-
-    fn flush(&mut self) {
-        let now = self.clock.now();
-        let Self { socket, tcp, poll, meetings, news, .. } = self;
-        for (id, hosted) in meetings.iter_mut().filter(|(_, hosted)| hosted.dirty) {
-            hosted.dirty = false;
-            hosted.forwarder.flush(now);
-            send_runs(&mut hosted.forwarder, socket, tcp, poll.registry());
-            deliver(hosted);
-            while let Some(event) = hosted.forwarder.poll_event() {
-                if news.try_send(News { meeting: *id, event }).is_err() {
-                    log::error!("the loop does not take the news of its media workers");
-                }
-            }
-        }
-    }
-}
-
-fn route(
-    demux: &mut Demux,
-    homes: &HashMap<PeerId, MeetingId>,
-    meetings: &mut HashMap<MeetingId, Hosted>,
-    datagram: &Datagram<'_>,
-    now: Instant,
-) {
-    let Some(peer) = demux.route(datagram.source, datagram.contents) else { return };
-    let Some(hosted) = homes.get(&peer).and_then(|home| meetings.get_mut(home)) else { return };
-    hosted.dirty = true;
-    let route = datagram.route(Protocol::Udp);
-    if hosted.forwarder.handle_datagram(peer, route, datagram.contents, now) {
-        demux.confirm(peer, datagram.source);
-    }
-}
-
-/// Returns the peer that has accepted the datagram.
-fn route_tcp(
-    demux: &Demux,
-    homes: &HashMap<PeerId, MeetingId>,
-    meetings: &mut HashMap<MeetingId, Hosted>,
-    proven: Option<PeerId>,
-    datagram: &Datagram<'_>,
-    now: Instant,
-) -> Option<PeerId> {
-    let peer = demux.checked(datagram.contents).or(proven)?;
-    let hosted = homes.get(&peer).and_then(|home| meetings.get_mut(home))?;
-    hosted.dirty = true;
-    let route = datagram.route(Protocol::Tcp);
-    hosted.forwarder.handle_datagram(peer, route, datagram.contents, now).then_some(peer)
-}
-
-fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket, tcp: &mut MediaTcp, registry: &Registry) {
-    while let Some((run, contents)) = forwarder.poll_transmit() {
-        if run.route.protocol == Protocol::Tcp {
-            tcp.send(&run, contents, registry);
-            continue;
-        }
-        // Lost on a full buffer or an unreachable network, as packets are: the receiver asks again.
-        if let Err(error) = socket.send(&run, contents) {
-            log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.route.destination);
-        }
-    }
-}
-
-fn deliver(hosted: &mut Hosted) {
-    let mut woken = Vec::new();
-    while let Some((peer, packet)) = hosted.forwarder.poll_delivery() {
-        let Some(end) = hosted.local.get_mut(&peer) else { continue };
-        // A room that does not keep up loses packets, and asks for a key frame, as over a network.
-        if end.link.to_room.push(packet).is_ok() && !woken.contains(&peer) {
-            woken.push(peer);
-        }
-    }
-    for peer in woken {
-        if let Some(end) = hosted.local.get(&peer) {
-            (end.wake)();
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct ForwarderConfig {
     pub ice_addresses: Vec<SocketAddr>,
     /// The same for TCP sockets that browsers open to us.
     pub ice_tcp_addresses: Vec<SocketAddr>,
+    /// An address elsewhere that passes datagrams on, both ways (RFC 8656); the last resort.
+    pub ice_relayed_address: Option<SocketAddr>,
     /// The certificate that every peer presents.
     pub certificate: DtlsIdentity,
     /// The codec of the meeting while everybody who watches can decode it.
@@ -95,6 +97,11 @@ impl Forwarder {
             early_flows: VecDeque::new(),
             early_wishes: VecDeque::new(),
         }
+    }
+
+    /// Another relayed address, or none any more: told in the answers from now on.
+    pub const fn set_relayed_address(&mut self, address: Option<SocketAddr>) {
+        self.config.ice_relayed_address = address;
     }
 
     /// What a subscriber wants to see, the most wanted first; replaces what it wanted before. Without any

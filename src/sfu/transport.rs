@@ -7,6 +7,7 @@ use str0m::config::DtlsCert;
 use str0m::format::{Codec, CodecConfig};
 use str0m::rtp::{Extension, ExtensionMap};
 
+use crate::sfu::ForwarderConfig;
 use crate::sfu::dtls;
 use crate::track::VideoCodec;
 
@@ -40,10 +41,24 @@ impl std::fmt::Debug for DtlsIdentity {
 pub(super) struct RtcSetup<'a> {
     pub(super) ice_addresses: &'a [SocketAddr],
     pub(super) ice_tcp_addresses: &'a [SocketAddr],
+    pub(super) ice_relayed_address: Option<SocketAddr>,
     pub(super) certificate: &'a DtlsIdentity,
     /// Comes first in the answer, so that a browser starts with it.
     pub(super) codec: VideoCodec,
     pub(super) start_bitrate_bps: u64,
+}
+
+impl<'a> RtcSetup<'a> {
+    pub(super) fn new(config: &'a ForwarderConfig, codec: VideoCodec) -> Self {
+        Self {
+            ice_addresses: &config.ice_addresses,
+            ice_tcp_addresses: &config.ice_tcp_addresses,
+            ice_relayed_address: config.ice_relayed_address,
+            certificate: &config.certificate,
+            codec,
+            start_bitrate_bps: config.start_bitrate_bps,
+        }
+    }
 }
 
 /// The transport's settings. ICE is lite: everybody reaches the appliance directly, and lite needs no checks.
