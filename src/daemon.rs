@@ -1,5 +1,6 @@
 //! Puts the appliance together: state directory, hardware, certificates, loop, edges; and takes it apart again.
 
+use std::fmt::Display;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -14,7 +15,7 @@ use hyper_util::server::conn::auto::Builder;
 
 use crate::api::{self, Edge, Facts};
 use crate::appliance::clock::SystemClock;
-use crate::appliance::{Appliance, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, Settings};
+use crate::appliance::{Appliance, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, RelaySettings, Settings};
 use crate::config::Config;
 use crate::meeting::Role;
 use crate::room::{RoomSettings, devices};
@@ -61,6 +62,8 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
     for trouble in &troubles {
         log::warn!("{trouble}");
     }
+    let (relay, trouble) = relay(config);
+    troubles.extend(trouble);
     let tokens = Arc::new(Tokens::open(&state)?);
     let identity = Identity::of_this_machine(&config.tls.names);
     let certificates = Certificates::open(&state, &config.tls, &identity, clock.unix_time().as_secs())?;
@@ -85,10 +88,31 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
         https,
         http,
         hardware,
+        relay,
         troubles,
         machine,
         updates,
     }))
+}
+
+/// The TURN server to be used, or what is wrong with its password: the room opens all the same.
+fn relay(config: &Config) -> (Option<RelaySettings>, Option<String>) {
+    let turn = &config.turn;
+    let (Some(server), Some(username), Some(file)) =
+        (config.turn_server(), turn.username.clone(), &turn.password_file)
+    else {
+        return (None, None);
+    };
+    let trouble = |cause: &dyn Display| {
+        Some(format!("{}: {cause}: mend turn.password_file; media is not relayed until then", file.display()))
+    };
+    match std::fs::read_to_string(file) {
+        Ok(text) => match text.lines().next().filter(|line| !line.is_empty()) {
+            Some(line) => (Some(RelaySettings { server, username, password: line.to_owned() }), None),
+            None => (None, trouble(&"its first line is empty")),
+        },
+        Err(error) => (None, trouble(&error)),
+    }
 }
 
 /// Looks for devices and tries the encoders, while the rest starts.
@@ -114,6 +138,7 @@ struct Parts<'a> {
     https: TcpListener,
     http: TcpListener,
     hardware: Hardware,
+    relay: Option<RelaySettings>,
     troubles: Vec<String>,
     machine: Machine,
     updates: Updates,
@@ -121,15 +146,18 @@ struct Parts<'a> {
 
 async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let Parts { config, state, clock, tokens, certificates, https, http, .. } = parts;
-    let Parts { hardware, troubles, machine, updates, .. } = parts;
+    let Parts { hardware, relay, troubles, machine, updates, .. } = parts;
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
     let public_url = public_url(https_port);
     let invite = invite(&clock, &tokens, public_url.clone());
     let in_use = devices::of(&hardware);
-    let (handle, appliance) =
-        Appliance::start(settings(config, https_port, invite, troubles), &in_use, Arc::clone(&clock))?;
+    let (handle, appliance) = Appliance::start(
+        settings(config, https_port, invite, (relay, troubles)),
+        &in_use,
+        Arc::clone(&clock),
+    )?;
     for address in appliance.media_addresses() {
         log::info!("media arrives at {address}, UDP and TCP");
     }
@@ -183,7 +211,12 @@ fn limit_waiting(builder: &mut Builder<TokioExecutor>) {
     builder.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD_MAX);
 }
 
-fn settings(config: &Config, https_port: u16, invite: Invite, troubles: Vec<String>) -> Settings {
+fn settings(
+    config: &Config,
+    https_port: u16,
+    invite: Invite,
+    (relay, troubles): (Option<RelaySettings>, Vec<String>),
+) -> Settings {
     Settings {
         standing_meeting: config.standing_meeting().to_string(),
         media_port: config.media.port,
@@ -200,6 +233,7 @@ fn settings(config: &Config, https_port: u16, invite: Invite, troubles: Vec<Stri
             join_text: String::new(),
         },
         invite,
+        relay,
         troubles,
         heartbeat: heartbeat(),
     }

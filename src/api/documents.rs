@@ -187,7 +187,7 @@ pub(crate) struct Status {
     pub participants: usize,
     /// Where media arrives over UDP and TCP, `address:port`.
     pub media_addresses: Vec<String>,
-    /// What was wrong at the start, a sentence each, with what to do; empty when nothing was.
+    /// What was wrong at the start, and what is wrong with the relay now, a sentence each with what to do; else empty.
     pub troubles: Vec<String>,
 }
 

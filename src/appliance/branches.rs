@@ -118,7 +118,7 @@ impl Appliance {
     ) {
         let sources: Vec<Source> = tracks.iter().map(|track| track.source).collect();
         let worker = &self.workers[worker];
-        worker.order(Order::AddRelayed { meeting, peer, tracks });
+        worker.order(Order::AddElsewhere { meeting, peer, tracks });
         let Ok(core) = self.meetings.get(name) else { return };
         let snapshot = core.snapshot();
         let Some(who) = snapshot.participants.iter().find(|one| peer_of(one.id) == peer) else { return };

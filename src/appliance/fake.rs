@@ -259,6 +259,7 @@ impl State {
             participants: self.participants(name),
             seq: self.meetings[name].seq,
             video_codec: VideoCodec::H264,
+            stun: None,
         };
         Frame::Answered { re: 0, ok: Answer::Welcome(Box::new(welcome)) }
     }

@@ -106,7 +106,7 @@ pub struct StatusView {
     pub participants: usize,
     /// Where media arrives.
     pub media_addresses: Vec<SocketAddr>,
-    /// What was wrong at the start, a sentence each.
+    /// What was wrong at the start, or is now, a sentence each.
     pub troubles: Vec<String>,
 }
 

@@ -276,9 +276,8 @@ fn tune(socket: &TcpStream, local: SocketAddr) {
     let socket = SockRef::from(socket);
     let class = u32::from(ASSURED_41) << 2;
     let marked = if local.is_ipv4() { socket.set_tos_v4(class) } else { socket.set_tclass_v6(class) };
-    let tuned =
-        socket.set_tcp_nodelay(true).and(socket.set_tcp_notsent_lowat(KERNEL_UNSENT_BYTES)).and(marked);
-    if let Err(error) = tuned {
+    let tuned = [socket.set_tcp_nodelay(true), socket.set_tcp_notsent_lowat(KERNEL_UNSENT_BYTES), marked];
+    for error in tuned.into_iter().filter_map(Result::err) {
         log::debug!("a TCP socket for media is not tuned: {error}");
     }
 }

@@ -15,7 +15,7 @@ use crate::meeting::{self, Command, LeaveReason, MeetingName, ParticipantId, Pas
 use crate::refusal::{Code, Refusal};
 use crate::sfu::{OfferRefused, Permit, Wish};
 use crate::track::{Source, VideoCodec};
-use crate::web::wire::{Answer, Ask, Frame, Refused, Tell, WISHES_MAX, Welcome};
+use crate::web::wire::{Answer, Ask, CANDIDATE_BYTES_MAX, Frame, Refused, Tell, WISHES_MAX, Welcome};
 
 /// What an answer to an offer is given to.
 pub(super) type AnswerReply = Box<dyn FnOnce(Result<String, Refusal>) + Send>;
@@ -176,6 +176,7 @@ impl Appliance {
             participants: snapshot.participants.iter().map(words::participant_word).collect(),
             seq: snapshot.seq,
             video_codec: words::codec_word(hosted.codec),
+            stun: self.settings.relay.as_ref().map(|relay| format!("stun:{}", relay.server)),
         };
         Ok(Frame::Answered { re: 0, ok: Answer::Welcome(Box::new(welcome)) })
     }
@@ -219,6 +220,7 @@ impl Appliance {
     pub(super) fn ask(&mut self, id: MemberId, re: u32, ask: Ask) {
         let outcome = match ask {
             Ask::Offer { sdp } => return self.ask_offer(id, re, sdp),
+            Ask::Candidate { candidate } => return self.ask_candidate(id, re, candidate),
             Ask::Hello(_) => Err(Refusal::new(Code::InvalidParameter, "hello was said already")),
             Ask::Watch { wishes } => self.watch(id, wishes),
             Ask::Track { source, state } => self.set_track(id, source, state),
@@ -261,6 +263,23 @@ impl Appliance {
             // Full or closed: the loop notices with its next word.
             drop(frames.try_send(Frame::Answered { re, ok: Answer::Delays { tracks } }));
         });
+    }
+
+    fn ask_candidate(&mut self, id: MemberId, re: u32, candidate: String) {
+        let Some(frames) = self.members.get(&id).and_then(|member| member.frames.clone()) else { return };
+        if candidate.len() > CANDIDATE_BYTES_MAX {
+            let detail = format!("a candidate has at most {CANDIDATE_BYTES_MAX} bytes");
+            return self.tell(id, refused(re, &Refusal::new(Code::InvalidParameter, detail)));
+        }
+        let answer = move |outcome| {
+            let frame = match outcome {
+                Ok(()) => Frame::Answered { re, ok: Answer::Done {} },
+                Err(refusal) => refused(re, &refusal),
+            };
+            // Full or closed: the loop notices with its next word.
+            drop(frames.try_send(frame));
+        };
+        self.trickle(id, candidate, Box::new(answer));
     }
 
     pub(super) fn offer(&mut self, id: MemberId, sdp: String, reply: AnswerReply) {

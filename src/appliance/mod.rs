@@ -18,6 +18,8 @@ mod media_tcp;
 mod members;
 mod news;
 mod pulse;
+mod relay;
+mod relay_name;
 mod room_seat;
 mod run;
 mod statistics;
@@ -26,4 +28,5 @@ mod worker;
 
 pub use handle::Handle;
 pub use pulse::{Heartbeat, LOOK_AFTER_MIN};
+pub use relay::RelaySettings;
 pub use run::{Appliance, Invitation, Invite, Settings};

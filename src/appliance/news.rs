@@ -1,6 +1,7 @@
 //! What the media workers have to tell, and what the loop does about it.
 
 use crate::appliance::handle::MemberId;
+use crate::appliance::relay::RelayNews;
 use crate::appliance::run::{Appliance, Member, participant_of};
 use crate::appliance::words;
 use crate::appliance::worker::News;
@@ -11,7 +12,10 @@ use crate::web::wire::{Frame, SlotTrack, Tell};
 
 impl Appliance {
     pub(super) fn handle_news(&mut self, news: News) {
-        let News { worker, meeting, event } = news;
+        let (worker, meeting, event) = match news {
+            News::Meeting { worker, meeting, event } => (worker, meeting, event),
+            News::Relay { worker, news } => return self.relay_news(worker, news),
+        };
         let Some(name) = self.hosted.iter().find(|(_, h)| h.id == meeting).map(|(name, _)| name.clone())
         else {
             // It has ended while this was under way.
@@ -41,6 +45,19 @@ impl Appliance {
                 }
             }
             Event::Quality { peer, up, down } => self.quality(&name, peer, (up, down)),
+        }
+    }
+
+    fn relay_news(&mut self, worker: usize, news: RelayNews) {
+        match news {
+            Ok(address) => {
+                log::info!("media can be relayed through {address}");
+                self.relay_troubles.remove(&worker);
+            }
+            Err(trouble) => {
+                log::warn!("{trouble}");
+                self.relay_troubles.insert(worker, trouble);
+            }
         }
     }
 

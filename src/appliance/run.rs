@@ -13,8 +13,10 @@ use tokio::sync::mpsc;
 
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
 use crate::appliance::pulse::{Heartbeat, Pulses};
+use crate::appliance::relay::RelaySettings;
+use crate::appliance::relay_name;
 use crate::appliance::room_seat::RoomSeat;
-use crate::appliance::worker::{MeetingId, NEWS_MAX, News, Order, RELAYED_MAX, Worker};
+use crate::appliance::worker::{CROSSING_MAX, MeetingId, NEWS_MAX, News, Order, Worker};
 use crate::meeting::{self, Meetings};
 use crate::refusal::{Code, Refusal};
 use crate::room::{Devices, Room, RoomEvent, RoomSettings, SnapshotError};
@@ -64,6 +66,8 @@ pub struct Settings {
     pub room: RoomSettings,
     /// Makes the invitation to a meeting.
     pub invite: Invite,
+    /// The TURN server to be used, if any.
+    pub relay: Option<RelaySettings>,
     /// What was wrong at the start, a sentence each: shown on the screen and told in the status.
     pub troubles: Vec<String>,
     /// Who wants to hear that the appliance is alive, if anybody does.
@@ -87,6 +91,10 @@ pub struct Appliance {
     pub(super) deaf: Vec<MemberId>,
     next_id: u64,
     pub(super) workers: Vec<Worker>,
+    /// Why media is not relayed through a worker.
+    pub(super) relay_troubles: BTreeMap<usize, String>,
+    /// Where the name of the TURN server leads, or why that is not known.
+    relay_server: mpsc::Receiver<Result<SocketAddr, String>>,
     pub(super) room: Room,
     pub(super) seat: RoomSeat,
     /// When the screen's invitation is made anew.
@@ -168,6 +176,7 @@ impl Appliance {
         let (room_sender, room_events) = mpsc::channel(ROOM_EVENTS_MAX);
         // At the limit the loop is busy; the room repeats what matters.
         let sink = Arc::new(move |event| drop(room_sender.try_send(event)));
+        let relay_server = relay_name::follow(settings.relay.as_ref().map(|relay| relay.server.clone()));
         let room = Room::start(devices, settings.room.clone(), Arc::clone(&clock), sink);
         let seat = RoomSeat::default();
         let now = clock.now();
@@ -182,6 +191,8 @@ impl Appliance {
             deaf: Vec::new(),
             next_id: 1,
             workers,
+            relay_troubles: BTreeMap::new(),
+            relay_server,
             room,
             seat,
             invitation_due: now + INVITATION_EVERY,
@@ -214,6 +225,7 @@ impl Appliance {
             tokio::select! {
                 Some(call) = self.calls.recv() => self.handle_call(call),
                 Some(news) = self.news.recv() => self.handle_news(news),
+                Some(server) = self.relay_server.recv() => self.relay_named(server),
                 Some(event) = self.room_events.recv() => self.handle_room_event(event),
                 () = tokio::time::sleep_until(deadline.into()) => self.handle_timeouts(),
                 () = &mut stop => break,
@@ -262,6 +274,22 @@ impl Appliance {
         for worker in &self.workers {
             worker.order(Order::Adopt { socket: Arc::clone(&socket), first: first.to_vec() });
         }
+    }
+
+    fn relay_named(&mut self, server: Result<SocketAddr, String>) {
+        match server {
+            Ok(server) => self.workers.iter().for_each(|worker| worker.order(Order::Relay { server })),
+            Err(trouble) => {
+                log::warn!("{trouble}");
+                self.relay_troubles.insert(0, trouble);
+            }
+        }
+    }
+
+    /// Each once: workers have the same.
+    fn troubles(&self) -> Vec<String> {
+        let relay: BTreeSet<&String> = self.relay_troubles.values().collect();
+        self.settings.troubles.iter().chain(relay).cloned().collect()
     }
 
     fn deadline(&self) -> Instant {
@@ -315,7 +343,7 @@ impl Appliance {
             meetings: self.hosted.len(),
             participants: self.members.len() + usize::from(self.seat.meeting().is_some()),
             media_addresses: self.media_addresses(),
-            troubles: self.settings.troubles.clone(),
+            troubles: self.troubles(),
         }
     }
 }
@@ -341,15 +369,15 @@ fn start_workers(
                 identity.clone(),
                 wall,
                 Arc::clone(clock),
-                news.clone(),
+                (news.clone(), settings.relay.clone()),
             )
         })
         .collect::<anyhow::Result<_>>()?;
     for (to, hears) in workers.iter().enumerate() {
         for (from, _) in workers.iter().enumerate().filter(|(from, _)| *from != to) {
-            let (ring, end) = RingBuffer::new(RELAYED_MAX);
-            hears.order(Order::Hear { ring: end });
-            workers[from].order(Order::Relay { to, ring, wake: hears.waker() });
+            let (ring, end) = RingBuffer::new(CROSSING_MAX);
+            hears.order(Order::WayFrom { ring: end });
+            workers[from].order(Order::WayTo { worker: to, ring, wake: hears.waker() });
         }
     }
     Ok(workers)

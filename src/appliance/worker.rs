@@ -8,6 +8,8 @@
 //!   branches ─▶└──────────────────────────────────────────────┘ ──▶ branches (rings of other workers)
 //! ```
 
+mod ways;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -19,16 +21,16 @@ use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 use anyhow::Context;
-use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use rtrb::{Consumer, Producer};
 
-use crate::appliance::media_socket::{Datagram, MediaSocket};
+use crate::appliance::media_socket::MediaSocket;
 use crate::appliance::media_tcp::MediaTcp;
+use crate::appliance::relay::{Relay, RelayNews, RelaySettings};
 use crate::room::SfuEnd;
 use crate::sfu::{
-    self, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport,
-    Permit, Protocol, Relayed, SlotId, Totals, TrackFlow, TrackSetup, WallClock, Wish,
+    self, Crossing, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId,
+    PeerReport, Permit, SlotId, Totals, TrackFlow, TrackSetup, WallClock, Wish,
 };
 use crate::track::{Layer, Source, VideoCodec};
 
@@ -46,7 +48,7 @@ pub(super) const NEWS_MAX: usize = 65_536;
 
 /// The most packets on their way from one worker to another; at the limit the newest is dropped. A tenth of a second
 /// of the largest meeting.
-pub(super) const RELAYED_MAX: usize = 2_048;
+pub(super) const CROSSING_MAX: usize = 2_048;
 
 /// The most batches taken from the socket before timers and orders have their turn.
 const BATCHES_PER_TURN: usize = 8;
@@ -133,7 +135,7 @@ pub(super) enum Order {
         meeting: MeetingId,
         others: Vec<usize>,
     },
-    AddRelayed {
+    AddElsewhere {
         meeting: MeetingId,
         peer: PeerId,
         tracks: Vec<TrackSetup>,
@@ -156,13 +158,13 @@ pub(super) enum Order {
         codec: Option<VideoCodec>,
     },
     /// What is published here goes to another worker through this ring; after putting packets in, `wake` is called.
-    Relay {
-        to: usize,
+    WayTo {
+        worker: usize,
         ring: Producer<ToBranch>,
         wake: Arc<dyn Fn() + Send + Sync>,
     },
     /// What is published on another worker comes through this ring.
-    Hear {
+    WayFrom {
         ring: Consumer<ToBranch>,
     },
     Report {
@@ -177,16 +179,24 @@ pub(super) enum Order {
         socket: Arc<TcpStream>,
         first: Vec<u8>,
     },
+    /// Where the name of the TURN server leads.
+    Relay {
+        server: SocketAddr,
+    },
     Stop,
 }
 
 /// What the worker has to tell the loop.
 #[derive(Debug)]
-pub(super) struct News {
-    /// Which one tells.
-    pub(super) worker: usize,
-    pub(super) meeting: MeetingId,
-    pub(super) event: sfu::Event,
+pub(super) enum News {
+    Meeting {
+        /// Which one tells.
+        worker: usize,
+        meeting: MeetingId,
+        event: sfu::Event,
+    },
+    /// Whether media can be relayed through the worker with this index.
+    Relay { worker: usize, news: RelayNews },
 }
 
 /// The loop's end of a worker.
@@ -212,7 +222,7 @@ impl Worker {
         identity: DtlsIdentity,
         wall: WallClock,
         clock: Arc<dyn Clock>,
-        news: tokio::sync::mpsc::Sender<News>,
+        (news, relay): (tokio::sync::mpsc::Sender<News>, Option<RelaySettings>),
     ) -> anyhow::Result<Self> {
         let poll = Poll::new().context("cannot make an epoll instance")?;
         let (mut socket, tcp) = bind(port, poll.registry())?;
@@ -225,12 +235,13 @@ impl Worker {
         let (orders, receiver) = channel();
         let turns = Arc::<AtomicU64>::default();
         let busy_per_mille = Arc::<AtomicU32>::default();
+        let now = clock.now();
         let worker_thread = WorkerThread {
             index,
             poll,
             socket,
             tcp,
-            look_due: clock.now(),
+            look_due: now,
             orders: receiver,
             news,
             identity,
@@ -240,12 +251,15 @@ impl Worker {
             demux: Demux::default(),
             homes: HashMap::new(),
             meetings: HashMap::new(),
-            relays: Vec::new(),
-            heard: Vec::new(),
+            ways_to: Vec::new(),
+            ways_from: Vec::new(),
             ended: Totals::default(),
             gone: Vec::new(),
+            relay: relay.map(|settings| Relay::new(settings, now)),
+            relayed: None,
+            wrapped: Vec::new(),
             turns: Arc::clone(&turns),
-            busy: Busy { per_mille: Arc::clone(&busy_per_mille), since: clock.now(), spent: Duration::ZERO },
+            busy: Busy { per_mille: Arc::clone(&busy_per_mille), since: now, spent: Duration::ZERO },
             clock,
         };
         let thread = std::thread::Builder::new()
@@ -370,20 +384,25 @@ struct WorkerThread {
     homes: HashMap<PeerId, MeetingId>,
     meetings: HashMap<MeetingId, Hosted>,
     /// The ways to other workers, and from them.
-    relays: Vec<RelayTo>,
-    heard: Vec<Consumer<ToBranch>>,
+    ways_to: Vec<WayTo>,
+    ways_from: Vec<Consumer<ToBranch>>,
     /// The sums of meetings that are over.
     ended: Totals,
     /// Those who were told goodbye, and whose TCP sockets are to be closed.
     gone: Vec<PeerId>,
+    relay: Option<Relay>,
+    /// The relayed address that the meetings know.
+    relayed: Option<SocketAddr>,
+    /// Reused for what goes to the relay.
+    wrapped: Vec<u8>,
     turns: Arc<AtomicU64>,
     busy: Busy,
 }
 
 /// A packet on its way to a branch of its meeting.
-pub(super) type ToBranch = (MeetingId, Relayed);
+pub(super) type ToBranch = (MeetingId, Crossing);
 
-struct RelayTo {
+struct WayTo {
     worker: usize,
     ring: Producer<ToBranch>,
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -442,7 +461,8 @@ impl WorkerThread {
     }
 
     fn wait(&self) -> Duration {
-        let deadline = self.meetings.values().filter_map(|hosted| hosted.forwarder.poll_timeout()).min();
+        let meetings = self.meetings.values().filter_map(|hosted| hosted.forwarder.poll_timeout());
+        let deadline = meetings.chain(self.relay.as_ref().and_then(Relay::poll_timeout)).min();
         deadline.map_or(WAIT_MAX, |at| at.saturating_duration_since(self.clock.now()).min(WAIT_MAX))
     }
 
@@ -467,6 +487,7 @@ impl WorkerThread {
                 answer(self.offer(meeting, peer, permit, &sdp, now));
             }
             Order::Trickle { peer, candidate, done } => {
+                self.permit(peer, &candidate, now);
                 let outcome = self.home_of(peer).map_or(Err(OfferRefused::UnknownPeer), |hosted| {
                     hosted.forwarder.trickle(peer, &candidate, now)
                 });
@@ -495,9 +516,9 @@ impl WorkerThread {
                     hosted.forwarder.set_branches(others);
                 }
             }
-            Order::AddRelayed { meeting, peer, tracks } => {
+            Order::AddElsewhere { meeting, peer, tracks } => {
                 if let Some(hosted) = self.meetings.get_mut(&meeting) {
-                    hosted.forwarder.add_relayed(peer, tracks, now);
+                    hosted.forwarder.add_elsewhere(peer, tracks, now);
                     self.homes.insert(peer, meeting);
                 }
             }
@@ -516,15 +537,16 @@ impl WorkerThread {
                     hosted.forwarder.set_codec_elsewhere(codec);
                 }
             }
-            Order::Relay { to, ring, wake } => {
-                self.relays.push(RelayTo { worker: to, ring, wake, fed: false });
+            Order::WayTo { worker, ring, wake } => {
+                self.ways_to.push(WayTo { worker, ring, wake, fed: false });
             }
-            Order::Hear { ring } => self.heard.push(ring),
+            Order::WayFrom { ring } => self.ways_from.push(ring),
             Order::Report { meeting, answer } => {
                 answer(self.meetings.get(&meeting).map_or_else(Vec::new, |hosted| hosted.forwarder.report()));
             }
             Order::Totals { answer } => answer(self.totals()),
             Order::Adopt { socket, first } => self.adopt(&socket, &first, now),
+            Order::Relay { server } => self.set_relay_server(server, now),
             Order::Stop => {}
         }
     }
@@ -539,6 +561,7 @@ impl WorkerThread {
         let config = ForwarderConfig {
             ice_addresses: self.addresses.clone(),
             ice_tcp_addresses: self.tcp_addresses.clone(),
+            ice_relayed_address: self.relayed,
             certificate: self.identity.clone(),
             preferred_codec: codec,
             video,
@@ -566,6 +589,9 @@ impl WorkerThread {
             self.demux.insert_ufrag(peer, ufrag);
         }
         self.homes.insert(peer, meeting);
+        for candidate in sdp.lines().filter(|line| line.starts_with("a=candidate:")) {
+            self.permit(peer, candidate, now);
+        }
         Ok(answer)
     }
 
@@ -593,6 +619,9 @@ impl WorkerThread {
         }
         self.demux.remove(peer);
         self.gone.push(peer);
+        if let Some(relay) = &mut self.relay {
+            relay.forget(peer);
+        }
     }
 
     fn close(&mut self, meeting: MeetingId, now: Instant) {
@@ -618,67 +647,13 @@ impl WorkerThread {
         for meeting in self.meetings.keys().copied().collect::<Vec<_>>() {
             self.close(meeting, now);
         }
-    }
-
-    fn adopt(&mut self, socket: &TcpStream, first: &[u8], now: Instant) {
-        let Self { poll, tcp, demux, homes, meetings, .. } = self;
-        if demux.checked(first).is_none() {
-            return;
-        }
-        match socket.try_clone() {
-            Ok(socket) => tcp.adopt(socket, first, poll.registry(), now, |proven, datagram| {
-                route_tcp(demux, homes, meetings, proven, datagram, now)
-            }),
-            Err(error) => log::warn!("cannot take a TCP socket for media over: {error}"),
-        }
+        self.close_relay(now);
     }
 
     fn home_of(&mut self, peer: PeerId) -> Option<&mut Hosted> {
         let hosted = self.meetings.get_mut(self.homes.get(&peer)?)?;
         hosted.dirty = true;
         Some(hosted)
-    }
-
-    fn receive(&mut self) {
-        let Self { socket, demux, homes, meetings, clock, .. } = self;
-        for _ in 0..BATCHES_PER_TURN {
-            let now = clock.now();
-            let more = socket.receive(|datagram| route(demux, homes, meetings, &datagram, now));
-            match more {
-                Ok(true) => {}
-                Ok(false) => return,
-                // A dead peer's port answers with ICMP, which the kernel reports here: not of interest.
-                Err(error) => return log::debug!("receiving media failed: {error}"),
-            }
-        }
-        // Edge-triggered: what is still waiting must be asked for again.
-        drop(self.poll.registry().reregister(self.socket.source(), SOCKET, Interest::READABLE));
-    }
-
-    fn receive_tcp(&mut self, events: &Events) {
-        let Self { poll, tcp, demux, homes, meetings, clock, .. } = self;
-        for token in events.iter().map(Event::token) {
-            let now = clock.now();
-            match token {
-                SOCKET | WAKE => {}
-                LISTENER => tcp.accept(poll.registry(), now),
-                socket => tcp.turn(socket, poll.registry(), now, |proven, datagram| {
-                    route_tcp(demux, homes, meetings, proven, datagram, now)
-                }),
-            }
-        }
-    }
-
-    /// After the last words to those who are gone.
-    fn close_tcp(&mut self) {
-        for peer in self.gone.drain(..) {
-            self.tcp.forget(peer, self.poll.registry());
-        }
-        let now = self.clock.now();
-        if now >= self.look_due {
-            self.look_due = now + LOOK_EVERY;
-            self.tcp.look(self.poll.registry(), now);
-        }
     }
 
     fn take_from_rooms(&mut self) {
@@ -696,10 +671,10 @@ impl WorkerThread {
 
     fn take_from_branches(&mut self) {
         let now = self.clock.now();
-        for ring in &mut self.heard {
-            while let Ok((meeting, relayed)) = ring.pop() {
+        for ring in &mut self.ways_from {
+            while let Ok((meeting, crossing)) = ring.pop() {
                 if let Some(hosted) = self.meetings.get_mut(&meeting) {
-                    hosted.forwarder.handle_relayed(relayed, now);
+                    hosted.forwarder.handle_crossing(crossing, now);
                     hosted.dirty = true;
                 }
             }
@@ -708,104 +683,12 @@ impl WorkerThread {
 
     fn turn_timers(&mut self) {
         let now = self.clock.now();
+        self.turn_relay(now);
         for hosted in self.meetings.values_mut() {
             if hosted.forwarder.poll_timeout().is_some_and(|at| at <= now) {
                 hosted.forwarder.handle_timeout(now);
                 hosted.dirty = true;
             }
-        }
-    }
-
-    fn flush(&mut self) {
-        let now = self.clock.now();
-        let Self { index, socket, tcp, poll, meetings, news, relays, .. } = self;
-        for (id, hosted) in meetings.iter_mut().filter(|(_, hosted)| hosted.dirty) {
-            hosted.dirty = false;
-            hosted.forwarder.flush(now);
-            send_runs(&mut hosted.forwarder, socket, tcp, poll.registry());
-            deliver(hosted);
-            relay(*id, hosted, relays);
-            while let Some(event) = hosted.forwarder.poll_event() {
-                if news.try_send(News { worker: *index, meeting: *id, event }).is_err() {
-                    log::error!("the loop does not take the news of its media workers");
-                }
-            }
-        }
-    }
-}
-
-fn route(
-    demux: &mut Demux,
-    homes: &HashMap<PeerId, MeetingId>,
-    meetings: &mut HashMap<MeetingId, Hosted>,
-    datagram: &Datagram<'_>,
-    now: Instant,
-) {
-    let Some(peer) = demux.route(datagram.source, datagram.contents) else { return };
-    let Some(hosted) = homes.get(&peer).and_then(|home| meetings.get_mut(home)) else { return };
-    hosted.dirty = true;
-    let route = datagram.route(Protocol::Udp);
-    if hosted.forwarder.handle_datagram(peer, route, datagram.contents, now) {
-        demux.confirm(peer, datagram.source);
-    }
-}
-
-/// Returns the peer that has accepted the datagram.
-fn route_tcp(
-    demux: &Demux,
-    homes: &HashMap<PeerId, MeetingId>,
-    meetings: &mut HashMap<MeetingId, Hosted>,
-    proven: Option<PeerId>,
-    datagram: &Datagram<'_>,
-    now: Instant,
-) -> Option<PeerId> {
-    let peer = demux.checked(datagram.contents).or(proven)?;
-    let hosted = homes.get(&peer).and_then(|home| meetings.get_mut(home))?;
-    hosted.dirty = true;
-    let route = datagram.route(Protocol::Tcp);
-    hosted.forwarder.handle_datagram(peer, route, datagram.contents, now).then_some(peer)
-}
-
-fn send_runs(forwarder: &mut Forwarder, socket: &MediaSocket, tcp: &mut MediaTcp, registry: &Registry) {
-    while let Some((run, contents)) = forwarder.poll_transmit() {
-        if run.route.protocol == Protocol::Tcp {
-            tcp.send(&run, contents, registry);
-            continue;
-        }
-        // Lost on a full buffer or an unreachable network, as packets are: the receiver asks again.
-        if let Err(error) = socket.send(&run, contents) {
-            log::debug!(peer = run.peer.0; "sending media to {} failed: {error}", run.route.destination);
-        }
-    }
-}
-
-/// Hands what was published here to the other branches of the meeting.
-fn relay(meeting: MeetingId, hosted: &mut Hosted, relays: &mut [RelayTo]) {
-    let Hosted { forwarder, others, .. } = hosted;
-    while let Some(relayed) = forwarder.poll_relay() {
-        for to in relays.iter_mut().filter(|to| others.contains(&to.worker)) {
-            // A branch that does not keep up loses packets, and asks for a key frame, as over a network.
-            to.fed |= to.ring.push((meeting, relayed.clone())).is_ok();
-        }
-    }
-    for to in relays.iter_mut().filter(|to| to.fed) {
-        to.fed = false;
-        (to.wake)();
-    }
-}
-
-fn deliver(hosted: &mut Hosted) {
-    let mut woken = Vec::new();
-    while let Some((peer, packet)) = hosted.forwarder.poll_delivery() {
-        let Some(end) = hosted.local.get_mut(&peer) else { continue };
-        // A room that does not keep up loses packets, and asks for a key frame, as over a network.
-        if end.link.to_room.push(packet).is_ok() && !woken.contains(&peer) {
-            woken.push(peer);
-        }
-    }
-    for peer in woken {
-        if let Some(end) = hosted.local.get(&peer) {
-            (end.wake)();
         }
     }
 }

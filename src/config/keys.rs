@@ -1,6 +1,7 @@
 //! Every key of the configuration: its range, its unit, its meaning; the one table behind checks and texts.
 
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 
 use super::{Choice, Config};
 use crate::meeting::{NAME_CHARS_MAX, PARTICIPANTS_MAX};
@@ -63,6 +64,17 @@ pub(super) const KEYS: &[Key] = &[
         "Adds addresses at which browsers reach the media ports, such as that of a router.",
     ),
     key(
+        "turn.server",
+        Range::Words("turn:host or turn:host:port, over UDP"),
+        "Names the TURN server that relays media to guests who cannot reach the appliance.",
+    ),
+    key("turn.username", Range::Words("1 to 508 bytes"), "Is the user name for the TURN server."),
+    key(
+        "turn.password_file",
+        Range::Words("the path of a file"),
+        "Names the file whose first line is the password for the TURN server; it is read at the start.",
+    ),
+    key(
         "tls.certificate",
         Range::Words("the path of a PEM file"),
         "Uses this certificate chain instead of the appliance's own; needs tls.key.",
@@ -91,6 +103,10 @@ const PORT: Range = Range::Number(0, 65_535, "port number");
 const fn key(name: &'static str, range: Range, meaning: &'static str) -> Key {
     Key { name, range, meaning }
 }
+
+/// The port of TURN (RFC 8656, 3.1), and the longest user name (RFC 8489, 14.3).
+const TURN_PORT: u16 = 3478;
+const USERNAME_BYTES_MAX: usize = 508;
 
 /// A key whose value is out of its range.
 pub(super) struct Fault {
@@ -132,6 +148,7 @@ fn check_words(config: &Config) -> Result<(), Fault> {
             return fault(key, "it is empty; give \"auto\", \"none\", \"simulated\" or a part of a name");
         }
     }
+    check_turn(config)?;
     match (&config.tls.certificate, &config.tls.key) {
         (Some(_), None) => fault("tls.certificate", "it needs its private key; set tls.key, too"),
         (None, Some(_)) => fault("tls.key", "it needs its certificate; set tls.certificate, too"),
@@ -140,6 +157,33 @@ fn check_words(config: &Config) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
+}
+
+fn check_turn(config: &Config) -> Result<(), Fault> {
+    let fault = |key, cause: &str| Err(Fault { key, cause: cause.to_owned() });
+    let turn = &config.turn;
+    match (&turn.server, &turn.username, &turn.password_file) {
+        (None, None, None) => Ok(()),
+        (None, ..) => fault("turn.server", "it is missing; give turn:host:port"),
+        (Some(server), ..) if host_and_port(server).is_none() => {
+            fault("turn.server", "it is no TURN server over UDP; give turn:host or turn:host:port")
+        }
+        (_, Some(username), Some(_)) if (1..=USERNAME_BYTES_MAX).contains(&username.len()) => Ok(()),
+        (_, _, Some(_)) => fault("turn.username", "it is missing or too long; give 1 to 508 bytes"),
+        (_, _, None) => fault("turn.server", "it needs a password; set turn.password_file, too"),
+    }
+}
+
+/// What stands behind `turn:` (RFC 7065, 3.1), with the port.
+pub(super) fn host_and_port(server: &str) -> Option<String> {
+    let place = server.strip_prefix("turn:")?;
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && !port.ends_with(']') => (host, port.parse::<u16>().ok()?),
+        _ => (place, TURN_PORT),
+    };
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = inner.map_or_else(|| is_host_name(host), |inner| inner.parse::<Ipv6Addr>().is_ok());
+    (is_host && port > 0).then(|| format!("{host}:{port}"))
 }
 
 /// Letters, digits and `-` in labels of 1 to 63 that do not begin or end with `-` (RFC 1123, 2.1).

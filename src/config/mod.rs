@@ -31,6 +31,8 @@ pub struct Config {
     pub http: Http,
     /// Sound and pictures on the network.
     pub media: Media,
+    /// A relay for media.
+    pub turn: Turn,
     /// Certificates.
     pub tls: Tls,
     /// Meetings that are held here.
@@ -76,6 +78,21 @@ pub struct Media {
     pub people_per_worker: u16,
     /// Addresses told to browsers besides those of the interfaces, such as that of a router.
     pub announce: Vec<IpAddr>,
+}
+
+/// A relay for media, where guests cannot reach the appliance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Turn {
+    /// The TURN server, `turn:host:port`, over UDP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The user name there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// A file with the password in its first line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
 }
 
 /// Certificates.
@@ -173,6 +190,12 @@ impl Default for Meetings {
 }
 
 impl Config {
+    /// Host and port of the TURN server, if there is one.
+    #[must_use]
+    pub fn turn_server(&self) -> Option<String> {
+        self.turn.server.as_deref().and_then(keys::host_and_port)
+    }
+
     /// The name of the room's standing meeting.
     #[must_use]
     pub fn standing_meeting(&self) -> MeetingName {

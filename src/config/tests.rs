@@ -22,6 +22,10 @@ http_port = 80
 port = 0
 workers = 3
 announce = ["203.0.113.7", "2001:db8::7"]
+[turn]
+server = "turn:turn.example.org:443"
+username = "alcove"
+password_file = "/etc/alcove/turn-password"
 [tls]
 certificate = "/etc/alcove/tls.pem"
 key = "/etc/alcove/tls.key"
@@ -75,6 +79,24 @@ fn what_is_shown_and_explained_is_a_document_again() {
 }
 
 #[test]
+fn a_turn_server_has_a_port_whether_it_is_said_or_not() {
+    let servers = [
+        ("turn:example.org", Some("example.org:3478")),
+        ("turn:192.0.2.1:443", Some("192.0.2.1:443")),
+        ("turn:[2001:db8::1]", Some("[2001:db8::1]:3478")),
+        ("turn:[2001:db8::1]:443", Some("[2001:db8::1]:443")),
+        ("turn:", None),
+        ("turn:example.org:0", None),
+        ("turn:example.org:70000", None),
+        ("turn:[::x]", None),
+        ("turn:a/b", None),
+    ];
+    for (server, place) in servers {
+        assert_eq!(keys::host_and_port(server).as_deref(), place, "{server}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_with_line_key_and_cause() {
     let cases = [
         ("[http]\nhttps_prot = 1", "line 2, key http.https_prot: unknown field `https_prot`"),
@@ -87,6 +109,11 @@ fn what_is_wrong_is_said_with_line_key_and_cause() {
         ("[media]\nannounce = [\"router\"]", "line 2, key media.announce: invalid IP address"),
         ("[room]\nname = \" \"", "line 2, key room.name: a room's name"),
         ("[room]\ncamera = \"\"", "line 2, key room.camera: it is empty"),
+        ("[turn]\nserver = \"stun:a\"", "line 2, key turn.server: it is no TURN server"),
+        ("[turn]\nserver = \"turn:a:x\"", "line 2, key turn.server: it is no TURN server"),
+        ("[turn]\nserver = \"turn:a\"", "line 2, key turn.server: it needs a password"),
+        ("[turn]\nserver = \"turn:a\"\npassword_file = \"p\"", "key turn.username: it is missing"),
+        ("[turn]\nusername = \"a\"", "key turn.server: it is missing"),
         ("[tls]\nkey = \"k.pem\"", "line 2, key tls.key: it needs its certificate"),
         ("[tls]\nnames = [\"a..b\"]", "line 2, key tls.names: one of them is no host name"),
         ("[room]\nname = ", "line 2"),

@@ -36,7 +36,8 @@ impl Forwarder {
             return self.replace(place, permit, plan, sdp, now);
         }
         let mut up = std::mem::take(&mut self.inbox);
-        let answer = rtc.restart(sdp, &plan, now, &mut self.outbox, &mut up);
+        let setup = RtcSetup::new(&self.config, self.codec);
+        let answer = rtc.restart(sdp, &plan, setup, now, &mut self.outbox, &mut up);
         self.act(place, up, now);
         if answer.is_ok() {
             self.refresh_pictures(place, now);
@@ -98,14 +99,7 @@ impl Forwarder {
     ) -> Result<((Peer, Vec<Sending>), String), OfferRefused> {
         let sending = plan.sending();
         let make = |codec, plan| {
-            let setup = RtcSetup {
-                ice_addresses: &self.config.ice_addresses,
-                ice_tcp_addresses: &self.config.ice_tcp_addresses,
-                certificate: &self.config.certificate,
-                codec,
-                start_bitrate_bps: self.config.start_bitrate_bps,
-                wall: self.config.wall,
-            };
+            let setup = RtcSetup::new(&self.config, codec);
             let (rtc, answer) = RtcPeer::answer(id, setup, plan, sdp, now)?;
             Ok((Peer::over_network(rtc, id, permit, self.config.start_bitrate_bps, now), answer))
         };

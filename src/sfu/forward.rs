@@ -58,7 +58,7 @@ impl Forwarder {
             self.settle(now);
         }
         let feed = Feed { track: index, layer, epoch: noted.feed_epoch };
-        self.relay(feed, &packet);
+        self.cross(feed, &packet);
         if source.kind() == Kind::Audio {
             let mender = self.tracks[index].as_mut().map(|track| &mut track.mender);
             match mender.map(|mender| mender.take(&packet, noted.feed_epoch)) {
@@ -216,7 +216,7 @@ impl Forwarder {
                     self.dirty.push(place);
                 }
             }
-            Link::Local | Link::Relayed => {
+            Link::Local | Link::Elsewhere => {
                 self.outbox.tell(Event::KeyframeWanted { peer: publisher.id, source, layer })
             }
         }

@@ -11,12 +11,12 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::sfu::branch::Others;
 use crate::sfu::capture::{Captured, Making, WallClock};
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::local::{Delivered, Published};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::peer::{Link, Peer};
-use crate::sfu::relay::Others;
 use crate::sfu::speakers::Speakers;
 use crate::sfu::statistics::Totals;
 use crate::sfu::track::Track;
@@ -40,6 +40,8 @@ pub struct ForwarderConfig {
     pub ice_addresses: Vec<SocketAddr>,
     /// The same for TCP sockets that browsers open to us.
     pub ice_tcp_addresses: Vec<SocketAddr>,
+    /// An address elsewhere that passes datagrams on, both ways (RFC 8656); the last resort.
+    pub ice_relayed_address: Option<SocketAddr>,
     /// The certificate that every peer presents.
     pub certificate: DtlsIdentity,
     /// The codec of the meeting while everybody who watches can decode it.
@@ -106,6 +108,11 @@ impl Forwarder {
             early_wishes: VecDeque::new(),
             departed: Totals::default(),
         }
+    }
+
+    /// Another relayed address, or none any more: told in the answers from now on.
+    pub const fn set_relayed_address(&mut self, address: Option<SocketAddr>) {
+        self.config.ice_relayed_address = address;
     }
 
     /// What a subscriber wants to see, the most wanted first; replaces what it wanted before. Without any
@@ -224,7 +231,7 @@ impl Forwarder {
         for place in 0..self.peers.len() {
             let due = |peer: &Peer| match &peer.link {
                 Link::Rtc(rtc) => rtc.deadline().is_some_and(|at| at <= now),
-                Link::Local | Link::Relayed => false,
+                Link::Local | Link::Elsewhere => false,
             };
             if self.peers[place].as_ref().is_some_and(due) {
                 self.step(place, now);
@@ -286,7 +293,7 @@ impl Forwarder {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = |peer: &Peer| match &peer.link {
             Link::Rtc(rtc) => rtc.deadline(),
-            Link::Local | Link::Relayed => None,
+            Link::Local | Link::Elsewhere => None,
         };
         let deadlines = self.peers.iter().flatten().filter_map(deadline);
         let unflushed = self.latest.filter(|_| !self.dirty.is_empty());
@@ -326,7 +333,7 @@ impl Forwarder {
     pub fn ufrag(&self, peer: PeerId) -> Option<String> {
         match &self.peer(peer)?.link {
             Link::Rtc(rtc) => Some(rtc.ufrag().to_owned()),
-            Link::Local | Link::Relayed => None,
+            Link::Local | Link::Elsewhere => None,
         }
     }
 
@@ -337,7 +344,7 @@ impl Forwarder {
             Link::Rtc(rtc) => {
                 rtc.plan().receiving().into_iter().find(|line| line.slot == slot).map(|line| line.mid)
             }
-            Link::Local | Link::Relayed => None,
+            Link::Local | Link::Elsewhere => None,
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) struct LayerIn {
     pub(super) live: bool,
     pub(super) epoch: u32,
     /// The epoch in the branch that it comes from.
-    pub(super) relayed_epoch: Option<u32>,
+    pub(super) epoch_elsewhere: Option<u32>,
     highest_sequence: Option<u64>,
     pub(super) last_packet: Option<Instant>,
     window_since: Option<Instant>,
@@ -53,7 +53,7 @@ impl LayerIn {
             height_told: told.is_some(),
             live: false,
             epoch: 0,
-            relayed_epoch: None,
+            epoch_elsewhere: None,
             highest_sequence: None,
             last_packet: None,
             window_since: None,

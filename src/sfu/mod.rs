@@ -12,6 +12,7 @@
 
 mod admission;
 mod allocation;
+mod branch;
 mod budget;
 mod capture;
 mod demux;
@@ -34,7 +35,6 @@ mod outbox;
 mod peer;
 mod quality;
 mod red;
-mod relay;
 mod rewrite;
 mod rtc_peer;
 mod rtcp;
@@ -52,6 +52,7 @@ mod vp8;
 
 use std::fmt;
 
+pub use branch::{Crossing, TrackSetup};
 pub use capture::{DelayReport, WallClock};
 pub use demux::Demux;
 pub use event::{
@@ -60,7 +61,6 @@ pub use event::{
 pub use forwarder::{Forwarder, ForwarderConfig, PEERS_MAX};
 pub use local::LocalSetup;
 pub use offer::OFFER_BYTES_MAX;
-pub use relay::{Relayed, TrackSetup};
 pub use statistics::{LayerReport, PeerReport, Shown, SlotReport, Totals, TrackReport, WayReport};
 pub use transport::DtlsIdentity;
 

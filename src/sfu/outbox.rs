@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use log::warn;
 
 use crate::sfu::local::Delivered;
-use crate::sfu::{Event, PeerId, Relayed, Route, Run, TrafficClass};
+use crate::sfu::{Crossing, Event, PeerId, Route, Run, TrafficClass};
 
 /// The most datagrams that wait; the oldest is dropped, as a full network queue would do.
 const DATAGRAMS_MAX: usize = 16_384;
 /// The most packets that wait for local participants; the oldest is dropped.
 const DELIVERIES_MAX: usize = 8192;
 /// The most packets that wait for other branches; the oldest is dropped.
-const RELAYS_MAX: usize = 8192;
+const CROSSINGS_MAX: usize = 8192;
 /// The most events that wait; the oldest is dropped. A worker takes them after each batch, so this many
 /// wait only when it is stuck.
 const EVENTS_MAX: usize = 16_384;
@@ -38,7 +38,7 @@ pub(super) struct Outbox {
     bytes: Vec<u8>,
     datagrams: VecDeque<Datagram>,
     deliveries: VecDeque<(PeerId, Delivered)>,
-    relays: VecDeque<Relayed>,
+    crossings: VecDeque<Crossing>,
     events: VecDeque<Event>,
 }
 
@@ -82,12 +82,12 @@ impl Outbox {
         self.deliveries.pop_front()
     }
 
-    pub(super) fn relay(&mut self, relayed: Relayed) {
-        push_bounded(&mut self.relays, relayed, RELAYS_MAX);
+    pub(super) fn cross(&mut self, crossing: Crossing) {
+        push_bounded(&mut self.crossings, crossing, CROSSINGS_MAX);
     }
 
-    pub(super) fn poll_relay(&mut self) -> Option<Relayed> {
-        self.relays.pop_front()
+    pub(super) fn poll_crossing(&mut self) -> Option<Crossing> {
+        self.crossings.pop_front()
     }
 
     pub(super) fn poll_event(&mut self) -> Option<Event> {

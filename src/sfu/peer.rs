@@ -21,7 +21,7 @@ pub(super) enum Link {
     /// In this process.
     Local,
     /// In another branch of the meeting: it publishes, and has no slots.
-    Relayed,
+    Elsewhere,
 }
 
 /// A peer of the meeting.
@@ -70,12 +70,12 @@ impl Peer {
         Self::new(id, Permit { send: true, receive: true }, slots, None, Link::Local)
     }
 
-    pub(super) fn relayed(id: PeerId) -> Self {
-        Self::new(id, Permit { send: true, receive: false }, Vec::new(), None, Link::Relayed)
+    pub(super) fn elsewhere(id: PeerId) -> Self {
+        Self::new(id, Permit { send: true, receive: false }, Vec::new(), None, Link::Elsewhere)
     }
 
-    pub(super) const fn is_relayed(&self) -> bool {
-        matches!(self.link, Link::Relayed)
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        matches!(self.link, Link::Elsewhere)
     }
 
     fn new(id: PeerId, permit: Permit, mut slots: Vec<Slot>, budget: Option<Budget>, link: Link) -> Self {
@@ -107,7 +107,7 @@ impl Peer {
             && match &self.link {
                 Link::Rtc(rtc) => rtc.is_connected(),
                 Link::Local => true,
-                Link::Relayed => false,
+                Link::Elsewhere => false,
             }
     }
 
@@ -152,7 +152,7 @@ impl Peer {
                 );
                 false
             }
-            Link::Relayed => false,
+            Link::Elsewhere => false,
         }
     }
 }

@@ -31,6 +31,8 @@ use crate::track::{Layer, Source, VideoCodec};
 
 /// The most steps at once, so that one peer cannot hold up the others.
 const STEPS_MAX: usize = 8;
+/// The most candidates of a peer; more are passed over.
+const CANDIDATES_MAX: usize = 64;
 /// The most SSRCs of a peer that are remembered; the oldest is forgotten.
 const SSRCS_MAX: usize = 24;
 /// How long the first connection may take, and how long a lost one is waited for.
@@ -86,6 +88,8 @@ pub(super) struct RtcPeer {
     destination: Option<(Protocol, SocketAddr)>,
     inlets: Vec<Inlet>,
     egress: Egress,
+    /// How many of its candidates were taken.
+    candidates: usize,
     flows: Vec<Flow>,
     payload_types: Vec<(Pt, Coding)>,
     connected: bool,

@@ -263,7 +263,7 @@ impl Forwarder {
         if let Link::Rtc(rtc) = &mut peer.link {
             rtc.close(now, &mut self.outbox);
         }
-        if !peer.is_relayed() {
+        if !peer.is_elsewhere() {
             self.departed.add(&peer.stats);
         }
         let (id, tracks, slots) = (peer.id, std::mem::take(&mut peer.tracks), peer.slots.len());

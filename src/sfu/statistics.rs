@@ -187,7 +187,7 @@ impl Forwarder {
 
     /// Other branches tell of theirs.
     fn own_peers(&self) -> impl Iterator<Item = &Peer> {
-        self.peers.iter().flatten().filter(|peer| !peer.is_relayed())
+        self.peers.iter().flatten().filter(|peer| !peer.is_elsewhere())
     }
 
     fn report_of(&self, peer: &Peer) -> PeerReport {
@@ -195,7 +195,7 @@ impl Forwarder {
             peer: peer.id,
             is_connected: match &peer.link {
                 Link::Rtc(rtc) => rtc.is_connected(),
-                Link::Local | Link::Relayed => true,
+                Link::Local | Link::Elsewhere => true,
             },
             stats: peer.stats,
             rates_bps: peer.rates.bps,
@@ -264,6 +264,7 @@ mod tests {
         Forwarder::new(ForwarderConfig {
             ice_addresses: Vec::new(),
             ice_tcp_addresses: Vec::new(),
+            ice_relayed_address: None,
             certificate: DtlsIdentity::generate().expect("a certificate"),
             preferred_codec: VideoCodec::Vp8,
             video: true,

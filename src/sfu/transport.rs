@@ -7,7 +7,7 @@ use str0m::config::DtlsCert;
 use str0m::format::{Codec, CodecConfig};
 use str0m::rtp::{Extension, ExtensionMap};
 
-use crate::sfu::{WallClock, descriptor, dtls};
+use crate::sfu::{ForwarderConfig, WallClock, descriptor, dtls};
 use crate::track::VideoCodec;
 
 /// The certificate that every peer of this process presents (DTLS-SRTP). Cloning is cheap.
@@ -40,11 +40,26 @@ impl std::fmt::Debug for DtlsIdentity {
 pub(super) struct RtcSetup<'a> {
     pub(super) ice_addresses: &'a [SocketAddr],
     pub(super) ice_tcp_addresses: &'a [SocketAddr],
+    pub(super) ice_relayed_address: Option<SocketAddr>,
     pub(super) certificate: &'a DtlsIdentity,
     /// Comes first in the answer, so that a browser starts with it.
     pub(super) codec: VideoCodec,
     pub(super) start_bitrate_bps: u64,
     pub(super) wall: WallClock,
+}
+
+impl<'a> RtcSetup<'a> {
+    pub(super) fn new(config: &'a ForwarderConfig, codec: VideoCodec) -> Self {
+        Self {
+            ice_addresses: &config.ice_addresses,
+            ice_tcp_addresses: &config.ice_tcp_addresses,
+            ice_relayed_address: config.ice_relayed_address,
+            certificate: &config.certificate,
+            codec,
+            start_bitrate_bps: config.start_bitrate_bps,
+            wall: config.wall,
+        }
+    }
 }
 
 /// The transport's settings. ICE is lite: everybody reaches the appliance directly, and lite needs no checks.

@@ -47,6 +47,11 @@ pub enum Ask {
         /// The SDP.
         sdp: String,
     },
+    /// An address of mine, after the offer: the appliance's relay lets through only whom it knows.
+    Candidate {
+        /// The value of `a=candidate`, at most [`CANDIDATE_BYTES_MAX`].
+        candidate: String,
+    },
     /// Whom I want to see, the most wanted first; replaces the wishes before.
     Watch {
         /// At most [`WISHES_MAX`].
@@ -68,6 +73,9 @@ pub enum Ask {
     /// The meeting ends for all; hosts only.
     End {},
 }
+
+/// The longest candidate, in bytes.
+pub const CANDIDATE_BYTES_MAX: usize = 512;
 
 /// The most wishes in one [`Ask::Watch`].
 pub const WISHES_MAX: usize = 64;
@@ -401,6 +409,11 @@ pub struct Welcome {
     pub seq: u64,
     /// The codec to send.
     pub video_codec: VideoCodec,
+    /// A STUN server, `stun:host:port`, where the appliance has a relay: learn your address from it, and tell
+    /// [`Ask::Candidate`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub stun: Option<String>,
 }
 
 /// A change of the meeting.

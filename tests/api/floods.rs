@@ -105,6 +105,41 @@ async fn noise_on_the_media_port_disturbs_nobody() {
     assert!(!alcove.log().contains("ERROR"), "{}", alcove.log());
 }
 
+#[tokio::test]
+async fn strangers_on_the_tcp_ports_of_media_disturb_nobody() {
+    let alcove = Appliance::start("");
+    let token = alcove.token("room", "speaker").await;
+    let mut ann = Words::join(&alcove, "room", &token, "Ann").await;
+    let status = alcove.get("status").await.json();
+    let media = text(&status["media_addresses"][0]).parse::<SocketAddr>().unwrap().port();
+    let mut noise = Noise(0x2545_f491_4f6c_dd1d);
+    let mut packet = [0; 1_400];
+    let mut strangers = Vec::new();
+    for round in 0..200_u16 {
+        for port in [media, alcove.port] {
+            let mut stranger = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            stranger.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let length = noise.fill(&mut packet);
+            // A frame of noise, noise without a frame, or nothing; whoever is let go meanwhile need not be told.
+            let framed = [&u16::try_from(length).unwrap().to_be_bytes()[..], &packet[..length]].concat();
+            let bytes = [&framed[..], &packet[..length], &[]][usize::from(round % 3)];
+            drop(stranger.write_all(bytes));
+            strangers.push(stranger);
+        }
+        if round % 50 == 0 {
+            ann.ask(track("microphone", if round % 100 == 0 { "on" } else { "muted" })).await.unwrap();
+        }
+    }
+    for mut stranger in strangers {
+        let answer = stranger.read_to_end(&mut Vec::new());
+        let is_patient = answer.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!is_patient, "{stranger:?} is still open");
+    }
+    let status = alcove.get("status").await.json();
+    assert_eq!((&status["room"]["meeting"], &status["participants"]), (&json!("room"), &json!(2)));
+    assert!(!alcove.log().contains("ERROR"), "{}", alcove.log());
+}
+
 /// Datagrams that look a little like STUN, DTLS, RTP and RTCP, and like nothing at all.
 struct Noise(u64);
 

@@ -52,7 +52,21 @@ async fn an_offer_of_nothing_usable_is_refused_and_a_good_one_is_taken_afterward
     }
     let good = offer("audio 9 UDP/TLS/RTP/SAVPF 111", "a=sendonly\r\na=rtpmap:111 opus/48000/2\r\n");
     let answer = eve.ask(ask(&good)).await.unwrap();
-    assert!(answer["answer"]["sdp"].as_str().unwrap().contains("a=candidate:"));
+    let sdp = answer["answer"]["sdp"].as_str().unwrap();
+    assert!(sdp.contains("a=candidate:") && sdp.contains(" tcptype passive"), "{sdp}");
+    assert!(
+        sdp.contains(&format!(" {} typ host tcptype passive", alcove.port)),
+        "the port of HTTPS too: {sdp}"
+    );
+    let candidate = |text: &str| json!({ "candidate": { "candidate": text } });
+    let srflx = "candidate:1 1 udp 1677729535 203.0.113.9 4000 typ srflx raddr 0.0.0.0 rport 0";
+    for taken in [srflx, "", "candidate:2 1 udp 2122260223 7f3a.local 5000 typ host"] {
+        assert!(eve.ask(candidate(taken)).await.is_ok(), "{taken}");
+    }
+    for refused in ["candidate:", "nonsense", &"x".repeat(600)] {
+        assert_eq!(eve.ask(candidate(refused)).await.unwrap_err()["code"], "invalid-parameter", "{refused}");
+    }
+    assert_eq!(ann.ask(candidate(srflx)).await.unwrap_err()["code"], "peer-lost", "she has not offered");
     assert!(ann.ask(track("microphone", "on")).await.is_ok());
 }
 

@@ -20,8 +20,8 @@ struct Spread {
     looked_at: [usize; 2],
     homes: BTreeMap<PeerId, usize>,
     codecs: [VideoCodec; 2],
-    /// The layers of the pictures that were relayed.
-    relayed: Vec<Layer>,
+    /// The layers of the pictures that went from one to the other.
+    crossed: Vec<Layer>,
 }
 
 impl Spread {
@@ -36,7 +36,7 @@ impl Spread {
             looked_at: [0, 0],
             homes: BTreeMap::new(),
             codecs: [VideoCodec::H264; 2],
-            relayed: Vec::new(),
+            crossed: Vec::new(),
         }
     }
 
@@ -76,12 +76,12 @@ impl Spread {
     fn carry(&mut self) {
         for from in 0..2 {
             let to = 1 - from;
-            while let Some(relayed) = self.branches[from].forwarder.poll_relay() {
-                if relayed.is_picture() {
-                    self.relayed.push(relayed.layer());
+            while let Some(crossing) = self.branches[from].forwarder.poll_crossing() {
+                if crossing.is_picture() {
+                    self.crossed.push(crossing.layer());
                 }
                 let now = self.branches[to].now;
-                self.branches[to].forwarder.handle_relayed(relayed, now);
+                self.branches[to].forwarder.handle_crossing(crossing, now);
             }
             let news = self.branches[from].events[self.looked_at[from]..].to_vec();
             self.looked_at[from] += news.len();
@@ -97,7 +97,7 @@ impl Spread {
         let other = &mut self.branches[1 - from];
         let now = other.now;
         match event {
-            Event::Publishes { peer, tracks } => other.forwarder.add_relayed(peer, tracks, now),
+            Event::Publishes { peer, tracks } => other.forwarder.add_elsewhere(peer, tracks, now),
             Event::KeyframeWanted { peer, source, layer } if is_foreign(peer, &self.homes) => {
                 other.forwarder.want_keyframe_elsewhere(peer, source, layer, now);
             }
@@ -159,7 +159,7 @@ fn people_in_different_branches_see_and_hear_each_other() {
 }
 
 #[test]
-fn only_the_layers_that_another_branch_watches_are_relayed_and_a_publisher_sends_what_anybody_watches() {
+fn only_the_layers_that_another_branch_watches_cross_over_and_a_publisher_sends_what_anybody_watches() {
     let mut meeting = Spread::new(401);
     let publisher = meeting.join(0, &BOTH, &CAMERA);
     let viewer = meeting.join(1, &BOTH, &[]);
@@ -175,9 +175,9 @@ fn only_the_layers_that_another_branch_watches_are_relayed_and_a_publisher_sends
         })
     };
     assert_eq!(told(&meeting), Some(Some(Layer(0))));
-    meeting.relayed.clear();
+    meeting.crossed.clear();
     meeting.run(SECOND);
-    assert!(!meeting.relayed.is_empty() && meeting.relayed.iter().all(|layer| *layer == Layer(0)));
+    assert!(!meeting.crossed.is_empty() && meeting.crossed.iter().all(|layer| *layer == Layer(0)));
     meeting.watch(viewer, &[(publisher, 720)]);
     meeting.run(3 * SECOND);
     assert_eq!(told(&meeting), Some(Some(Layer(2))));
@@ -185,9 +185,9 @@ fn only_the_layers_that_another_branch_watches_are_relayed_and_a_publisher_sends
     meeting.watch(viewer, &[]);
     meeting.run(8 * SECOND);
     assert_eq!(told(&meeting), Some(None));
-    meeting.relayed.clear();
+    meeting.crossed.clear();
     meeting.run(SECOND);
-    assert_eq!(meeting.relayed, []);
+    assert_eq!(meeting.crossed, []);
 }
 
 #[test]

@@ -52,6 +52,7 @@ impl World {
         let config = ForwarderConfig {
             ice_addresses: vec![SERVER],
             ice_tcp_addresses: vec![],
+            ice_relayed_address: None,
             certificate: DtlsIdentity::generate().expect("a certificate"),
             preferred_codec: VideoCodec::H264,
             video: true,

@@ -1,15 +1,16 @@
 //! How a peer comes to be: its offer, the lines that were negotiated, ICE restarts and candidates.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use str0m::Candidate;
 use str0m::Rtc;
-use str0m::change::SdpOffer;
+use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::media::{Mid, Pt, Rid};
 use str0m::net::TcpType;
 use str0m::rtp::Ssrc;
 
-use super::{Coding, Inlet, RtcPeer};
+use super::{CANDIDATES_MAX, Coding, Inlet, RtcPeer};
 use crate::sfu::dtls;
 use crate::sfu::egress::{Egress, ExtensionIds, Outlet, PayloadType};
 use crate::sfu::guard::guarded;
@@ -57,6 +58,7 @@ impl RtcPeer {
                 rtc.add_local_candidate(candidate);
             }
         }
+        add_relayed(&mut rtc, setup);
         let answer =
             rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
         let outlets = outlets(&mut rtc, &plan)?;
@@ -71,6 +73,7 @@ impl RtcPeer {
             destination: None,
             inlets: Vec::new(),
             egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, setup.wall, now),
+            candidates: 0,
             flows: Vec::new(),
             payload_types: Vec::new(),
             connected: false,
@@ -85,7 +88,7 @@ impl RtcPeer {
         };
         peer.map_lines()?;
         peer.want_bandwidth(0);
-        let answer = with_advice(&answer.to_sdp_string(), &peer.plan);
+        let answer = told(&answer, setup, &peer.plan);
         Ok((peer, answer))
     }
 
@@ -120,6 +123,7 @@ impl RtcPeer {
         &mut self,
         sdp: &str,
         plan: &Plan,
+        setup: RtcSetup<'_>,
         now: Instant,
         out: &mut Outbox,
         up: &mut Vec<FromPeer>,
@@ -132,6 +136,7 @@ impl RtcPeer {
         let mut answer = Err(OfferRefused::Internal);
         self.step(out, up, |peer, out, up| {
             attach(&mut peer.rtc, peer.egress.outlets());
+            add_relayed(&mut peer.rtc, setup);
             answer =
                 peer.rtc.sdp_api().accept_offer(offer).map_err(|e| OfferRefused::Malformed(e.to_string()));
             detach(&mut peer.rtc, peer.egress.outlets());
@@ -141,7 +146,7 @@ impl RtcPeer {
         let answer = answer?;
         self.heard_at = now;
         self.told_silent = false;
-        Ok(with_advice(&answer.to_sdp_string(), &self.plan))
+        Ok(told(&answer, setup, &self.plan))
     }
 
     pub(in crate::sfu) fn add_candidate(
@@ -156,6 +161,11 @@ impl RtcPeer {
             // Names that only the browser's own network knows are found by its checks instead.
             return Ok(());
         }
+        if self.candidates >= CANDIDATES_MAX {
+            // Its checks are answered all the same.
+            return Ok(());
+        }
+        self.candidates += 1;
         let candidate = Candidate::from_sdp_string(text)
             .map_err(|error| OfferRefused::BadCandidate(error.to_string()))?;
         self.step(out, up, |peer, out, up| {
@@ -164,6 +174,44 @@ impl RtcPeer {
         });
         Ok(())
     }
+}
+
+/// To str0m, which is lite here and makes no checks, the relayed address is one of our own.
+fn add_relayed(rtc: &mut Rtc, setup: RtcSetup<'_>) {
+    if let Some(candidate) =
+        setup.ice_relayed_address.and_then(|address| Candidate::host(address, "udp").ok())
+    {
+        rtc.add_local_candidate(candidate);
+    }
+}
+
+/// The answer as the peer is told: candidates that are not our own addresses are relayed, and come last.
+fn told(answer: &SdpAnswer, setup: RtcSetup<'_>, plan: &Plan) -> String {
+    let answer = with_advice(&answer.to_sdp_string(), plan);
+    let is_own = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [_, _, "udp", _, ip, port, ..] = words.as_slice() else { return true };
+        let address = ip.parse::<IpAddr>().ok().zip(port.parse::<u16>().ok()).map(SocketAddr::from);
+        address.is_none_or(|address| setup.ice_addresses.contains(&address))
+    };
+    let told = |line: &str| match line.strip_prefix("a=candidate:") {
+        Some(candidate) if !is_own(candidate) => relayed(candidate).unwrap_or_default(),
+        _ => line.to_owned(),
+    };
+    answer.split_inclusive("\r\n").map(told).collect()
+}
+
+/// RFC 8445, 5.1.2: the type's preference is the highest byte of the priority, and 0 for relayed ones.
+fn relayed(candidate: &str) -> Option<String> {
+    let mut words = candidate.split(' ');
+    let (foundation, component, transport) = (words.next()?, words.next()?, words.next()?);
+    let priority: u32 = words.next()?.parse().ok()?;
+    let (ip, port) = (words.next()?, words.next()?);
+    let priority = (priority & 0x00ff_ffff).max(1);
+    let any = if ip.contains(':') { "::" } else { "0.0.0.0" };
+    Some(format!(
+        "a=candidate:r{foundation} {component} {transport} {priority} {ip} {port} typ relay raddr {any} rport 0\r\n"
+    ))
 }
 
 /// The lines that we send on, as they were negotiated.
@@ -210,5 +258,23 @@ fn attach(rtc: &mut Rtc, outlets: &[Outlet]) {
             Mid::from(outlet.mid.as_str()),
             None,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relayed_address_is_told_as_such_and_comes_last() {
+        let host = "abc 1 udp 2130706175 198.51.100.1 50000 typ host ufrag x\r\n";
+        let told = relayed(host).expect("a candidate");
+        assert_eq!(
+            told,
+            "a=candidate:rabc 1 udp 16776959 198.51.100.1 50000 typ relay raddr 0.0.0.0 rport 0\r\n"
+        );
+        let six = relayed("abc 1 udp 2130706431 2001:db8::1 50000 typ host").expect("a candidate");
+        assert!(six.ends_with(" typ relay raddr :: rport 0\r\n"), "{six}");
+        assert_eq!(relayed("abc 1 udp"), None);
     }
 }

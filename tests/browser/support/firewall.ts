@@ -19,8 +19,8 @@ export interface Way {
   /** Of the appliance, as the page sees it. */
   readonly address: string
   readonly port: number
-  /** Of the page: how its own address came to be known. */
-  readonly localType: string
+  /** What sort of candidate of the appliance it is: `host`, `relay`. */
+  readonly type: string
 }
 
 /** The way that media takes now; null while there is none. */
@@ -29,6 +29,6 @@ export async function wayOf(page: Page): Promise<Way | null> {
   const by = (id: string) => stats.find((one) => one.id === id)
   const chosen = by(stats.find((one) => one.type === 'transport')?.selectedCandidatePairId)
   if (chosen === undefined) return null
-  const [local, remote] = [by(chosen.localCandidateId), by(chosen.remoteCandidateId)]
-  return { protocol: remote.protocol, address: remote.address, port: remote.port, localType: local.candidateType }
+  const { protocol, address, port, candidateType: type } = by(chosen.remoteCandidateId)
+  return { protocol, address, port, type }
 }

@@ -161,7 +161,10 @@ export class Attendance implements Ear {
     this.view.patch({ phase: "meeting", meeting: begin(welcome), away: false });
     this.#own.forget();
     if (again) void this.#newPath(welcome);
-    else this.path.expect(welcome.video_codec);
+    else {
+      this.path.expect(welcome.video_codec);
+      this.path.useRelay(welcome.stun);
+    }
     this.#fitDevices(null);
     this.#publish();
     this.path.play();
@@ -264,6 +267,7 @@ export class Attendance implements Ear {
     const words = this.#words;
     try {
       await this.path.accept(await words.ask({ offer: { sdp: await this.path.offer() } }));
+      this.path.useRelay(welcome.stun);
       this.#repeatWishes();
     } catch (error) {
       if (words.live) this.lost(asRefusal(error));

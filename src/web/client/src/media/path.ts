@@ -13,6 +13,8 @@ const QUALITY_MS = 2_000;
 const HISTORY_MAX = 90;
 /** How long a path may stay disturbed before a new one is sought, in milliseconds. */
 const DISTURBED_MS = 1_000;
+/** How long a direct path is waited for before one through the appliance's relay is sought, in milliseconds. */
+const DIRECT_MS = 1_000;
 
 /** What the path needs of the words. */
 export interface Asker {
@@ -41,6 +43,7 @@ export class MediaPath {
   #restarting = false;
   #lastReading: Reading | null = null;
   #speaker: string | null = null;
+  #relay = false;
 
   constructor(private readonly words: () => Asker) {
     this.pool = document.createElement("div");
@@ -84,6 +87,17 @@ export class MediaPath {
     this.history.set([]);
     this.soundBlocked.set(false);
     this.#lastReading = null;
+  }
+
+  /**
+   * Where the appliance has a relay, and no direct path is found soon: one through the relay, which lets us through once it
+   * knows our address. The STUN server tells us that.
+   */
+  useRelay(stun: string | undefined): void {
+    this.#relay = stun !== undefined;
+    if (stun === undefined) return;
+    this.#peer.askForAddress(stun);
+    this.#seekRelay(this.#peer);
   }
 
   send(source: Source, track: MediaStreamTrack | null): Promise<void> {
@@ -136,12 +150,29 @@ export class MediaPath {
   }
 
   #newPeer(): Peer {
-    const peer = new Peer({ state: (state) => peer === this.#peer && this.#changed(state) });
+    const peer = new Peer({
+      state: (state) => peer === this.#peer && this.#changed(state),
+      candidate: (candidate) => peer === this.#peer && this.#tell(candidate),
+    });
     void peer.offer().then(() => {
       if (peer !== this.#peer) return;
       for (const { mid, kind, track } of peer.slots) this.slots.add(mid, kind, this.#element(kind, track));
     });
     return peer;
+  }
+
+  #seekRelay(peer: Peer): void {
+    after(DIRECT_MS, () => {
+      if (peer !== this.#peer || (peer.state !== "new" && peer.state !== "connecting")) return;
+      if (peer.isAnswered) void this.restart();
+      else this.#seekRelay(peer);
+    });
+  }
+
+  /** Names that only our own network knows are of no use to the relay. */
+  #tell(candidate: string): void {
+    if (!this.#relay || !this.words().live || !/ udp /i.test(candidate) || candidate.includes(".local ")) return;
+    this.words().ask({ candidate: { candidate } }).catch(() => undefined);
   }
 
   #element(kind: "audio" | "video", track: MediaStreamTrack): HTMLMediaElement {

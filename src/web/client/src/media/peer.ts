@@ -47,7 +47,12 @@ export interface ReceiveSlot {
 /** What the page hears from its peer. */
 export interface PeerEar {
   state(state: RTCPeerConnectionState): void;
+  /** An address of ours, as `a=candidate` has it. */
+  candidate(candidate: string): void;
 }
+
+/** Everything travels together. */
+const TOGETHER: RTCConfiguration = { bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" };
 
 /** The page's end of the media path. */
 export class Peer {
@@ -64,7 +69,8 @@ export class Peer {
   #changes: Promise<boolean> = Promise.resolve(false);
 
   constructor(ear: PeerEar) {
-    this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+    this.#pc = new RTCPeerConnection(TOGETHER);
+    this.#pc.onicecandidate = ({ candidate }) => candidate?.candidate && ear.candidate(candidate.candidate);
     this.#pc.onconnectionstatechange = () => ear.state(this.#pc.connectionState);
     const send = (kind: Kind, sendEncodings?: Encoding[]) =>
       this.#add(kind, { direction: "sendonly", ...(sendEncodings ? { sendEncodings } : {}) });
@@ -81,6 +87,15 @@ export class Peer {
 
   get state(): RTCPeerConnectionState {
     return this.#pc.connectionState;
+  }
+
+  get isAnswered(): boolean {
+    return this.#pc.remoteDescription !== null;
+  }
+
+  /** With the next path that is sought, asks this STUN server for our address. */
+  askForAddress(stun: string): void {
+    this.#pc.setConfiguration({ ...TOGETHER, iceServers: [{ urls: stun }] });
   }
 
   /** The receive slots; their `mid` is there once the offer is made. */

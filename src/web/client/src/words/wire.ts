@@ -50,7 +50,11 @@ export type Ask = { "hello": Hello } | { "offer": {
 /**
  * The SDP.
  */
-sdp: string, } } | { "watch": {
+sdp: string, } } | { "candidate": {
+/**
+ * The value of `a=candidate`, at most [`CANDIDATE_BYTES_MAX`].
+ */
+candidate: string, } } | { "watch": {
 /**
  * At most [`WISHES_MAX`].
  */
@@ -360,7 +364,12 @@ seq: number,
 /**
  * The codec to send.
  */
-video_codec: VideoCodec, };
+video_codec: VideoCodec,
+/**
+ * A STUN server, `stun:host:port`, where the appliance has a relay: learn your address from it, and tell
+ * [`Ask::Candidate`].
+ */
+stun?: string, };
 
 /**
  * A change of the meeting.

@@ -6,8 +6,8 @@
 //!               └── layers watched, key frames wanted: events, and orders ─────┘
 //! ```
 //!
-//! A publisher of another branch is a peer without transport and without slots. What is relayed is never relayed
-//! again: every branch hears from every other one.
+//! A publisher of another branch is a peer without transport and without slots. What came from another branch goes to no
+//! third one: every branch hears from every other one.
 
 use std::time::Instant;
 
@@ -31,7 +31,7 @@ pub struct TrackSetup {
 
 /// A packet that a peer of another branch published. Cloning copies no payload.
 #[derive(Debug, Clone)]
-pub struct Relayed {
+pub struct Crossing {
     peer: PeerId,
     source: Source,
     layer: Layer,
@@ -40,7 +40,7 @@ pub struct Relayed {
     packet: Packet,
 }
 
-impl Relayed {
+impl Crossing {
     /// The layer of a picture; 0 for a sound.
     #[must_use]
     pub const fn layer(&self) -> Layer {
@@ -71,7 +71,7 @@ impl Others {
 
 impl Forwarder {
     /// Other branches of the meeting, by numbers of the caller's: from now on what is published here is
-    /// [relayed](Self::poll_relay) to all of them.
+    /// [handed](Self::poll_crossing) to all of them.
     pub fn set_branches(&mut self, branches: Vec<usize>) {
         self.others.branches = branches;
     }
@@ -83,9 +83,9 @@ impl Forwarder {
 
     /// A peer of another branch publishes these tracks. They are off until [`set_track`](Self::set_track), as anybody's;
     /// told anew, those that are on stay so.
-    pub fn add_relayed(&mut self, peer: PeerId, tracks: Vec<TrackSetup>, now: Instant) {
+    pub fn add_elsewhere(&mut self, peer: PeerId, tracks: Vec<TrackSetup>, now: Instant) {
         let flows: Vec<(Source, TrackFlow)> = match find(&self.places, &mut self.peers, peer) {
-            Some((_, Peer { link: Link::Relayed, tracks, .. })) => {
+            Some((_, Peer { link: Link::Elsewhere, tracks, .. })) => {
                 let of_track = |at: &usize| self.tracks[*at].as_ref().map(|track| (track.source, track.flow));
                 tracks.iter().filter_map(of_track).collect()
             }
@@ -95,7 +95,7 @@ impl Forwarder {
         if let Some(place) = self.places.get(&peer).copied() {
             self.leave(place, now);
         }
-        self.admit(Peer::relayed(peer), tracks, now);
+        self.admit(Peer::elsewhere(peer), tracks, now);
         for (source, flow) in flows {
             self.set_track(peer, source, flow, now);
         }
@@ -124,36 +124,36 @@ impl Forwarder {
     }
 
     /// A packet of a peer of another branch.
-    pub fn handle_relayed(&mut self, relayed: Relayed, now: Instant) {
+    pub fn handle_crossing(&mut self, crossing: Crossing, now: Instant) {
         self.latest = Some(now);
-        let Relayed { peer, source, layer, epoch, packet } = relayed;
+        let Crossing { peer, source, layer, epoch, packet } = crossing;
         let Some(index) = self.track_of(peer, source) else { return };
         let Some(track) = self.tracks[index].as_mut() else { return };
         let Some(state) = track.layers.get_mut(usize::from(layer.0)) else { return };
-        let before = state.relayed_epoch.replace(epoch);
+        let before = state.epoch_elsewhere.replace(epoch);
         let place = track.publisher;
-        let is_relayed = self.peers[place].as_ref().is_some_and(Peer::is_relayed);
-        if is_relayed {
+        let is_elsewhere = self.peers[place].as_ref().is_some_and(Peer::is_elsewhere);
+        if is_elsewhere {
             self.forward(place, source, layer, before.is_some_and(|before| before != epoch), packet, now);
         }
     }
 
     /// The next packet for the other branches.
-    pub fn poll_relay(&mut self) -> Option<Relayed> {
-        self.outbox.poll_relay()
+    pub fn poll_crossing(&mut self) -> Option<Crossing> {
+        self.outbox.poll_crossing()
     }
 
-    /// Relays a packet of a track of ours, if any other branch has a use for it.
-    pub(super) fn relay(&mut self, feed: Feed, packet: &Packet) {
+    /// Hands a packet of a track of ours to the other branches, if any of them has a use for it.
+    pub(super) fn cross(&mut self, feed: Feed, packet: &Packet) {
         if self.others.branches.is_empty() {
             return;
         }
         let Some(track) = self.tracks[feed.track].as_ref() else { return };
-        if self.peers[track.publisher].as_ref().is_none_or(Peer::is_relayed) {
+        if self.peers[track.publisher].as_ref().is_none_or(Peer::is_elsewhere) {
             return;
         }
         if packet.codec.is_none() || self.highest_elsewhere(feed.track) >= Some(feed.layer) {
-            self.outbox.relay(Relayed {
+            self.outbox.cross(Crossing {
                 peer: track.publisher_id,
                 source: track.source,
                 layer: feed.layer,
@@ -166,7 +166,7 @@ impl Forwarder {
     /// The highest layer of a track that other branches watch; all of them count as watched until it is told otherwise.
     pub(super) fn highest_elsewhere(&self, index: usize) -> Option<Layer> {
         let track = self.tracks[index].as_ref()?;
-        if self.peers[track.publisher].as_ref().is_none_or(Peer::is_relayed) {
+        if self.peers[track.publisher].as_ref().is_none_or(Peer::is_elsewhere) {
             return None;
         }
         self.others.branches.iter().filter_map(|branch| track.elsewhere(*branch)).max()
