@@ -52,11 +52,11 @@ impl Appliance {
         match news {
             Ok(address) => {
                 log::info!("media can be relayed through {address}");
-                self.relay_troubles.remove(&worker);
+                self.relay_troubles.remove(&Some(worker));
             }
             Err(trouble) => {
                 log::warn!("{trouble}");
-                self.relay_troubles.insert(worker, trouble);
+                self.relay_troubles.insert(Some(worker), trouble);
             }
         }
     }

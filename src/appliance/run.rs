@@ -91,8 +91,8 @@ pub struct Appliance {
     pub(super) deaf: Vec<MemberId>,
     next_id: u64,
     pub(super) workers: Vec<Worker>,
-    /// Why media is not relayed through a worker.
-    pub(super) relay_troubles: BTreeMap<usize, String>,
+    /// Why media is not relayed through a worker, or, without one, through any.
+    pub(super) relay_troubles: BTreeMap<Option<usize>, String>,
     /// Where the name of the TURN server leads, or why that is not known.
     relay_server: mpsc::Receiver<Result<SocketAddr, String>>,
     pub(super) room: Room,
@@ -278,10 +278,13 @@ impl Appliance {
 
     fn relay_named(&mut self, server: Result<SocketAddr, String>) {
         match server {
-            Ok(server) => self.workers.iter().for_each(|worker| worker.order(Order::Relay { server })),
+            Ok(server) => {
+                self.relay_troubles.remove(&None);
+                self.workers.iter().for_each(|worker| worker.order(Order::Relay { server }));
+            }
             Err(trouble) => {
                 log::warn!("{trouble}");
-                self.relay_troubles.insert(0, trouble);
+                self.relay_troubles.insert(None, trouble);
             }
         }
     }

@@ -105,9 +105,12 @@ test('a narrow way over TCP makes pictures small rather than late', async () => 
   const ages = await agesOf(bob, await idOf(bob, 'room'), 40)
   const carried = /class htb 1:20 .*\n Sent (\d+) bytes/.exec(tc('-s', 'class', 'show', 'dev', 'lo'))
   expect(Number(carried![1]), 'it went the narrow way').toBeGreaterThan(200_000)
-  console.log(`the room's picture was ${Math.min(...ages)} to ${Math.max(...ages)} ms old, in ${ages.length} looks of 40`)
-  expect(ages.length).toBeGreaterThan(30)
-  expect(Math.max(...ages), 'in ms').toBeLessThan(1_000)
+  ages.sort((one, other) => one - other)
+  const most = ages[Math.floor(ages.length * 0.9)]
+  console.log(`the room's picture was ${ages[0]} to ${ages.at(-1)} ms old, nine of ten times at most ${most} ms, in ${ages.length} looks`)
+  expect(ages.length, 'of 40').toBeGreaterThan(30)
+  // A queue that stands shows in every look; a machine that is busy, in some.
+  expect(most, 'ms').toBeLessThan(1_000)
   await close()
 })
 
