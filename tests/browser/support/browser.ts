@@ -36,6 +36,10 @@ export interface Person {
   readonly locale?: string
   readonly colorScheme?: 'light' | 'dark'
   readonly phone?: boolean
+  /** 1280x720 where nothing is said, else 960x540, the least of which there are three layers; a restless one costs bits. */
+  readonly picture?: 'small' | 'restless'
+  /** Tests bring scripts of their own into the page. */
+  readonly bypassCSP?: boolean
 }
 
 /** A page whose camera shows a time code over one colour, and whose microphone hears one tone. */
@@ -45,16 +49,17 @@ export async function person(browser: Browser, who: Person): Promise<{ context: 
     viewport: who.viewport ?? { width: 1280, height: 800 },
     locale: who.locale ?? 'en-GB',
     colorScheme: who.colorScheme ?? 'light',
+    bypassCSP: who.bypassCSP ?? false,
     ...(who.phone === true ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}),
     permissions: ['camera', 'microphone'],
   })
-  await context.addInitScript(devices, { colour: who.colour, tone: who.tone })
+  await context.addInitScript(devices, { colour: who.colour, tone: who.tone, picture: who.picture })
   const page = await context.newPage()
   return { context, page }
 }
 
 /** Runs in the page before anything else: replaces camera and microphone, and adds the probes. */
-export function devices({ colour, tone }: { colour: string, tone: number }) {
+export function devices({ colour, tone, picture }: { colour: string, tone: number, picture?: Person['picture'] }) {
   const cells = 40
 
   // As the appliance's simulated camera does: see the time code's format in the hardware layer.
@@ -68,14 +73,25 @@ export function devices({ colour, tone }: { colour: string, tone: number }) {
   }
   const now = () => Math.floor(performance.timeOrigin + performance.now()) % 2 ** 32
 
+  const noise = (width: number, height: number) => {
+    const canvas = Object.assign(document.createElement('canvas'), { width, height })
+    const grain = new ImageData(width, height)
+    grain.data.forEach((_, at) => { grain.data[at] = at % 4 === 3 ? 40 : Math.random() * 255 })
+    canvas.getContext('2d')!.putImageData(grain, 0, 0)
+    return canvas
+  }
+
   const camera = (width: number, height: number) => {
     const canvas = document.createElement('canvas')
     Object.assign(canvas, { width, height })
     const paint = canvas.getContext('2d')!
     let turn = 0
+    const grain = picture === 'restless' ? noise(400, 300) : null
     const draw = () => {
       paint.fillStyle = colour
       paint.fillRect(0, 0, width, height)
+      // Another piece of the grain each time: it costs little to paint and much to code.
+      if (grain) paint.drawImage(grain, Math.random() * 320, Math.random() * 255, 80, 45, 0, 0, width, height)
       paint.fillStyle = '#888'
       paint.fillRect((turn++ * 7) % width, height * 0.8, 24, 24)
       withCheck(now()).forEach((bit, cell) => {
@@ -109,7 +125,7 @@ export function devices({ colour, tone }: { colour: string, tone: number }) {
   if (navigator.mediaDevices !== undefined) {
     navigator.mediaDevices.getUserMedia = async (wanted) => {
       const tracks: MediaStreamTrack[] = []
-      if (wanted?.video) tracks.push(camera(1280, 720))
+      if (wanted?.video) tracks.push(picture === undefined ? camera(1280, 720) : camera(960, 540))
       if (wanted?.audio) tracks.push(microphone())
       return new MediaStream(tracks)
     }

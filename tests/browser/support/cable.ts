@@ -38,14 +38,15 @@ export async function lay(appliance: Appliance, context: BrowserContext): Promis
   return { joinUrl, pull, mend: () => pulled.clear(), lose: media.lose, close }
 }
 
-async function mediaAddress(appliance: Appliance): Promise<{ host: string, port: number }> {
+/** Where a page's media goes. */
+export async function mediaAddress(appliance: Appliance): Promise<{ host: string, port: number }> {
   const { media_addresses: all } = (await appliance.api('GET', 'status')).json()
   const [host, port] = all.find((one: string) => /^\d+\./.test(one)).split(':')
   return { host, port: Number(port) }
 }
 
 /** Runs in the page: the only candidate of the appliance is the near end of the cable. */
-function detour(port: number) {
+export function detour(port: number) {
   const set = RTCPeerConnection.prototype.setRemoteDescription
   RTCPeerConnection.prototype.setRemoteDescription = function (this: RTCPeerConnection, said: any) {
     let sdp: string = said.sdp.replace(/a=candidate:.*\r\n/g, '')
