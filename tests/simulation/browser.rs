@@ -263,7 +263,7 @@ impl Browser {
         let params = self.rtc.codec_config().params();
         let params = params.iter().find(|one| one.spec().codec == wanted).expect("a codec of its own");
         let is_red = wanted == Codec::Opus && payload[0] == 0x80 | OPUS;
-        let pt = params.red().filter(|_| is_red).unwrap_or(params.pt());
+        let pt = params.red().filter(|_| is_red).unwrap_or_else(|| params.pt());
         let mid = self.senders.iter().find(|(one, _)| *one == source).expect("a sender").1;
         let rid = layer.map(|at| Rid::from(RIDS[usize::from(at)]));
         let mut direct = self.rtc.direct_api();

@@ -88,16 +88,13 @@ fn copies_of_what_was_said_leave_a_quarter_of_the_holes_that_loss_tears() {
         let (longest_plain, plain) = talk(false, false, seed);
         let (longest_red, red) = talk(true, true, seed);
         let (_, mended) = talk(true, false, seed);
-        #[expect(clippy::print_stdout, reason = "what was measured")]
-        {
-            println!(
-                "without copies {:.1} % unheard, {longest_plain:?} at most; with copies {:.1} %, {longest_red:?}; \
-                 copies up only {:.1} %",
-                plain * 100.0,
-                red * 100.0,
-                mended * 100.0
-            );
-        }
+        println!(
+            "without copies {:.1} % unheard, {longest_plain:?} at most; with copies {:.1} %, {longest_red:?}; \
+             copies up only {:.1} %",
+            plain * 100.0,
+            red * 100.0,
+            mended * 100.0
+        );
         assert!((0.15..0.23).contains(&plain), "two times 10 %: {plain}");
         assert!(red < plain / 4.0, "seed {seed}: {red} of {plain}");
         assert!(longest_red <= Duration::from_millis(200), "seed {seed}: {longest_red:?}");
