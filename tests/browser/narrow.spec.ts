@@ -19,11 +19,29 @@ test.afterEach(async ({}, info) => {
   expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
 })
 
+/** Runs in the page: a camera with a lot going on before it, so that its layers take their bits. */
+function busy() {
+  navigator.mediaDevices.getUserMedia = async () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 })
+    const paint = canvas.getContext('2d')!
+    let turn = 0
+    setInterval(() => {
+      turn += 1
+      paint.fillStyle = `rgb(${turn % 255} 60 90)`
+      paint.fillRect(0, 0, 1280, 720)
+      paint.fillStyle = '#fff'
+      for (let at = 0; at < 20; at++) paint.fillRect((turn * 9 + at * 64) % 1280, (at * 36 + turn * 3) % 720, 60, 60)
+    }, 33)
+    return canvas.captureStream(30)
+  }
+}
+
 /** Ann and Bob in a meeting of their own; one of them at the end of a cable. */
-async function annAndBob(atCable: 'Ann' | 'Bob') {
+async function annAndBob(atCable: 'Ann' | 'Bob', camera?: () => void) {
   expect((await appliance.api('POST', 'meetings', { name: 'den' })).status).toBe(201)
   const { token } = (await appliance.api('POST', 'meetings/den/tokens', { role: 'speaker' })).json()
   const ann = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
+  if (camera !== undefined) await ann.context.addInitScript(camera)
   const bob = await person(browser, { colour: 'rgb(40 40 220)', tone: 1_100 })
   const cable = await lay(appliance, atCable === 'Ann' ? ann.context : bob.context)
   const near = `${appliance.url}/m/den#t=${token}`
@@ -76,20 +94,22 @@ test('a screen keeps its resolution when its way becomes narrow', async () => {
 })
 
 test('on a narrow way a picture has fewer frames, and all of them again when it is wide', async () => {
-  const { bob, annId, cable, close } = await annAndBob('Bob')
+  test.setTimeout(150_000)
+  const { bob, annId, cable, close } = await annAndBob('Bob', busy)
+  let whole = 0
   const wide = async () => {
     const now = await received(bob, annId, 'camera')
-    return now.height === 720 && now.frames > 20
+    whole = now.frames
+    return now.height === 720 && now.frames > 15
   }
   await expect.poll(wide, { message: 'everything arrives', timeout: 40_000 }).toBe(true)
-  cable.narrow(250_000)
+  cable.narrow(600_000)
   const fewer = async () => {
     const now = await received(bob, annId, 'camera')
-    console.log('camera on 250 kbit/s', now)
-    return now.frames > 5 && now.frames < 18
+    console.log('camera on 600 kbit/s', now, 'before', whole)
+    return now.frames > whole / 5 && now.frames < whole * 0.7
   }
   await expect.poll(fewer, { message: 'fewer frames', timeout: 40_000 }).toBe(true)
-  await seen(bob, annId)
   cable.narrow(Infinity)
   await expect.poll(wide, { message: 'everything arrives again', timeout: 60_000 }).toBe(true)
   await close()
