@@ -122,7 +122,7 @@ impl LayerIn {
 
     /// What it costs; by its size until it was measured.
     pub(super) fn bps(&self) -> u64 {
-        self.measured_bps().unwrap_or(self.usual_bps())
+        self.frames().last().map_or_else(|| self.usual_bps(), |(_, bps)| bps)
     }
 
     /// What it costs, once it was measured.
@@ -132,7 +132,7 @@ impl LayerIn {
 
     /// Its temporal layers, each with what it costs together with those below it; once it was measured.
     pub(super) fn frames(&self) -> impl Iterator<Item = (u8, u64)> {
-        let measured = self.measured_bps.unwrap_or([self.usual_bps(), 0, 0, 0]);
+        let measured = self.measured_bps.unwrap_or_else(|| [self.usual_bps(), 0, 0, 0]);
         (0..).zip(measured).filter(|(_, bps)| *bps > 0).scan(0, |sum, (at, bps)| {
             *sum += bps;
             Some((at, *sum))

@@ -11,6 +11,7 @@
 //! finds that the way carries.
 
 mod admission;
+mod advice;
 mod allocation;
 mod branch;
 mod budget;

@@ -264,7 +264,7 @@ impl Browser {
         let params = self.rtc.codec_config().params();
         let params = params.iter().find(|one| one.spec().codec == wanted).expect("a codec of its own");
         let is_red = wanted == Codec::Opus && payload[0] == 0x80 | OPUS;
-        let pt = params.red().filter(|_| is_red).unwrap_or(params.pt());
+        let pt = params.red().filter(|_| is_red).unwrap_or_else(|| params.pt());
         let mid = self.senders.iter().find(|(one, _)| *one == source).expect("a sender").1;
         let rid = layer.map(|at| Rid::from(RIDS[usize::from(at)]));
         let mut direct = self.rtc.direct_api();
@@ -319,6 +319,8 @@ impl Browser {
                     flow.wants_keyframe = true;
                 }
             }
+            // Fills the place of one that was left out.
+            Event::RtpPacket(packet) if packet.payload.is_empty() => {}
             Event::RtpPacket(packet) => {
                 let mut direct = self.rtc.direct_api();
                 let mid = direct.stream_rx(&packet.header.ssrc).expect("a known stream").mid();
@@ -372,6 +374,9 @@ fn copy_in(payload: &[u8]) -> Option<(u32, &[u8])> {
     is_red.then(|| (header >> 10 & 0x3fff, &payload[5..5 + (header & 0x3ff) as usize]))
 }
 
+/// The temporal layers 0, 2, 1 and 2, each frame of an upper one needing nothing but layer 0 (RFC 7741, 4.2).
+const TEMPORAL: [u8; 4] = [0x00, 0xa0, 0x60, 0xa0];
+
 /// A payload that begins as its codec says, with the stamp at its end.
 pub(crate) fn payload(stamp: Stamp, picture: u16, length: usize) -> Vec<u8> {
     let height = HEIGHTS[usize::from(stamp.layer)].to_le_bytes();
@@ -381,7 +386,9 @@ pub(crate) fn payload(stamp: Stamp, picture: u16, length: usize) -> Vec<u8> {
         (Some(VideoCodec::H264), false) => vec![0x61, 0x9a],
         (Some(VideoCodec::Vp8), begins) => {
             let [high, low] = (picture | 0x8000).to_be_bytes();
-            let mut bytes = vec![if begins { 0x90 } else { 0x80 }, 0xe0, high, low, picture as u8, 0x20];
+            let temporal = TEMPORAL[usize::from(picture % 4)];
+            let mut bytes =
+                vec![if begins { 0x90 } else { 0x80 }, 0xe0, high, low, (picture / 4) as u8, temporal];
             if begins {
                 bytes.extend([0x10, 0, 0, 0x9d, 0x01, 0x2a, 0, 1, height[0], height[1]]);
             } else {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use alcove::sfu::{Event, PeerId};
-use alcove::track::Source;
+use alcove::track::{Source, VideoCodec};
 
 use crate::browser::{AUDIO_SLOTS, Arrival, SOUND, SOUND_TICKS};
 use crate::link::Weather;
@@ -88,16 +88,13 @@ fn copies_of_what_was_said_leave_a_quarter_of_the_holes_that_loss_tears() {
         let (longest_plain, plain) = talk(false, false, seed);
         let (longest_red, red) = talk(true, true, seed);
         let (_, mended) = talk(true, false, seed);
-        #[expect(clippy::print_stdout, reason = "what was measured")]
-        {
-            println!(
-                "without copies {:.1} % unheard, {longest_plain:?} at most; with copies {:.1} %, {longest_red:?}; \
-                 copies up only {:.1} %",
-                plain * 100.0,
-                red * 100.0,
-                mended * 100.0
-            );
-        }
+        println!(
+            "without copies {:.1} % unheard, {longest_plain:?} at most; with copies {:.1} %, {longest_red:?}; \
+             copies up only {:.1} %",
+            plain * 100.0,
+            red * 100.0,
+            mended * 100.0
+        );
         assert!((0.15..0.23).contains(&plain), "two times 10 %: {plain}");
         assert!(red < plain / 4.0, "seed {seed}: {red} of {plain}");
         assert!(longest_red <= Duration::from_millis(200), "seed {seed}: {longest_red:?}");
@@ -163,6 +160,47 @@ fn a_network_that_becomes_narrow_is_followed_within_three_seconds_and_used_again
     world.link.weather.bits_per_second = None;
     world.run(15 * SECOND);
     assert_eq!(layers(&mut world), [2; 4], "{} bit/s", estimate(&world));
+}
+
+/// The frames that somebody was sent since then, by sequence number: the number, and the picture id.
+fn pictures(world: &mut World, viewer: PeerId, since: Instant) -> Vec<(u64, u16)> {
+    let browser = world.browser(viewer);
+    let slots = browser.slots.iter().skip(AUDIO_SLOTS);
+    let arrivals = slots.filter_map(|slot| browser.arrivals.get(slot)).next().expect("a picture");
+    let recent = arrivals.iter().filter(|(_, one)| one.at >= since);
+    recent.map(|(number, one)| (*number, one.picture.expect("VP8"))).collect()
+}
+
+#[test]
+fn a_narrow_network_carries_fewer_frames_and_nobody_misses_those_that_are_left_out() {
+    let mut world = World::new(Weather::CALM, 250);
+    let publisher = world.join(&[VideoCodec::Vp8], &[Source::Camera]);
+    let viewer = world.join(&[VideoCodec::Vp8], &[]);
+    world.watch(viewer, &[(publisher, 360)]);
+    let frames_of = |world: &mut World| {
+        let since = world.now;
+        world.run(5 * SECOND);
+        let received = pictures(world, viewer, since);
+        for pair in received.windows(2) {
+            assert_eq!(pair[1].0, pair[0].0 + 1, "a hole in the sequence");
+            let next = pair[1].1.wrapping_sub(pair[0].1) & 0x7fff;
+            assert!(next <= 1, "a hole in the pictures: {pair:?}");
+        }
+        let mut ids: Vec<u16> = received.into_iter().map(|(_, picture)| picture).collect();
+        ids.dedup();
+        ids.len() / 5
+    };
+    world.run(8 * SECOND);
+    assert!((29..=31).contains(&frames_of(&mut world)), "all of them on a wide one");
+    world.link.weather.bits_per_second = Some(230_000);
+    world.run(10 * SECOND);
+    let fewer = frames_of(&mut world);
+    assert!((14..=16).contains(&fewer), "{fewer} frames a second");
+    assert!(world.seen_by(viewer).iter().all(|stamp| stamp.layer == 1), "of the same size");
+    world.link.weather.bits_per_second = None;
+    world.run(15 * SECOND);
+    assert!((29..=31).contains(&frames_of(&mut world)), "all of them again");
+    world.check_slots(viewer);
 }
 
 #[test]

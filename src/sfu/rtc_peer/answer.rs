@@ -11,11 +11,12 @@ use str0m::net::TcpType;
 use str0m::rtp::Ssrc;
 
 use super::{CANDIDATES_MAX, Coding, Inlet, RtcPeer};
+use crate::sfu::advice::with_advice;
 use crate::sfu::dtls;
 use crate::sfu::egress::{Egress, ExtensionIds, Outlet, PayloadType};
 use crate::sfu::guard::guarded;
 use crate::sfu::inbound::FromPeer;
-use crate::sfu::offer::{Plan, with_advice};
+use crate::sfu::offer::Plan;
 use crate::sfu::outbox::Outbox;
 use crate::sfu::transport::{RtcSetup, configure, video_codec};
 use crate::sfu::{OfferRefused, PeerId};

@@ -17,6 +17,8 @@ export interface Cable {
   mend(): void
   /** From now on this share of the media is lost each way, 0 to 1. */
   lose(share: number): void
+  /** From now on so many bits pass in a second each way, behind a queue of 200 ms; more is lost. Infinity: all. */
+  narrow(bitsPerSecond: number): void
   close(): Promise<void>
 }
 
@@ -35,7 +37,7 @@ export async function lay(appliance: Appliance, context: BrowserContext): Promis
     words.close()
     media.close()
   }
-  return { joinUrl, pull, mend: () => pulled.clear(), lose: media.lose, close }
+  return { joinUrl, pull, mend: () => pulled.clear(), lose: media.lose, narrow: media.narrow, close }
 }
 
 /** Where a page's media goes. */
@@ -87,21 +89,45 @@ async function carryMedia(to: { host: string, port: number }, pulled: Set<Wire>)
   const near = createSocket('udp4')
   let lost = 0
   const dice = seeded()
+  let bitsPerSecond = Infinity
+  const [up, down] = [narrowPass(() => bitsPerSecond), narrowPass(() => bitsPerSecond)]
   const isStopped = () => pulled.has('media') || dice() < lost
   near.on('message', (packet, from) => {
     if (isStopped()) return
     let socket = far.get(from.port)
     if (socket === undefined) {
       socket = createSocket('udp4')
-      socket.on('message', (answer) => { if (!isStopped()) near.send(answer, from.port, from.address) })
+      socket.on('message', (answer) => { if (!isStopped()) down(answer.length, () => near.send(answer, from.port, from.address)) })
       far.set(from.port, socket)
     }
-    socket.send(packet, to.port, to.host)
+    const known = socket
+    up(packet.length, () => known.send(packet, to.port, to.host))
   })
   near.bind(0, '127.0.0.1')
   await once(near, 'listening')
   const close = () => [near, ...far.values()].forEach((socket) => socket.close())
-  return { port: near.address().port, lose: (share: number) => { lost = share }, close }
+  return {
+    port: near.address().port,
+    lose: (share: number) => { lost = share },
+    narrow: (rate: number) => { bitsPerSecond = rate },
+    close,
+  }
+}
+
+/** The longest that a datagram waits for its turn, in ms. */
+const queueMax = 200
+
+/** Lets datagrams pass one after the other, as fast as the rate of the moment allows. */
+function narrowPass(rate: () => number): (bytes: number, pass: () => void) => void {
+  let freeAt = 0
+  return (bytes, pass) => {
+    const now = performance.now()
+    if (rate() === Infinity) return pass()
+    freeAt = Math.max(freeAt, now)
+    if (freeAt - now > queueMax) return
+    freeAt += bytes * 8_000 / rate()
+    setTimeout(pass, freeAt - now)
+  }
 }
 
 /** Numbers from 0 to 1 that are the same in every run. */
