@@ -8,7 +8,8 @@ use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::Ssrc;
 
-use super::{Inlet, RtcPeer};
+use super::arrival_numbers::{self, ArrivalNumbers};
+use super::{CANDIDATES_MAX, Inlet, RtcPeer};
 use crate::sfu::dtls;
 use crate::sfu::egress::{Egress, ExtensionIds, Outlet, PayloadType};
 use crate::sfu::guard::guarded;
@@ -43,7 +44,9 @@ impl RtcPeer {
     ) -> Result<(Self, String), OfferRefused> {
         let offer =
             SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
-        let (mut rtc, secrets) = dtls::watched(|| configure(setup).build(now));
+        // Where they are not offered str0m would read them all the same, from an extension that only it knows.
+        let has_numbers = arrival_numbers::are_told(sdp);
+        let (mut rtc, secrets) = dtls::watched(|| configure(setup, has_numbers).build(now));
         for address in setup.ice_addresses {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
                 rtc.add_local_candidate(candidate);
@@ -53,6 +56,17 @@ impl RtcPeer {
             rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
         let outlets = outlets(&mut rtc, &plan)?;
         detach(&mut rtc, &outlets);
+        let answer = answer.to_sdp_string();
+        // It passes over lines of another kind, and over what follows the first that it cannot read.
+        if answer.lines().filter(|line| line.starts_with("m=")).count() != plan.lines.len() {
+            return Err(OfferRefused::Malformed(
+                "a line of it, or a media line that is neither audio nor video nor application".into(),
+            ));
+        }
+        let arrival_numbers = ArrivalNumbers::of_answer(&answer);
+        if has_numbers && !arrival_numbers::are_told(&answer) {
+            return Err(OfferRefused::Malformed("an a=extmap whose id is above 16".into()));
+        }
         let mut peer = Self {
             id,
             ufrag: rtc.direct_api().local_ice_credentials().ufrag,
@@ -64,6 +78,10 @@ impl RtcPeer {
             inlets: Vec::new(),
             egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, now),
             ssrcs: Vec::new(),
+            checkers: Vec::new(),
+            candidates: 0,
+            ssrcs_heard: Vec::new(),
+            arrival_numbers,
             payload_types: Vec::new(),
             connected: false,
             lost_since: Some(now),
@@ -77,7 +95,7 @@ impl RtcPeer {
         };
         peer.map_lines()?;
         peer.want_bandwidth(0);
-        Ok((peer, with_start_bitrate(&answer.to_sdp_string())))
+        Ok((peer, with_start_bitrate(&answer)))
     }
 
     /// Finds payload types, inlets and outlets in what was negotiated.
@@ -127,6 +145,8 @@ impl RtcPeer {
             peer.advance(now, out, up)
         });
         let answer = answer?;
+        self.checkers.clear();
+        self.candidates = 0;
         self.heard_at = now;
         self.told_silent = false;
         Ok(with_start_bitrate(&answer.to_sdp_string()))
@@ -146,6 +166,10 @@ impl RtcPeer {
         }
         let candidate = Candidate::from_sdp_string(text)
             .map_err(|error| OfferRefused::BadCandidate(error.to_string()))?;
+        if self.candidates >= CANDIDATES_MAX {
+            return Err(OfferRefused::TooManyCandidates(CANDIDATES_MAX));
+        }
+        self.candidates += 1;
         self.step(out, up, |peer, out, up| {
             peer.rtc.add_remote_candidate(candidate);
             peer.advance(now, out, up)

@@ -9,6 +9,9 @@ use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::outbox::{Outbox, Route};
 use crate::track::{Kind, Layer, Source};
 
+/// Extended sequence numbers have 48 bits (RFC 3711, 3.3.1).
+const NUMBERS: u64 = 1 << 48;
+
 impl RtcPeer {
     pub(super) fn transmit(
         &mut self,
@@ -64,6 +67,13 @@ impl RtcPeer {
 
     fn on_rtp(&mut self, rtp: RtpPacket, up: &mut Vec<FromPeer>) {
         self.media_heard_at = Some(self.latest);
+        if let Some(number) = rtp.header.ext_vals.transport_cc {
+            self.arrival_numbers.heard(number);
+        }
+        if *rtp.seq_no >= NUMBERS {
+            // From before the first packet: counted down past zero.
+            return;
+        }
         let known = self.ssrcs.iter().find(|(ssrc, _, _)| *ssrc == rtp.header.ssrc);
         let (source, layer, fresh) = match known {
             Some((_, source, layer)) => (*source, *layer, false),
