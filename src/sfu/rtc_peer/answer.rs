@@ -28,7 +28,8 @@ impl RtcPeer {
         sdp: &str,
         now: Instant,
     ) -> Result<(Self, String), OfferRefused> {
-        let begin = || Self::begin(id, setup, plan, sdp, now);
+        // Where the numbers are not offered str0m would read them all the same, from an extension that only it knows.
+        let begin = || Self::begin(id, setup, plan, sdp, arrival_numbers::are_told(sdp), now);
         match guarded(|| Ok::<_, String>(begin())) {
             Ok(outcome) => outcome,
             Err(_) => Err(OfferRefused::Internal),
@@ -40,12 +41,11 @@ impl RtcPeer {
         setup: RtcSetup<'_>,
         plan: Plan,
         sdp: &str,
+        has_numbers: bool,
         now: Instant,
     ) -> Result<(Self, String), OfferRefused> {
         let offer =
             SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
-        // Where they are not offered str0m would read them all the same, from an extension that only it knows.
-        let has_numbers = arrival_numbers::are_told(sdp);
         let (mut rtc, secrets) = dtls::watched(|| configure(setup, has_numbers).build(now));
         for address in setup.ice_addresses {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
@@ -65,7 +65,8 @@ impl RtcPeer {
         }
         let arrival_numbers = ArrivalNumbers::of_answer(&answer);
         if has_numbers && !arrival_numbers::are_told(&answer) {
-            return Err(OfferRefused::Malformed("an a=extmap whose id is above 16".into()));
+            // Offered for lines alone that are rejected, or by an id that cannot be had.
+            return Self::begin(id, setup, plan, sdp, false, now);
         }
         let mut peer = Self {
             id,
