@@ -10,6 +10,8 @@
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod handle;
 mod media_socket;
 mod members;

@@ -20,6 +20,8 @@ mod estimator;
 mod event;
 mod forward;
 mod forwarder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guard;
 mod inbound;
 mod keyframe;
