@@ -2,6 +2,7 @@
 #
 #   make run      start the appliance here, with simulated hardware where there is none
 #   make test     all tests that need no second machine
+#   make fuzz     makes up what strangers can send, for hours (FUZZ_RUNS: of each target, 10000000; FUZZ_TARGETS: all)
 #   make check    format, lints, documentation, licences
 #   make deb      the Debian package for this machine, or with ARCH=arm64 cross-built, in target/debian/
 #   make package-test  installs, upgrades and purges the package in a root file system of its own (ARCH too)
@@ -87,6 +88,14 @@ buildroot-check: setup-buildroot buildroot-dist
 
 setup-buildroot:
 	@.ci/setup buildroot cross
+
+.PHONY: fuzz setup-fuzz
+FUZZ_RUNS ?= 10000000
+fuzz: setup-build setup-fuzz $(dist)
+	PATH="$(cache)/tools/bin:$$PATH" tests/fuzz/run $(FUZZ_RUNS) $(FUZZ_TARGETS)
+
+setup-fuzz:
+	@.ci/setup fuzz
 
 bench: setup-build setup-run setup-test setup-bench $(dist)
 	cargo build --release --locked --package alcove --package alcove-bench

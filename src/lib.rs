@@ -35,6 +35,8 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod meeting;
 pub mod refusal;
 pub mod room;

@@ -220,7 +220,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// Where the modules are that a file declares under `#[cfg(test)]`: the file, and the folder of that name.
+/// Where the modules are that a file declares for tests, or for them and the fuzzer: the file, and the folder of that name.
 fn test_modules(path: &str, text: &str) -> Vec<String> {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let folder = match file {
@@ -230,7 +230,7 @@ fn test_modules(path: &str, text: &str) -> Vec<String> {
     let mut places = vec![];
     let mut is_for_tests = false;
     for line in text.lines().map(str::trim) {
-        if line.starts_with("#[cfg(test)]") {
+        if line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(any(test, fuzzing))]") {
             is_for_tests = true;
         } else if !line.starts_with("#[") {
             let declared =

@@ -28,6 +28,9 @@ mod updates;
 mod whip;
 mod words;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::whip::fuzz;
+
 use std::sync::Arc;
 
 use alcove_hal::clock::Clock;

@@ -12,6 +12,8 @@ pub mod clock;
 #[cfg(test)]
 pub(crate) mod fake;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod handle;
 mod media_socket;
 mod media_tcp;

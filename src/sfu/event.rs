@@ -171,6 +171,9 @@ pub enum OfferRefused {
     /// Not a candidate line.
     #[error("the candidate cannot be read ({0}); send the candidate attribute unchanged")]
     BadCandidate(String),
+    /// More candidates than any machine has addresses.
+    #[error("{0} candidates were taken and no more are; restart ICE")]
+    TooManyCandidates(usize),
     /// The transport library failed; a bug, and only this peer is concerned.
     #[error("the offer could not be answered because of a fault of the appliance; try again")]
     Internal,

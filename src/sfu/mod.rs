@@ -24,6 +24,8 @@ mod estimator;
 mod event;
 mod forward;
 mod forwarder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gaps;
 mod guard;
 mod inbound;

@@ -8,6 +8,7 @@
 //! ```
 
 mod answer;
+mod arrival_numbers;
 mod events;
 
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::{Protocol as Transport, Receive};
 use str0m::rtp::Ssrc;
 use str0m::{Input, Output, Rtc, RtcError};
+
+use arrival_numbers::ArrivalNumbers;
 
 use crate::sfu::descriptor::Structure;
 use crate::sfu::egress::{Egress, Reported};
@@ -31,10 +34,13 @@ use crate::track::{Layer, Source, VideoCodec};
 
 /// The most steps at once, so that one peer cannot hold up the others.
 const STEPS_MAX: usize = 8;
-/// The most candidates of a peer; more are passed over.
-const CANDIDATES_MAX: usize = 64;
 /// The most SSRCs of a peer that are remembered; the oldest is forgotten.
 const SSRCS_MAX: usize = 24;
+/// The most of each that the transport is told of, because it forgets none: addresses that checks come from and
+/// candidates, since the last ICE restart; SSRCs that are received.
+const CHECKERS_MAX: usize = 256;
+const CANDIDATES_MAX: usize = 256;
+const SSRCS_HEARD_MAX: usize = 64;
 /// How long the first connection may take, and how long a lost one is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 const LOST_FOR: Duration = Duration::from_secs(30);
@@ -88,9 +94,11 @@ pub(super) struct RtcPeer {
     destination: Option<(Protocol, SocketAddr)>,
     inlets: Vec<Inlet>,
     egress: Egress,
-    /// How many of its candidates were taken.
-    candidates: usize,
     flows: Vec<Flow>,
+    checkers: Vec<SocketAddr>,
+    candidates: usize,
+    ssrcs_heard: Vec<u32>,
+    arrival_numbers: ArrivalNumbers,
     payload_types: Vec<(Pt, Coding)>,
     connected: bool,
     /// Waits for its first connection, or for a lost one to come back, since then.
@@ -191,7 +199,7 @@ impl RtcPeer {
                 return Ok(());
             };
             let input = Input::Receive(now.max(peer.latest), receive);
-            if !peer.rtc.accepts(&input) {
+            if !peer.rtc.accepts(&input) || !peer.lets_in(route.source, contents) {
                 return Ok(());
             }
             accepted = true;
@@ -205,6 +213,20 @@ impl RtcPeer {
             Ok(())
         });
         accepted
+    }
+
+    /// Whether the transport is fit for what a datagram brings.
+    fn lets_in(&mut self, source: SocketAddr, contents: &[u8]) -> bool {
+        match Content::of(contents) {
+            Content::Check => insert_bounded(&mut self.checkers, source, CHECKERS_MAX),
+            Content::Media { ssrc } => {
+                // Without a connection there are no keys.
+                self.connected
+                    && self.arrival_numbers.admits(contents)
+                    && insert_bounded(&mut self.ssrcs_heard, ssrc, SSRCS_HEARD_MAX)
+            }
+            Content::Reports | Content::Other => true,
+        }
     }
 
     /// A check of ICE may have chosen another pair. str0m tells which in the datagrams that it sends, so it is made
@@ -384,6 +406,16 @@ impl RtcPeer {
     }
 }
 
+/// Whether a value is known, or is from now on.
+fn insert_bounded<T: PartialEq>(known: &mut Vec<T>, value: T, max: usize) -> bool {
+    let is_known = known.contains(&value);
+    if !is_known && known.len() < max {
+        known.push(value);
+        return true;
+    }
+    is_known
+}
+
 /// What a datagram carries (RFC 7983; RFC 5761, 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
@@ -391,6 +423,10 @@ enum Content {
     Check,
     /// SRTCP.
     Reports,
+    /// SRTP.
+    Media {
+        ssrc: u32,
+    },
     Other,
 }
 
@@ -399,6 +435,9 @@ impl Content {
         match datagram {
             [0..=3, ..] => Self::Check,
             [128..=191, 192..=223, ..] => Self::Reports,
+            [128..=191, _, _, _, _, _, _, _, a, b, c, d, ..] => {
+                Self::Media { ssrc: u32::from_be_bytes([*a, *b, *c, *d]) }
+            }
             _ => Self::Other,
         }
     }

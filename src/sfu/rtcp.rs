@@ -19,6 +19,9 @@ const BLOCK_BYTES: usize = 24;
 /// Arrival times are told in quarters of a millisecond, their base in 64 ms.
 const DELTA_US: i64 = 250;
 const BASE_US: i64 = 64_000;
+/// The most packets that the reports of one datagram may tell of: two bytes can claim 8191. More than a second of them
+/// is nowhere on its way.
+pub(super) const TOLD_MAX: usize = 1 << 14;
 
 /// What a receiver says about what it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +58,19 @@ pub(super) enum Report<'a> {
     Foreign,
 }
 
-/// Reads a compound packet (already opened), as far as it is well-formed.
+/// Reads a compound packet (already opened), as far as it is well-formed. Of arrivals it tells as long as they are not
+/// more than [`TOLD_MAX`].
 pub(super) fn read<'a>(mut compound: &'a [u8], mut take: impl FnMut(Report<'a>)) {
+    let mut told = 0;
+    let mut take = |report: Report<'a>| {
+        if let Report::Arrivals(arrivals) = &report {
+            told += usize::from(arrivals.left);
+            if told > TOLD_MAX {
+                return;
+            }
+        }
+        take(report);
+    };
     while let Some((header, _)) = compound.split_first_chunk::<HEADER_BYTES>() {
         let [first, kind, high, low] = *header;
         let length = HEADER_BYTES * (1 + usize::from(u16::from_be_bytes([high, low])));
@@ -386,6 +400,26 @@ mod tests {
         let [Report::Arrivals(arrivals)] = reports(&packet)[..] else { panic!("no feedback") };
         assert_eq!(arrivals.map(|one| one.at_us).collect::<Vec<_>>(), [Some(2 * BASE_US + 1000)]);
         assert_eq!(reports(&packet[..packet.len() - 1]), []);
+    }
+
+    #[test]
+    fn a_datagram_that_claims_more_packets_than_can_be_on_their_way_is_not_believed() {
+        // Nine chunks, each a run of 8191 packets that did not arrive.
+        let claims = |packets: u16| {
+            let [high, low] = packets.to_be_bytes();
+            let mut detail = vec![0, 0, high, low, 0, 0, 2, 0];
+            detail.extend([0x1f, 0xff].repeat(10));
+            feedback_packet(TRANSPORT_FEEDBACK, TRANSPORT_WIDE, &detail)
+        };
+        let told = |compound: &[u8]| -> usize {
+            let count = |report: &Report<'_>| {
+                if let Report::Arrivals(arrivals) = report { arrivals.count() } else { 0 }
+            };
+            reports(compound).iter().map(count).sum()
+        };
+        assert_eq!(told(&claims(65_535)), 0);
+        assert_eq!(told(&claims(8000)), 8000);
+        assert_eq!(told(&claims(8000).repeat(40)), 16_000, "two of forty");
     }
 
     #[test]

@@ -63,13 +63,14 @@ impl<'a> RtcSetup<'a> {
 }
 
 /// The transport's settings. ICE is lite: everybody reaches the appliance directly, and lite needs no checks.
-pub(super) fn configure(setup: RtcSetup<'_>) -> RtcConfig {
+/// `has_numbers`: the peer offers to number what it sends, and to be told what arrives.
+pub(super) fn configure(setup: RtcSetup<'_>, has_numbers: bool) -> RtcConfig {
     let mut config = RtcConfig::new()
         .set_rtp_mode(true)
         .set_ice_lite(true)
         .set_crypto_provider(dtls::provider())
         .set_dtls_cert(setup.certificate.0.clone())
-        .set_extension_map(extensions())
+        .set_extension_map(extensions(has_numbers))
         .clear_codecs();
     let codecs = config.codec_config();
     codecs.enable_opus(true, true);
@@ -91,11 +92,13 @@ pub(super) fn configure(setup: RtcSetup<'_>) -> RtcConfig {
 
 /// Video orientation is left out on purpose: phones then turn the picture themselves, and neither the room
 /// nor a recording needs to.
-fn extensions() -> ExtensionMap {
+fn extensions(has_numbers: bool) -> ExtensionMap {
     let mut map = ExtensionMap::empty();
     map.set(1, Extension::AudioLevel);
     map.set(2, Extension::AbsoluteSendTime);
-    map.set(3, Extension::TransportSequenceNumber);
+    if has_numbers {
+        map.set(3, Extension::TransportSequenceNumber);
+    }
     map.set(4, Extension::RtpMid);
     map.set(5, Extension::PlayoutDelay);
     map.set(6, Extension::AbsoluteCaptureTime);

@@ -10,6 +10,8 @@
 mod bridges;
 mod exchange;
 mod foreign;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod sdp;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Egress, Keys, RESENDS_MAX, ROUND_TRIP};
 use crate::sfu::TrafficClass;
+use crate::sfu::estimator::MOST_BPS;
 use crate::sfu::inbound::FromPeer;
 use crate::sfu::outbox::Outbox;
 use crate::sfu::rtcp::{self, Report, SenderInfo};
@@ -93,6 +94,7 @@ impl Egress {
             }
             // The receiver's own estimate counts where it tells us nothing that we could estimate by.
             Report::Estimate { bps } if self.estimator.is_none() => {
+                let bps = bps.min(MOST_BPS);
                 self.pacer.set(bps);
                 up.push(FromPeer::Estimate { bps });
             }

@@ -265,6 +265,14 @@ fn the_receivers_own_estimate_counts_where_nothing_else_is_told() {
 }
 
 #[test]
+fn an_estimate_beyond_all_measure_is_no_more_than_the_most_that_is_sent() {
+    let remb = feedback(206, 15, 0, &[b'R', b'E', b'M', b'B', 1, 46 << 2 | 3, 0xff, 0xff, 0, 0, 0, 1]);
+    let mut line = Line::new(false);
+    line.hears(remb);
+    assert!(matches!(line.up[..], [FromPeer::Estimate { bps: 100_000_000 }]), "{:?}", line.up);
+}
+
+#[test]
 fn a_strangers_report_is_refused() {
     let mut line = Line::new(true);
     let now = line.now;

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 const WINDOW_US: i64 = 500_000;
+/// The most packets that are remembered: those of the window at 100 Mbit/s, whatever clock the receiver tells of.
+const PACKETS_MAX: usize = 8192;
 /// Less than this tells nothing.
 const SHORTEST_US: i64 = 150_000;
 
@@ -18,7 +20,7 @@ impl ArrivedRate {
         self.packets.push_back((at_us, bytes));
         self.bytes += u64::from(bytes);
         while let Some((oldest, bytes)) = self.packets.front().copied()
-            && at_us - oldest > WINDOW_US
+            && (at_us - oldest > WINDOW_US || self.packets.len() > PACKETS_MAX)
         {
             self.packets.pop_front();
             self.bytes -= u64::from(bytes);
@@ -50,6 +52,15 @@ mod tests {
         }
         let bps = rate.bps().expect("enough");
         assert!((bps - 1_000_000.0).abs() < 1.0, "{bps}");
+    }
+
+    #[test]
+    fn a_clock_that_runs_back_fills_nothing_up() {
+        let mut rate = ArrivedRate::default();
+        for at in 0..100_000 {
+            rate.push(-at, 1200);
+        }
+        assert_eq!((rate.packets.len(), rate.bytes), (PACKETS_MAX, 1200 * PACKETS_MAX as u64));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::sfu::rtcp::Arrival;
 
 /// Nobody is sent less than sound needs.
 const LEAST_BPS: u64 = 60_000;
-const MOST_BPS: u64 = 100_000_000;
+pub(super) const MOST_BPS: u64 = 100_000_000;
 /// What is not reported on within this time is forgotten.
 const REMEMBERED: Duration = Duration::from_secs(3);
 /// Half of what 16 bits can tell apart.

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use str0m::Candidate;
 use str0m::Rtc;
-use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt, Rid};
 use str0m::net::TcpType;
 use str0m::rtp::Ssrc;
 
+use super::arrival_numbers::{self, ArrivalNumbers};
 use super::{CANDIDATES_MAX, Coding, Inlet, RtcPeer};
 use crate::sfu::advice::with_advice;
 use crate::sfu::dtls;
@@ -30,7 +31,8 @@ impl RtcPeer {
         sdp: &str,
         now: Instant,
     ) -> Result<(Self, String), OfferRefused> {
-        let begin = || Self::begin(id, setup, plan, sdp, now);
+        // Where the numbers are not offered str0m would read them all the same, from an extension that only it knows.
+        let begin = || Self::begin(id, setup, plan, sdp, arrival_numbers::are_told(sdp), now);
         match guarded(|| Ok::<_, String>(begin())) {
             Ok(outcome) => outcome,
             Err(_) => Err(OfferRefused::Internal),
@@ -42,11 +44,12 @@ impl RtcPeer {
         setup: RtcSetup<'_>,
         plan: Plan,
         sdp: &str,
+        has_numbers: bool,
         now: Instant,
     ) -> Result<(Self, String), OfferRefused> {
         let offer =
             SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
-        let (mut rtc, secrets) = dtls::watched(|| configure(setup).build(now));
+        let (mut rtc, secrets) = dtls::watched(|| configure(setup, has_numbers).build(now));
         for address in setup.ice_addresses {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
                 rtc.add_local_candidate(candidate);
@@ -64,6 +67,18 @@ impl RtcPeer {
             rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
         let outlets = outlets(&mut rtc, &plan)?;
         detach(&mut rtc, &outlets);
+        let answer = answer.to_sdp_string();
+        // It passes over lines of another kind, and over what follows the first that it cannot read.
+        if answer.lines().filter(|line| line.starts_with("m=")).count() != plan.lines.len() {
+            return Err(OfferRefused::Malformed(
+                "a line of it, or a media line that is neither audio nor video nor application".into(),
+            ));
+        }
+        let arrival_numbers = ArrivalNumbers::of_answer(&answer);
+        if has_numbers && !arrival_numbers::are_told(&answer) {
+            // Offered for lines alone that are rejected, or by an id that cannot be had.
+            return Self::begin(id, setup, plan, sdp, false, now);
+        }
         let mut peer = Self {
             id,
             ufrag: rtc.direct_api().local_ice_credentials().ufrag,
@@ -74,8 +89,11 @@ impl RtcPeer {
             destination: None,
             inlets: Vec::new(),
             egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, setup.wall, now),
-            candidates: 0,
             flows: Vec::new(),
+            checkers: Vec::new(),
+            candidates: 0,
+            ssrcs_heard: Vec::new(),
+            arrival_numbers,
             payload_types: Vec::new(),
             connected: false,
             lost_since: Some(now),
@@ -145,9 +163,11 @@ impl RtcPeer {
             peer.advance(now, out, up)
         });
         let answer = answer?;
+        self.checkers.clear();
+        self.candidates = 0;
         self.heard_at = now;
         self.told_silent = false;
-        Ok(told(&answer, setup, &self.plan))
+        Ok(told(&answer.to_sdp_string(), setup, &self.plan))
     }
 
     pub(in crate::sfu) fn add_candidate(
@@ -162,13 +182,12 @@ impl RtcPeer {
             // Names that only the browser's own network knows are found by its checks instead.
             return Ok(());
         }
-        if self.candidates >= CANDIDATES_MAX {
-            // Its checks are answered all the same.
-            return Ok(());
-        }
-        self.candidates += 1;
         let candidate = Candidate::from_sdp_string(text)
             .map_err(|error| OfferRefused::BadCandidate(error.to_string()))?;
+        if self.candidates >= CANDIDATES_MAX {
+            return Err(OfferRefused::TooManyCandidates(CANDIDATES_MAX));
+        }
+        self.candidates += 1;
         self.step(out, up, |peer, out, up| {
             peer.rtc.add_remote_candidate(candidate);
             peer.advance(now, out, up)
@@ -187,8 +206,8 @@ fn add_relayed(rtc: &mut Rtc, setup: RtcSetup<'_>) {
 }
 
 /// The answer as the peer is told: candidates that are not our own addresses are relayed, and come last.
-fn told(answer: &SdpAnswer, setup: RtcSetup<'_>, plan: &Plan) -> String {
-    let answer = with_advice(&answer.to_sdp_string(), plan);
+fn told(answer: &str, setup: RtcSetup<'_>, plan: &Plan) -> String {
+    let answer = with_advice(answer, plan);
     let is_own = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
         let [_, _, "udp", _, ip, port, ..] = words.as_slice() else { return true };

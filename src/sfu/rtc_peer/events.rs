@@ -13,6 +13,9 @@ use crate::sfu::red::Red;
 use crate::sfu::{GoneWhy, Protocol, Route, descriptor};
 use crate::track::{Kind, Layer};
 
+/// Extended sequence numbers have 48 bits (RFC 3711, 3.3.1).
+const NUMBERS: u64 = 1 << 48;
+
 impl RtcPeer {
     pub(super) fn transmit(
         &mut self,
@@ -70,6 +73,13 @@ impl RtcPeer {
 
     fn on_rtp(&mut self, rtp: RtpPacket, up: &mut Vec<FromPeer>) {
         self.media_heard_at = Some(self.latest);
+        if let Some(number) = rtp.header.ext_vals.transport_cc {
+            self.arrival_numbers.heard(number);
+        }
+        if *rtp.seq_no >= NUMBERS {
+            // From before the first packet: counted down past zero.
+            return;
+        }
         let known = self.flows.iter().position(|flow| flow.ssrc == rtp.header.ssrc);
         let Some(at) = known.or_else(|| self.learn(rtp.header.ssrc)) else { return };
         let flow = &mut self.flows[at];
