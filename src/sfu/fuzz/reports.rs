@@ -58,7 +58,7 @@ fn check_written(datagram: &[u8]) {
     rtcp::write_names(&[number; 31][..usize::from(head[0] % 32)], &name, &mut written);
     let mut reports = 0;
     rtcp::read(&written, |report| {
-        assert_eq!(report, Report::Foreign);
+        assert_eq!(report, Report::Sent { ntp: number.into() });
         reports += 1;
     });
     assert_eq!(reports, 1);
