@@ -1,5 +1,6 @@
 //! How a peer comes to be: its offer, the lines that were negotiated, ICE restarts and candidates.
 
+use std::fmt::Display;
 use std::time::Instant;
 
 use str0m::Candidate;
@@ -18,6 +19,9 @@ use crate::sfu::offer::{Plan, with_start_bitrate};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::transport::{RtcSetup, configure, video_codec};
 use crate::sfu::{OfferRefused, PeerId};
+
+/// The most characters of what str0m says of an offer or a candidate.
+const CAUSE_CHARS_MAX: usize = 200;
 
 impl RtcPeer {
     /// Answers a first offer.
@@ -45,7 +49,7 @@ impl RtcPeer {
         now: Instant,
     ) -> Result<(Self, String), OfferRefused> {
         let offer =
-            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
+            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
         let (mut rtc, secrets) = dtls::watched(|| configure(setup, has_numbers).build(now));
         for address in setup.ice_addresses {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
@@ -53,7 +57,7 @@ impl RtcPeer {
             }
         }
         let answer =
-            rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
+            rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
         let outlets = outlets(&mut rtc, &plan)?;
         detach(&mut rtc, &outlets);
         let answer = answer.to_sdp_string();
@@ -135,12 +139,15 @@ impl RtcPeer {
             return Err(OfferRefused::LinesChanged);
         }
         let offer =
-            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
+            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
         let mut answer = Err(OfferRefused::Internal);
         self.step(out, up, |peer, out, up| {
             attach(&mut peer.rtc, peer.egress.outlets());
-            answer =
-                peer.rtc.sdp_api().accept_offer(offer).map_err(|e| OfferRefused::Malformed(e.to_string()));
+            answer = peer
+                .rtc
+                .sdp_api()
+                .accept_offer(offer)
+                .map_err(|error| OfferRefused::Malformed(shortened(&error)));
             detach(&mut peer.rtc, peer.egress.outlets());
             peer.ufrag = peer.rtc.direct_api().local_ice_credentials().ufrag;
             peer.advance(now, out, up)
@@ -166,7 +173,7 @@ impl RtcPeer {
             return Ok(());
         }
         let candidate = Candidate::from_sdp_string(text)
-            .map_err(|error| OfferRefused::BadCandidate(error.to_string()))?;
+            .map_err(|error| OfferRefused::BadCandidate(shortened(&error)))?;
         if self.candidates >= CANDIDATES_MAX {
             return Err(OfferRefused::TooManyCandidates(CANDIDATES_MAX));
         }
@@ -177,6 +184,11 @@ impl RtcPeer {
         });
         Ok(())
     }
+}
+
+/// What is wrong, in a sentence: str0m repeats what it could not read, all of it.
+fn shortened(error: &impl Display) -> String {
+    error.to_string().chars().filter(|c| !c.is_control()).take(CAUSE_CHARS_MAX).collect()
 }
 
 /// The lines that we send on, as they were negotiated.
