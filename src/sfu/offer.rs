@@ -3,6 +3,8 @@
 //! The first sending audio line is the microphone, the second the sound of the screen; the first sending
 //! video line is the camera, the second the screen. Lines that receive are slots.
 
+use std::collections::HashMap;
+
 use crate::sfu::{OfferRefused, SlotId};
 use crate::track::{Kind, Layer, Source};
 
@@ -56,8 +58,14 @@ impl Plan {
             return Err(OfferRefused::TooLong { bytes: sdp.len(), max: OFFER_BYTES_MAX });
         }
         let mut plan = Self::default();
+        let mut formats = HashMap::new();
         for text in sdp.lines() {
             plan.read_line(text.trim_end());
+            // RFC 9143, 9.1; the transport library would panic.
+            let format = text.trim_end().strip_prefix("a=rtpmap:").and_then(|format| format.split_once(' '));
+            if format.is_some_and(|(number, codec)| *formats.entry(number).or_insert(codec) != codec) {
+                return Err(OfferRefused::Malformed("a payload type that means two codecs".into()));
+            }
         }
         if plan.lines.is_empty() {
             return Err(OfferRefused::NothingUsable("it has no media lines"));
@@ -278,6 +286,14 @@ pub(super) mod tests {
             Plan::read(&"m=audio 9 X 1\r\na=mid:0\r\n".repeat(65)),
             Err(OfferRefused::Malformed(_))
         ));
+    }
+
+    #[test]
+    fn a_payload_type_means_one_codec_in_all_lines() {
+        let twice = PAGE.replace("a=mid:0\r\n", "a=mid:0\r\na=rtpmap:96 opus/48000/2\r\n");
+        assert!(Plan::read(&twice).is_ok());
+        let twice = twice.replace("a=mid:1\r\n", "a=mid:1\r\na=rtpmap:96 VP8/90000\r\n");
+        assert!(matches!(Plan::read(&twice), Err(OfferRefused::Malformed(_))));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a peer comes to be: its offer, the lines that were negotiated, ICE restarts and candidates.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -21,6 +22,9 @@ use crate::sfu::offer::Plan;
 use crate::sfu::outbox::Outbox;
 use crate::sfu::transport::{RtcSetup, configure, video_codec};
 use crate::sfu::{OfferRefused, PeerId};
+
+/// The most characters of what str0m says of an offer or a candidate.
+const CAUSE_CHARS_MAX: usize = 200;
 
 impl RtcPeer {
     /// Answers a first offer.
@@ -48,7 +52,7 @@ impl RtcPeer {
         now: Instant,
     ) -> Result<(Self, String), OfferRefused> {
         let offer =
-            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
+            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
         let (mut rtc, secrets) = dtls::watched(|| configure(setup, has_numbers).build(now));
         for address in setup.ice_addresses {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
@@ -64,7 +68,7 @@ impl RtcPeer {
         }
         add_relayed(&mut rtc, setup);
         let answer =
-            rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
+            rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
         let outlets = outlets(&mut rtc, &plan)?;
         detach(&mut rtc, &outlets);
         let answer = answer.to_sdp_string();
@@ -151,13 +155,16 @@ impl RtcPeer {
             return Err(OfferRefused::LinesChanged);
         }
         let offer =
-            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(error.to_string()))?;
+            SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
         let mut answer = Err(OfferRefused::Internal);
         self.step(out, up, |peer, out, up| {
             attach(&mut peer.rtc, peer.egress.outlets());
             add_relayed(&mut peer.rtc, setup);
-            answer =
-                peer.rtc.sdp_api().accept_offer(offer).map_err(|e| OfferRefused::Malformed(e.to_string()));
+            answer = peer
+                .rtc
+                .sdp_api()
+                .accept_offer(offer)
+                .map_err(|error| OfferRefused::Malformed(shortened(&error)));
             detach(&mut peer.rtc, peer.egress.outlets());
             peer.ufrag = peer.rtc.direct_api().local_ice_credentials().ufrag;
             peer.advance(now, out, up)
@@ -183,7 +190,7 @@ impl RtcPeer {
             return Ok(());
         }
         let candidate = Candidate::from_sdp_string(text)
-            .map_err(|error| OfferRefused::BadCandidate(error.to_string()))?;
+            .map_err(|error| OfferRefused::BadCandidate(shortened(&error)))?;
         if self.candidates >= CANDIDATES_MAX {
             return Err(OfferRefused::TooManyCandidates(CANDIDATES_MAX));
         }
@@ -232,6 +239,11 @@ fn relayed(candidate: &str) -> Option<String> {
     Some(format!(
         "a=candidate:r{foundation} {component} {transport} {priority} {ip} {port} typ relay raddr {any} rport 0\r\n"
     ))
+}
+
+/// What is wrong, in a sentence: str0m repeats what it could not read, all of it.
+fn shortened(error: &impl Display) -> String {
+    error.to_string().chars().filter(|c| !c.is_control()).take(CAUSE_CHARS_MAX).collect()
 }
 
 /// The lines that we send on, as they were negotiated.
