@@ -16,7 +16,7 @@ use crate::refusal::{Code, Refusal};
 use crate::sfu::{DelayReport, PeerId, PeerStats, SlotId};
 use crate::track::{self, Kind, Layer};
 use crate::web::wire::{
-    Answer, Ask, Event, Frame, MeetingInfo, Mode, Participant, Refused, VERSION, VideoCodec, Welcome,
+    Answer, Ask, Event, Frame, MeetingInfo, Mode, Participant, Refused, Resume, VERSION, VideoCodec, Welcome,
 };
 
 /// The most participants of a meeting that does not say otherwise.
@@ -134,8 +134,8 @@ impl State {
             }
             Call::EndMeeting(name, reply) => drop(reply.send(self.view(&name).map(|_| self.end(&name)))),
             Call::Join(join, reply) => drop(reply.send(self.join(join))),
-            Call::Resume { meeting, secret, seq, frames, reply } => {
-                drop(reply.send(self.resume(&meeting, &secret, seq, frames)));
+            Call::Resume { meeting, resume, frames, reply } => {
+                drop(reply.send(self.resume(&meeting, &resume, frames)));
             }
             Call::Ask(member, id, ask) => self.ask(member, id, &ask),
             Call::Offer(member, sdp, reply) => {
@@ -236,6 +236,8 @@ impl State {
             role: join.role,
             custom_info: join.custom_info,
             tracks: Vec::new(),
+            held: Vec::new(),
+            hand: None,
             present: true,
         };
         let member = Member { meeting: join.meeting.clone(), me, frames: Some(join.frames) };
@@ -250,6 +252,8 @@ impl State {
             mode: Mode::Video,
             custom_info: None,
             max_participants: PARTICIPANTS_MAX,
+            rights: crate::appliance::words::rights_word(crate::meeting::Rights::default()),
+            locked: false,
         };
         let welcome = Welcome {
             version: VERSION,
@@ -267,20 +271,19 @@ impl State {
     fn resume(
         &mut self,
         meeting: &str,
-        secret: &str,
-        seq: u64,
+        Resume { secret, seq, .. }: &Resume,
         frames: mpsc::Sender<Frame>,
     ) -> Result<(MemberId, Frame), Refusal> {
         self.calls.push(format!("resume {secret} {seq}"));
         let known = self
             .members
             .iter_mut()
-            .find(|(id, member)| member.meeting == meeting && secret == format!("secret-{}", id.0));
+            .find(|(id, member)| member.meeting == meeting && *secret == format!("secret-{}", id.0));
         let Some((id, member)) = known else {
             return Err(Refusal::new(Code::PeerLost, "you were away too long; join anew"));
         };
         member.frames = Some(frames);
-        Ok((*id, Frame::Answered { re: 0, ok: Answer::Resumed { seq, video_codec: VideoCodec::H264 } }))
+        Ok((*id, Frame::Answered { re: 0, ok: Answer::Resumed { seq: *seq, video_codec: VideoCodec::H264 } }))
     }
 
     fn ask(&mut self, member: MemberId, id: u32, ask: &Ask) {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use super::words;
-use crate::meeting::{self, Command, Event, LeaveReason, Meeting, MeetingName, ParticipantId, Settings};
+use super::{people, words};
+use crate::meeting::{
+    self, By, Command, Event, LeaveReason, Meeting, MeetingName, ParticipantId, Rights, Settings,
+};
 use crate::refusal::{Code, Refusal};
 use crate::web::wire::{Ask, Frame, Hello, Request};
-use crate::web::words::{check_custom_info, parse};
+use crate::web::words::{check_custom_info, check_identity, parse};
 
 const PARTICIPANTS_MAX: u32 = 4;
 
@@ -29,6 +31,8 @@ struct Room {
     meeting: Meeting,
     now: Instant,
     told: BTreeMap<ParticipantId, meeting::Participant>,
+    rights: Rights,
+    locked: bool,
     seq: u64,
 }
 
@@ -38,7 +42,14 @@ impl Room {
         static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
         let name = MeetingName::new("fuzz").expect("a name");
         let settings = Settings { max_participants: PARTICIPANTS_MAX, ..Settings::new(name) };
-        Self { meeting: Meeting::new(settings, *ORIGIN), now: *ORIGIN, told: BTreeMap::new(), seq: 0 }
+        Self {
+            meeting: Meeting::new(settings, *ORIGIN),
+            now: *ORIGIN,
+            told: BTreeMap::new(),
+            rights: Rights::default(),
+            locked: false,
+            seq: 0,
+        }
     }
 
     fn hear(&mut self, who: ParticipantId, json: &[u8]) {
@@ -64,14 +75,10 @@ impl Room {
                 }
                 return Ok(());
             }
-            Ask::Track { source, state } => Command::SetTrack {
-                participant,
-                source: words::source_of_word(source),
-                state: words::state_of_word(state),
-            },
             Ask::Leave {} => Command::Leave { participant, reason: LeaveReason::Left },
-            Ask::End {} => Command::End { by: Some(participant) },
+            Ask::End {} => Command::End { by: By::Participant(participant) },
             Ask::Offer { .. } | Ask::Candidate { .. } | Ask::Clock {} | Ask::Delays {} => return Ok(()),
+            other => people::command(participant, other)?,
         };
         self.meeting.handle(command, self.now)
     }
@@ -100,7 +107,15 @@ impl Room {
             }
             self.follow(numbered.event);
         }
+        while let Some((to, _)) = self.meeting.poll_note() {
+            assert!(to.iter().all(|id| self.told.contains_key(id)), "somebody is told who is not there");
+        }
         let snapshot = self.meeting.snapshot();
+        assert_eq!(
+            (snapshot.rights, snapshot.locked),
+            (self.rights, self.locked),
+            "the deltas lead elsewhere"
+        );
         assert_eq!(snapshot.seq, self.seq);
         assert!(snapshot.participants.len() <= PARTICIPANTS_MAX as usize);
         assert!(self.told.values().eq(&snapshot.participants), "the deltas lead elsewhere");
@@ -132,6 +147,19 @@ impl Room {
             Event::Role { participant, role } => {
                 self.told.get_mut(&participant).expect("somebody who is there").role = role;
             }
+            Event::Held { participant, source, held } => {
+                let known = self.told.get_mut(&participant).expect("somebody who is there");
+                let has_changed = if held { known.held.insert(source) } else { known.held.remove(&source) };
+                assert!(has_changed, "nothing has changed");
+            }
+            Event::Hand { participant, hand } => {
+                self.told.get_mut(&participant).expect("somebody who is there").hand = hand;
+            }
+            Event::Renamed { participant, name } => {
+                self.told.get_mut(&participant).expect("somebody who is there").name = name;
+            }
+            Event::Rights { rights } => self.rights = rights,
+            Event::Locked { locked } => self.locked = locked,
             Event::Ended => self.told.clear(),
         }
     }
@@ -140,6 +168,7 @@ impl Room {
 /// The first to come is the host; every third one only listens.
 fn join(participant: ParticipantId, hello: Hello) -> Result<Command, Refusal> {
     check_custom_info(hello.custom_info.as_ref())?;
+    check_identity(hello.identity.as_deref())?;
     let role = match participant.0 {
         0 => meeting::Role::Host,
         id if id % 3 == 0 => meeting::Role::Audience,
@@ -152,6 +181,7 @@ fn join(participant: ParticipantId, hello: Hello) -> Result<Command, Refusal> {
         role,
         password: hello.password,
         custom_info: words::text_of_json(hello.custom_info.as_ref()),
+        identity: hello.identity,
     }))
 }
 

@@ -12,7 +12,7 @@ pub use crate::room::{PictureDelay, RoomStatus};
 pub use crate::sfu::{
     LayerReport, PeerId, PeerReport, Shown, SlotReport, Totals, TrackFlow, TrackReport, WayReport,
 };
-use crate::web::wire::{Ask, Frame, Mode, Participant, ParticipantKind, Role};
+use crate::web::wire::{Ask, Frame, Mode, Participant, ParticipantKind, Resume, Role};
 
 /// The most commands that wait for the loop; the next one is refused with `busy`.
 const CALLS_MAX: usize = 1024;
@@ -70,6 +70,8 @@ pub struct Join {
     pub password: Option<String>,
     /// Shown to every other participant.
     pub custom_info: Option<serde_json::Value>,
+    /// What stays the same when the same person joins again.
+    pub identity: Option<String>,
     /// Where its words go; dropping the receiver is a cut.
     pub frames: mpsc::Sender<Frame>,
 }
@@ -151,8 +153,7 @@ pub(super) enum Call {
     Join(Join, Reply<(MemberId, Frame)>),
     Resume {
         meeting: String,
-        secret: String,
-        seq: u64,
+        resume: Resume,
         frames: mpsc::Sender<Frame>,
         reply: Reply<(MemberId, Frame)>,
     },
@@ -254,11 +255,10 @@ impl Handle {
     pub async fn resume(
         &self,
         meeting: String,
-        secret: String,
-        seq: u64,
+        resume: Resume,
         frames: mpsc::Sender<Frame>,
     ) -> Result<(MemberId, Frame), Refusal> {
-        self.call(|reply| Call::Resume { meeting, secret, seq, frames, reply }).await
+        self.call(|reply| Call::Resume { meeting, resume, frames, reply }).await
     }
 
     /// Hands on a member's request; the answer comes as a [`Frame`]. Waits while the loop is busy, which

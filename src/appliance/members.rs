@@ -11,11 +11,11 @@ use crate::appliance::handle::{Join, MeetingView, MemberId, NewMeeting};
 use crate::appliance::run::{Appliance, Hosted, Member, peer_of};
 use crate::appliance::words;
 use crate::appliance::worker::{MeetingId, Order};
-use crate::meeting::{self, Command, LeaveReason, MeetingName, ParticipantId, Password};
+use crate::meeting::{self, By, Command, LeaveReason, MeetingName, ParticipantId, Password};
 use crate::refusal::{Code, Refusal};
 use crate::sfu::{OfferRefused, Permit, Wish};
 use crate::track::{Source, VideoCodec};
-use crate::web::wire::{Answer, Ask, CANDIDATE_BYTES_MAX, Frame, Refused, Tell, WISHES_MAX, Welcome};
+use crate::web::wire::{Answer, Ask, CANDIDATE_BYTES_MAX, Frame, Refused, Resume, Tell, WISHES_MAX, Welcome};
 
 /// What an answer to an offer is given to.
 pub(super) type AnswerReply = Box<dyn FnOnce(Result<String, Refusal>) + Send>;
@@ -107,7 +107,7 @@ impl Appliance {
     }
 
     pub(super) fn end_meeting(&mut self, name: &str) -> Result<(), Refusal> {
-        self.command(name, Command::End { by: None })
+        self.command(name, Command::End { by: By::Administrator })
     }
 
     /// Has a meeting carry out a command, and acts on what comes of it.
@@ -132,6 +132,7 @@ impl Appliance {
                 role,
                 password: join.password,
                 custom_info: words::text_of_json(join.custom_info.as_ref()),
+                identity: join.identity,
             }),
         )?;
         let secret = fresh_secret()?;
@@ -154,6 +155,7 @@ impl Appliance {
         self.room_comes_along(&join.meeting);
         self.tell_speaking(id);
         self.tell_qualities(id);
+        self.tell_chat(id, 0);
         Ok((id, welcome))
     }
 
@@ -172,6 +174,8 @@ impl Appliance {
                 mode: words::mode_word(settings.mode),
                 custom_info: words::json_of_text(settings.custom_info.as_deref()),
                 max_participants: settings.max_participants,
+                rights: words::rights_word(snapshot.rights),
+                locked: snapshot.locked,
             },
             participants: snapshot.participants.iter().map(words::participant_word).collect(),
             seq: snapshot.seq,
@@ -184,8 +188,7 @@ impl Appliance {
     pub(super) fn resume(
         &mut self,
         meeting: &str,
-        secret: &str,
-        seq: u64,
+        Resume { secret, seq, chat }: &Resume,
         frames: mpsc::Sender<Frame>,
     ) -> Result<(MemberId, Frame), Refusal> {
         let id = self.secrets.get(secret).copied().ok_or_else(gone)?;
@@ -194,7 +197,10 @@ impl Appliance {
         member.frames = None;
         self.command(meeting, Command::Return { participant: Member::participant(id) })?;
         let core = self.meetings.get(meeting)?;
-        let answer = match core.events_since(seq) {
+        let missed = core.events_since(*seq);
+        // Whoever begins anew with a snapshot begins anew with the chat.
+        let chat_seen = if missed.is_some() { *chat } else { 0 };
+        let answer = match missed {
             Some(missed) => {
                 for numbered in &missed {
                     // A fresh queue has room for the whole ring.
@@ -214,6 +220,7 @@ impl Appliance {
         }
         self.tell_speaking(id);
         self.tell_qualities(id);
+        self.tell_chat(id, chat_seen);
         Ok((id, answer))
     }
 
@@ -221,13 +228,12 @@ impl Appliance {
         let outcome = match ask {
             Ask::Offer { sdp } => return self.ask_offer(id, re, sdp),
             Ask::Candidate { candidate } => return self.ask_candidate(id, re, candidate),
-            Ask::Hello(_) => Err(Refusal::new(Code::InvalidParameter, "hello was said already")),
             Ask::Watch { wishes } => self.watch(id, wishes),
-            Ask::Track { source, state } => self.set_track(id, source, state),
             Ask::Clock {} => return self.tell_clock(id, re),
             Ask::Delays {} => return self.tell_delays(id, re),
             Ask::Leave {} => self.leave_after_answer(id, re),
             Ask::End {} => return self.end_and_answer(id, re),
+            other => self.ask_meeting(id, other),
         };
         self.tell(id, done(re, outcome));
     }
@@ -284,7 +290,7 @@ impl Appliance {
 
     pub(super) fn offer(&mut self, id: MemberId, sdp: String, reply: AnswerReply) {
         let Some((member, hosted)) = self.member_and_hosted(id) else { return reply(Err(gone())) };
-        let permit = Permit { send: member.role != meeting::Role::Audience, receive: true };
+        let permit = Permit { send: member.role.may_publish(), receive: true };
         let order = Order::Offer {
             meeting: hosted.id,
             peer: peer_of(Member::participant(id)),
@@ -328,17 +334,6 @@ impl Appliance {
         Ok(())
     }
 
-    fn set_track(
-        &mut self,
-        id: MemberId,
-        source: crate::web::wire::Source,
-        state: crate::web::wire::TrackState,
-    ) -> Result<(), Refusal> {
-        let meeting = self.members.get(&id).ok_or_else(gone)?.meeting.clone();
-        let (source, state) = (words::source_of_word(source), words::state_of_word(state));
-        self.command(&meeting, Command::SetTrack { participant: Member::participant(id), source, state })
-    }
-
     /// Has the media follow what the meeting has decided.
     pub(super) fn track_follows(
         &self,
@@ -349,6 +344,17 @@ impl Appliance {
     ) {
         if let Some(hosted) = self.hosted.get(meeting) {
             self.order_all(hosted, || Order::SetTrack { peer: peer_of(who), source, flow: flow_of(state) });
+        }
+    }
+
+    /// Has the media follow what somebody may do from now on.
+    fn permit_follows(&mut self, meeting: &str, who: ParticipantId, role: meeting::Role) {
+        if let Some(member) = self.members.get_mut(&MemberId(who.0)) {
+            member.role = role;
+        }
+        let permit = Permit { send: role.may_publish(), receive: true };
+        if let Some(hosted) = self.hosted.get(meeting) {
+            self.order_all(hosted, || Order::SetPermit { peer: peer_of(who), permit });
         }
     }
 
@@ -364,7 +370,7 @@ impl Appliance {
 
     fn end_by(&mut self, id: MemberId) -> Result<(), Refusal> {
         let meeting = self.members.get(&id).ok_or_else(gone)?.meeting.clone();
-        self.command(&meeting, Command::End { by: Some(Member::participant(id)) })
+        self.command(&meeting, Command::End { by: By::Participant(Member::participant(id)) })
     }
 
     fn leave_after_answer(&mut self, id: MemberId, re: u32) -> Result<(), Refusal> {
@@ -420,6 +426,12 @@ impl Appliance {
         self.tell(id, Frame::Told { tell });
     }
 
+    fn tell_chat(&mut self, id: MemberId, after: u64) {
+        if let Some(tell) = self.chat_word(id, after) {
+            self.tell(id, Frame::Told { tell });
+        }
+    }
+
     fn tell_qualities(&mut self, id: MemberId) {
         let Some((_, hosted)) = self.member_and_hosted(id) else { return };
         let known: Vec<Tell> =
@@ -439,11 +451,13 @@ impl Appliance {
                 meeting::Event::Track { participant, source, state } => {
                     self.track_follows(&name, participant, source, state);
                 }
+                meeting::Event::Role { participant, role } => self.permit_follows(&name, participant, role),
                 meeting::Event::Ended => self.close(&name),
                 _ => {}
             }
             changed.insert(name);
         }
+        self.tell_notes();
         changed.iter().for_each(|name| self.scene_follows(name));
     }
 
@@ -541,7 +555,7 @@ fn offer_refusal(refused: &OfferRefused) -> Refusal {
     Refusal::new(code, refused.to_string())
 }
 
-fn gone() -> Refusal {
+pub(super) fn gone() -> Refusal {
     Refusal::new(Code::PeerLost, "you are no longer in the meeting; join again")
 }
 

@@ -19,6 +19,7 @@ mod media_socket;
 mod media_tcp;
 mod members;
 mod news;
+mod people;
 mod pulse;
 mod relay;
 mod relay_name;

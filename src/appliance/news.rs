@@ -119,11 +119,15 @@ impl Appliance {
     fn speakers(&mut self, name: &str, worker: usize, active: Option<PeerId>, heard: Vec<PeerId>) {
         // Every branch hears everybody; one of them is believed.
         let Some(hosted) = self.hosted.get_mut(name).filter(|hosted| hosted.worker == worker) else { return };
+        let began = active.filter(|_| hosted.active != active);
         hosted.active = active;
         hosted.heard = heard;
         let tell = hosted.speaking();
         self.tell_all(name, &tell);
         self.scene_follows(name);
+        if let Some(peer) = began {
+            self.has_spoken(name, participant_of(peer));
+        }
     }
 
     fn codec(&mut self, name: &str, worker: usize, codec: VideoCodec) {

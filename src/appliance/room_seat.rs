@@ -108,6 +108,7 @@ impl Appliance {
             role: meeting::Role::Speaker,
             password: None,
             custom_info: None,
+            identity: None,
         };
         self.command(name, Command::Join(join))?;
         self.seat.taken = Some((name.to_owned(), participant));

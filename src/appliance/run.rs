@@ -245,8 +245,8 @@ impl Appliance {
             Call::Totals(reply) => self.totals(reply),
             Call::EndMeeting(name, reply) => drop(reply.send(self.end_meeting(&name))),
             Call::Join(join, reply) => drop(reply.send(self.join(join))),
-            Call::Resume { meeting, secret, seq, frames, reply } => {
-                drop(reply.send(self.resume(&meeting, &secret, seq, frames)));
+            Call::Resume { meeting, resume, frames, reply } => {
+                drop(reply.send(self.resume(&meeting, &resume, frames)));
             }
             Call::Ask(member, id, ask) => self.ask(member, id, ask),
             Call::Offer(member, sdp, reply) => {

@@ -41,6 +41,48 @@ pub(crate) const fn codec_word(codec: track::VideoCodec) -> wire::VideoCodec {
     }
 }
 
+const fn who_word(who: meeting::Who) -> wire::Who {
+    match who {
+        meeting::Who::Hosts => wire::Who::Hosts,
+        meeting::Who::Speakers => wire::Who::Speakers,
+        meeting::Who::Everybody => wire::Who::Everybody,
+    }
+}
+
+const fn who_of_word(who: wire::Who) -> meeting::Who {
+    match who {
+        wire::Who::Hosts => meeting::Who::Hosts,
+        wire::Who::Speakers => meeting::Who::Speakers,
+        wire::Who::Everybody => meeting::Who::Everybody,
+    }
+}
+
+pub(super) const fn rights_word(rights: meeting::Rights) -> wire::Rights {
+    wire::Rights {
+        chat: who_word(rights.chat),
+        share: who_word(rights.share),
+        unmute: who_word(rights.unmute),
+        rename: who_word(rights.rename),
+    }
+}
+
+pub(super) const fn rights_of_word(rights: wire::Rights) -> meeting::Rights {
+    meeting::Rights {
+        chat: who_of_word(rights.chat),
+        share: who_of_word(rights.share),
+        unmute: who_of_word(rights.unmute),
+        rename: who_of_word(rights.rename),
+    }
+}
+
+pub(super) fn audience_word(audience: meeting::Audience) -> wire::Audience {
+    match audience {
+        meeting::Audience::All => wire::Audience::All,
+        meeting::Audience::Hosts => wire::Audience::Hosts,
+        meeting::Audience::One(id) => wire::Audience::One(id_word(id)),
+    }
+}
+
 const fn state_word(state: meeting::TrackState) -> wire::TrackState {
     match state {
         meeting::TrackState::On => wire::TrackState::On,
@@ -139,6 +181,8 @@ pub(super) fn participant_word(participant: &meeting::Participant) -> wire::Part
         role: role_word(participant.role),
         custom_info: json_of_text(participant.custom_info.as_deref()),
         tracks: participant.tracks.iter().map(track_word).collect(),
+        held: participant.held.iter().map(|source| source_word(*source)).collect(),
+        hand: participant.hand,
         present: participant.presence == meeting::Presence::Here,
     }
 }
@@ -167,6 +211,19 @@ fn event_word(event: &meeting::Event) -> wire::Event {
         meeting::Event::Role { participant, role } => {
             wire::Event::Role { participant: id_word(*participant), role: role_word(*role) }
         }
+        meeting::Event::Held { participant, source, held } => wire::Event::Held {
+            participant: id_word(*participant),
+            source: source_word(*source),
+            held: *held,
+        },
+        meeting::Event::Hand { participant, hand } => {
+            wire::Event::Hand { participant: id_word(*participant), hand: *hand }
+        }
+        meeting::Event::Renamed { participant, name } => {
+            wire::Event::Renamed { participant: id_word(*participant), name: name.clone() }
+        }
+        meeting::Event::Rights { rights } => wire::Event::Rights { rights: rights_word(*rights) },
+        meeting::Event::Locked { locked } => wire::Event::Locked { locked: *locked },
         meeting::Event::Ended => wire::Event::Ended {},
     }
 }

@@ -121,6 +121,10 @@ pub(super) enum Order {
         peer: PeerId,
         wishes: Vec<Wish>,
     },
+    SetPermit {
+        peer: PeerId,
+        permit: Permit,
+    },
     SetTrack {
         peer: PeerId,
         source: Source,
@@ -503,6 +507,11 @@ impl WorkerThread {
             Order::SetTrack { peer, source, flow } => {
                 if let Some(hosted) = self.home_of(peer) {
                     hosted.forwarder.set_track(peer, source, flow, now);
+                }
+            }
+            Order::SetPermit { peer, permit } => {
+                if let Some(hosted) = self.home_of(peer) {
+                    hosted.forwarder.set_permit(peer, permit, now);
                 }
             }
             Order::WantKeyframe { peer, slot } => {

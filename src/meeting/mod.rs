@@ -14,32 +14,42 @@
 //!
 //! After each call that changes a meeting its owner polls events until there are none.
 
+mod chat;
 mod history;
+mod moderation;
+mod notes;
 mod participant;
+#[cfg(test)]
+mod people_tests;
+mod rights;
 mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+pub use chat::{CHAT_CHARS_MAX, CHAT_KEPT_MAX, ChatMessage, REACTION_BYTES_MAX};
 pub use history::{DELTAS_MAX, Numbered};
 pub use participant::{
     CUSTOM_INFO_BYTES_MAX, LeaveReason, NAME_CHARS_MAX, Participant, ParticipantId, ParticipantKind,
     Presence, Role, TrackState,
 };
+pub use rights::{Rights, Who};
 pub use settings::{
     AWAY_TIMEOUT, IDLE_TIMEOUT, MEETING_NAME_CHARS_MAX, MeetingName, Mode, PARTICIPANTS_MAX,
     PASSWORD_BYTES_MAX, Password, Settings,
 };
 pub use table::{MEETINGS_MAX, Meetings};
-pub use words::{Command, Event, Join, Snapshot};
+pub use words::{Audience, By, Command, Event, Join, Note, Snapshot};
 
 use crate::refusal::{Code, Refusal};
 use crate::track::{Kind, Source};
+use chat::{Chat, Pace};
 use history::{History, UNPOLLED_MAX};
+use notes::Notes;
 
 #[derive(Debug, Clone, Copy)]
 enum Life {
@@ -56,6 +66,18 @@ pub struct Meeting {
     participants: BTreeMap<ParticipantId, Participant>,
     /// Until when those who are away may come back.
     away_until: BTreeMap<ParticipantId, Instant>,
+    /// By which those who said so are known again.
+    identities: BTreeMap<ParticipantId, String>,
+    /// The oldest first.
+    banned: VecDeque<String>,
+    locked: bool,
+    rights: Rights,
+    /// Who was asked to switch what on, and may.
+    invited: BTreeSet<(ParticipantId, Source)>,
+    hands_raised: u64,
+    chat: Chat,
+    pace: Pace,
+    notes: Notes,
     history: History,
 }
 
@@ -68,6 +90,15 @@ impl Meeting {
             life: Life::Empty { since: now },
             participants: BTreeMap::new(),
             away_until: BTreeMap::new(),
+            identities: BTreeMap::new(),
+            banned: VecDeque::new(),
+            locked: false,
+            rights: Rights::default(),
+            invited: BTreeSet::new(),
+            hands_raised: 0,
+            chat: Chat::default(),
+            pace: Pace::default(),
+            notes: Notes::default(),
             history: History::default(),
         }
     }
@@ -76,9 +107,10 @@ impl Meeting {
     ///
     /// # Errors
     /// `meeting-not-found` when it is over; `peer-lost` for a participant that is not in it (any more);
-    /// `busy` when its events are not polled; of a join `meeting-full`, `wrong-password` and
-    /// `invalid-parameter`; of a track `not-permitted`, `unsupported-mode` and `track-id-taken`; of a role
-    /// and of the end `not-permitted`.
+    /// `busy` when its events are not polled; of a join `meeting-full`, `meeting-locked`, `wrong-password`,
+    /// `not-permitted` for the banned and `invalid-parameter`; of a track `not-permitted`, `unsupported-mode` and
+    /// `track-id-taken`; of what the role or the rights do not allow `not-permitted`; of texts `invalid-parameter`
+    /// and `too-many-requests`.
     pub fn handle(&mut self, command: Command, now: Instant) -> Result<(), Refusal> {
         self.check_alive()?;
         match command {
@@ -89,6 +121,21 @@ impl Meeting {
             Command::Leave { participant, reason } => self.leave(participant, reason, now),
             Command::SetRole { by, participant, role } => self.set_role(by, participant, role),
             Command::End { by } => self.end(by),
+            Command::Mute { by, participant, source, hold } => self.mute(by, participant, source, hold),
+            Command::MuteAll { by, may_unmute } => self.mute_all(by, may_unmute),
+            Command::Release { by, participant, source } => self.release(by, participant, source),
+            Command::AskToSend { by, participant, source } => self.ask_to_send(by, participant, source),
+            Command::Remove { by, participant, ban } => self.remove_by(by, participant, ban, now),
+            Command::Lock { by, locked } => self.lock(by, locked),
+            Command::SetRights { by, rights } => self.set_rights(by, rights),
+            Command::Rename { by, participant, name } => self.rename(by, participant, name),
+            Command::Hand { by, participant, up } => self.raise_hand(by, participant, up),
+            Command::Spoke { participant } => {
+                self.spoke(participant);
+                Ok(())
+            }
+            Command::React { participant, emoji } => self.react(participant, emoji, now),
+            Command::Chat { participant, to, text } => self.chat(participant, to, text, now),
         }
     }
 
@@ -118,7 +165,12 @@ impl Meeting {
     /// Its state after the last event.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { seq: self.history.last_seq(), participants: self.participants.values().cloned().collect() }
+        Snapshot {
+            seq: self.history.last_seq(),
+            participants: self.participants.values().cloned().collect(),
+            rights: self.rights,
+            locked: self.locked,
+        }
     }
 
     /// What happened after the event numbered `seq`; `None` when more than [`DELTAS_MAX`] were missed or
@@ -168,6 +220,7 @@ impl Meeting {
         participant::check_custom_info(join.custom_info.as_deref())?;
         self.check_unused(join.participant)?;
         self.check_password(&join)?;
+        self.check_admitted(&join)?;
         self.check_space()?;
         let participant = Participant {
             id: join.participant,
@@ -176,8 +229,13 @@ impl Meeting {
             role: join.role,
             custom_info: join.custom_info,
             tracks: BTreeMap::new(),
+            held: BTreeSet::new(),
+            hand: None,
             presence: Presence::Here,
         };
+        if let Some(identity) = join.identity {
+            self.identities.insert(participant.id, identity);
+        }
         self.participants.insert(participant.id, participant.clone());
         self.life = Life::Occupied;
         self.history.push(Event::Joined { participant });
@@ -208,10 +266,14 @@ impl Meeting {
     fn set_track(&mut self, id: ParticipantId, source: Source, state: TrackState) -> Result<(), Refusal> {
         let mode = self.settings.mode;
         let participant = find(&mut self.participants, id)?;
-        let before = participant.track(source);
         if state != TrackState::Off {
             check_may_publish(participant, source, mode)?;
         }
+        if state == TrackState::On {
+            self.check_may_switch_on(id, source)?;
+        }
+        let participant = find(&mut self.participants, id)?;
+        let before = participant.track(source);
         if state == TrackState::On && before == TrackState::On {
             return Err(Refusal::new(
                 Code::TrackIdTaken,
@@ -231,8 +293,8 @@ impl Meeting {
         Ok(())
     }
 
-    fn set_role(&mut self, by: ParticipantId, id: ParticipantId, role: Role) -> Result<(), Refusal> {
-        let asker = find(&mut self.participants, by)?.role;
+    fn set_role(&mut self, by: By, id: ParticipantId, role: Role) -> Result<(), Refusal> {
+        let asker = self.authority(by)?;
         let participant = find(&mut self.participants, id)?;
         if !asker.may_turn(participant.role, role) {
             return Err(Refusal::new(
@@ -253,15 +315,13 @@ impl Meeting {
         Ok(())
     }
 
-    fn end(&mut self, by: Option<ParticipantId>) -> Result<(), Refusal> {
-        if let Some(by) = by {
-            let role = find(&mut self.participants, by)?.role;
-            if !role.may_end() {
-                return Err(Refusal::new(
-                    Code::NotPermitted,
-                    format!("only a host may end the meeting for all, and you are {role}; leave it instead"),
-                ));
-            }
+    fn end(&mut self, by: By) -> Result<(), Refusal> {
+        let role = self.authority(by)?;
+        if !role.may_end() {
+            return Err(Refusal::new(
+                Code::NotPermitted,
+                format!("only a host may end the meeting for all, and you are {role}; leave it instead"),
+            ));
         }
         self.finish();
         Ok(())
@@ -277,10 +337,25 @@ impl Meeting {
     fn remove(&mut self, id: ParticipantId, reason: LeaveReason, now: Instant) {
         self.participants.remove(&id);
         self.away_until.remove(&id);
+        self.identities.remove(&id);
+        self.invited.retain(|(of, _)| *of != id);
+        self.pace.forget(id);
         self.history.push(Event::Left { participant: id, reason });
         if self.participants.is_empty() {
+            self.start_over();
             self.life = Life::Empty { since: now };
         }
+    }
+
+    /// Who comes to an empty meeting finds none of what the last people left: a standing one is never closed for good.
+    fn start_over(&mut self) {
+        if self.locked {
+            self.locked = false;
+            self.history.push(Event::Locked { locked: false });
+        }
+        self.set_rights_to(Rights::default());
+        self.banned.clear();
+        self.chat = Chat::default();
     }
 
     fn idle_deadline(&self) -> Option<Instant> {

@@ -1,6 +1,6 @@
 //! Participants as values: who somebody is, what it may do, what it publishes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::refusal::{Code, Refusal};
@@ -40,6 +40,12 @@ impl Role {
     #[must_use]
     pub const fn may_publish(self) -> bool {
         !matches!(self, Self::Audience)
+    }
+
+    /// Whether it may mute, remove and admit others, and say who may do what.
+    #[must_use]
+    pub const fn may_moderate(self) -> bool {
+        matches!(self, Self::Host | Self::Cohost)
     }
 
     /// Whether it may end the meeting for all.
@@ -137,6 +143,10 @@ pub struct Participant {
     pub custom_info: Option<String>,
     /// Its published tracks; what is [`TrackState::Off`] is not in here.
     pub tracks: BTreeMap<Source, TrackState>,
+    /// Sources that a host holds off: they cannot be switched on.
+    pub held: BTreeSet<Source>,
+    /// The number of its raised hand; the smallest was raised first.
+    pub hand: Option<u64>,
     /// Whether it can be reached.
     pub presence: Presence,
 }

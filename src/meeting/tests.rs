@@ -27,7 +27,15 @@ const BEN: ParticipantId = ParticipantId(2);
 
 fn join(participant: ParticipantId, role: Role) -> Join {
     let name = format!("name of {participant}");
-    Join { participant, name, kind: ParticipantKind::Browser, role, password: None, custom_info: None }
+    Join {
+        participant,
+        name,
+        kind: ParticipantKind::Browser,
+        role,
+        password: None,
+        custom_info: None,
+        identity: None,
+    }
 }
 
 fn code(result: Result<(), Refusal>) -> Code {
@@ -51,7 +59,10 @@ fn a_joiner_is_told_to_all_and_numbered_from_one() {
     let Event::Joined { participant } = first.event else { panic!("{first:?}") };
     assert_eq!((participant.id, participant.role), (ANN, Role::Host));
     assert_eq!(meeting.poll_event(), None);
-    assert_eq!(meeting.snapshot(), Snapshot { seq: 1, participants: vec![participant] });
+    assert_eq!(
+        meeting.snapshot(),
+        Snapshot { seq: 1, participants: vec![participant], rights: Rights::default(), locked: false }
+    );
 }
 
 #[test]
@@ -153,7 +164,9 @@ fn who_is_made_audience_stops_sending_first() {
     meeting.handle(Command::Join(join(BEN, Role::Speaker)), now).unwrap();
     meeting.handle(on(BEN, Source::Microphone), now).unwrap();
     events(&mut meeting);
-    meeting.handle(Command::SetRole { by: ANN, participant: BEN, role: Role::Audience }, now).unwrap();
+    meeting
+        .handle(Command::SetRole { by: By::Participant(ANN), participant: BEN, role: Role::Audience }, now)
+        .unwrap();
     let off = Event::Track { participant: BEN, source: Source::Microphone, state: TrackState::Off };
     assert_eq!(events(&mut meeting), [off, Event::Role { participant: BEN, role: Role::Audience }]);
 }
@@ -165,7 +178,7 @@ fn roles_are_changed_by_hosts_and_within_bounds_by_cohosts() {
     for (id, role) in [(ANN, Role::Host), (BEN, Role::Cohost), (cat, Role::Speaker)] {
         meeting.handle(Command::Join(join(id, role)), now).unwrap();
     }
-    let turn = |by, participant, role| Command::SetRole { by, participant, role };
+    let turn = |by, participant, role| Command::SetRole { by: By::Participant(by), participant, role };
     for forbidden in [turn(cat, cat, Role::Host), turn(BEN, cat, Role::Host), turn(BEN, ANN, Role::Speaker)] {
         assert_eq!(code(meeting.handle(forbidden, now)), Code::NotPermitted);
     }
@@ -175,11 +188,11 @@ fn roles_are_changed_by_hosts_and_within_bounds_by_cohosts() {
 
 #[test]
 fn only_a_host_or_the_administrator_ends_it_for_all() {
-    for by in [Some(ANN), None] {
+    for by in [By::Participant(ANN), By::Administrator] {
         let (mut meeting, now) = meeting();
         meeting.handle(Command::Join(join(ANN, Role::Host)), now).unwrap();
         meeting.handle(Command::Join(join(BEN, Role::Cohost)), now).unwrap();
-        assert_eq!(code(meeting.handle(Command::End { by: Some(BEN) }, now)), Code::NotPermitted);
+        assert_eq!(code(meeting.handle(Command::End { by: By::Participant(BEN) }, now)), Code::NotPermitted);
         meeting.handle(Command::End { by }, now).unwrap();
         assert!(meeting.is_over());
         assert_eq!(events(&mut meeting).last(), Some(&Event::Ended));
@@ -267,13 +280,13 @@ fn names_of_meetings_are_unique_while_they_live() {
     let mut table = Meetings::default();
     table.create(settings(), now).unwrap();
     assert_eq!(table.create(settings(), now).unwrap_err().code, Code::MeetingExists);
-    table.get_mut("den").unwrap().handle(Command::End { by: None }, now).unwrap();
+    table.get_mut("den").unwrap().handle(Command::End { by: By::Administrator }, now).unwrap();
     assert_eq!(table.get("den").unwrap_err().code, Code::MeetingNotFound);
     assert!(table.take_over().is_none(), "its end was not told yet");
     table.iter_mut().for_each(|meeting| while meeting.poll_event().is_some() {});
     assert_eq!(table.take_over().unwrap().name().as_str(), "den");
     table.create(settings(), now).unwrap();
-    table.get_mut("den").unwrap().handle(Command::End { by: None }, now).unwrap();
+    table.get_mut("den").unwrap().handle(Command::End { by: By::Administrator }, now).unwrap();
     table.create(settings(), now).unwrap();
     assert_eq!(table.living(), 1);
     assert_eq!(table.poll_timeout(), Some(now + IDLE_TIMEOUT));
@@ -325,6 +338,14 @@ enum Op {
     SetTrack(u64, Source, TrackState),
     Leave(u64),
     SetRole(u64, u64, Role),
+    Mute(u64, u64, Source, bool),
+    MuteAll(u64, bool),
+    Release(u64, u64, Source),
+    AskToSend(u64, u64, Source),
+    Remove(u64, u64, bool),
+    Lock(u64, bool),
+    Share(u64, Who),
+    Hand(u64, u64, bool),
     End(u64),
     Wait(Duration),
     TimeOut,
@@ -334,6 +355,14 @@ fn role() -> impl Strategy<Value = Role> {
     prop::sample::select(vec![Role::Host, Role::Cohost, Role::Speaker, Role::Audience])
 }
 
+fn source() -> impl Strategy<Value = Source> {
+    prop::sample::select(Source::ALL.to_vec())
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    prop::sample::select(vec![Who::Hosts, Who::Speakers, Who::Everybody])
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let id = 1..7_u64;
     let state = prop::sample::select(vec![TrackState::On, TrackState::Muted, TrackState::Off]);
@@ -341,10 +370,19 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (id.clone(), role()).prop_map(|(id, role)| Op::Join(id, role)),
         3 => id.clone().prop_map(Op::Cut),
         2 => id.clone().prop_map(Op::Return),
-        6 => (id.clone(), prop::sample::select(Source::ALL.to_vec()), state)
+        6 => (id.clone(), source(), state)
             .prop_map(|(id, source, state)| Op::SetTrack(id, source, state)),
         2 => id.clone().prop_map(Op::Leave),
         2 => (id.clone(), id.clone(), role()).prop_map(|(by, id, role)| Op::SetRole(by, id, role)),
+        3 => (id.clone(), id.clone(), source(), any::<bool>())
+            .prop_map(|(by, id, source, hold)| Op::Mute(by, id, source, hold)),
+        1 => (id.clone(), any::<bool>()).prop_map(|(by, may)| Op::MuteAll(by, may)),
+        1 => (id.clone(), id.clone(), source()).prop_map(|(by, id, source)| Op::Release(by, id, source)),
+        1 => (id.clone(), id.clone(), source()).prop_map(|(by, id, source)| Op::AskToSend(by, id, source)),
+        1 => (id.clone(), id.clone(), any::<bool>()).prop_map(|(by, id, ban)| Op::Remove(by, id, ban)),
+        1 => (id.clone(), any::<bool>()).prop_map(|(by, locked)| Op::Lock(by, locked)),
+        1 => (id.clone(), who()).prop_map(|(by, share)| Op::Share(by, share)),
+        3 => (id.clone(), id.clone(), any::<bool>()).prop_map(|(by, id, up)| Op::Hand(by, id, up)),
         1 => id.prop_map(Op::End),
         2 => (0..20_u64).prop_map(|secs| Op::Wait(Duration::from_secs(secs))),
         2 => Just(Op::TimeOut),
@@ -356,13 +394,16 @@ fn op() -> impl Strategy<Value = Op> {
 struct Mirror {
     seq: u64,
     participants: BTreeMap<ParticipantId, Participant>,
+    rights: Rights,
+    locked: bool,
     ended: bool,
 }
 
 impl Mirror {
     fn of(snapshot: Snapshot) -> Self {
         let participants = snapshot.participants.into_iter().map(|each| (each.id, each)).collect();
-        Self { seq: snapshot.seq, participants, ended: false }
+        let (rights, locked) = (snapshot.rights, snapshot.locked);
+        Self { seq: snapshot.seq, participants, rights, locked, ended: false }
     }
 
     fn apply(&mut self, delta: &Numbered) {
@@ -377,6 +418,16 @@ impl Mirror {
             Event::Presence { participant, presence } => self.at(participant).presence = presence,
             Event::Track { participant, source, state } => self.at(participant).set_track(source, state),
             Event::Role { participant, role } => self.at(participant).role = role,
+            Event::Held { participant, source, held: true } => {
+                assert!(self.at(participant).held.insert(source));
+            }
+            Event::Held { participant, source, held: false } => {
+                assert!(self.at(participant).held.remove(&source));
+            }
+            Event::Hand { participant, hand } => self.at(participant).hand = hand,
+            Event::Renamed { participant, name } => self.at(participant).name = name,
+            Event::Rights { rights } => self.rights = rights,
+            Event::Locked { locked } => self.locked = locked,
             Event::Ended => {
                 self.participants.clear();
                 self.ended = true;
@@ -408,6 +459,10 @@ impl World {
 
     fn id(&self, actor: u64) -> ParticipantId {
         self.latest.get(&actor).copied().unwrap_or(ParticipantId(0))
+    }
+
+    fn by(&self, actor: u64) -> By {
+        By::Participant(self.id(actor))
     }
 
     fn apply(&mut self, op: &Op) {
@@ -444,9 +499,30 @@ impl World {
             }
             Op::Leave(actor) => Command::Leave { participant: self.id(actor), reason: LeaveReason::Left },
             Op::SetRole(by, actor, role) => {
-                Command::SetRole { by: self.id(by), participant: self.id(actor), role }
+                Command::SetRole { by: By::Participant(self.id(by)), participant: self.id(actor), role }
             }
-            Op::End(actor) => Command::End { by: Some(self.id(actor)) },
+            Op::Mute(asker, actor, source, hold) => {
+                Command::Mute { by: self.by(asker), participant: self.id(actor), source, hold }
+            }
+            Op::MuteAll(asker, may_unmute) => Command::MuteAll { by: self.by(asker), may_unmute },
+            Op::Release(asker, actor, source) => {
+                Command::Release { by: self.by(asker), participant: self.id(actor), source }
+            }
+            Op::AskToSend(asker, actor, source) => {
+                Command::AskToSend { by: self.by(asker), participant: self.id(actor), source }
+            }
+            Op::Remove(asker, actor, ban) => {
+                Command::Remove { by: self.by(asker), participant: self.id(actor), ban }
+            }
+            Op::Lock(asker, locked) => Command::Lock { by: self.by(asker), locked },
+            Op::Share(asker, share) => {
+                let rights = Rights { share, ..self.meeting.snapshot().rights };
+                Command::SetRights { by: self.by(asker), rights }
+            }
+            Op::Hand(asker, actor, up) => {
+                Command::Hand { by: self.by(asker), participant: self.id(actor), up }
+            }
+            Op::End(actor) => Command::End { by: By::Participant(self.id(actor)) },
             Op::Wait(_) | Op::TimeOut => return None,
         })
     }
@@ -459,6 +535,9 @@ impl World {
         for participant in meeting.participants() {
             assert!(participant.role.may_publish() || participant.tracks.is_empty(), "{participant:?}");
             assert!(!participant.tracks.values().any(|state| *state == TrackState::Off));
+            for source in &participant.held {
+                assert_ne!(participant.track(*source), TrackState::On, "{participant:?}");
+            }
             let has_deadline = meeting.away_until.contains_key(&participant.id);
             assert_eq!(has_deadline, participant.presence == Presence::Away, "{participant:?}");
             if settings.mode == Mode::Audio {

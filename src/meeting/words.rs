@@ -1,5 +1,7 @@
 //! What can be asked of a meeting, and what happens in it.
 
+use super::chat::ChatMessage;
+use super::rights::Rights;
 use super::{LeaveReason, Participant, ParticipantId, ParticipantKind, Presence, Role, TrackState};
 use crate::track::Source;
 
@@ -18,6 +20,28 @@ pub struct Join {
     pub password: Option<String>,
     /// Shown to every other participant: JSON text, at most [`CUSTOM_INFO_BYTES_MAX`](super::CUSTOM_INFO_BYTES_MAX).
     pub custom_info: Option<String>,
+    /// What stays the same when the same person, or the same browser, joins again; up to the edge.
+    pub identity: Option<String>,
+}
+
+/// Who asks for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Somebody in the meeting.
+    Participant(ParticipantId),
+    /// The administrator, who may everything.
+    Administrator,
+}
+
+/// For whom something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody in the meeting.
+    All,
+    /// Hosts and cohosts.
+    Hosts,
+    /// One person.
+    One(ParticipantId),
 }
 
 /// What can be asked of a meeting.
@@ -54,7 +78,7 @@ pub enum Command {
     /// A participant may do more, or less, from now on.
     SetRole {
         /// Who asks for it.
-        by: ParticipantId,
+        by: By,
         /// Whose role.
         participant: ParticipantId,
         /// The new one.
@@ -62,8 +86,106 @@ pub enum Command {
     },
     /// The meeting ends for all.
     End {
-        /// Who asks for it; `None` is the administrator.
-        by: Option<ParticipantId>,
+        /// Who asks for it.
+        by: By,
+    },
+    /// A host mutes a track, or ends a shared screen.
+    Mute {
+        /// Who asks for it.
+        by: By,
+        /// Whose track.
+        participant: ParticipantId,
+        /// Which.
+        source: Source,
+        /// It cannot be switched on again until it is released.
+        hold: bool,
+    },
+    /// A host mutes the microphones of all but the hosts.
+    MuteAll {
+        /// Who asks for it.
+        by: By,
+        /// Whether they may switch them on again.
+        may_unmute: bool,
+    },
+    /// What was held may be switched on again.
+    Release {
+        /// Who asks for it.
+        by: By,
+        /// Whose track.
+        participant: ParticipantId,
+        /// Which.
+        source: Source,
+    },
+    /// A host asks somebody to switch something on. Nothing is switched on by force.
+    AskToSend {
+        /// Who asks for it.
+        by: By,
+        /// Whom.
+        participant: ParticipantId,
+        /// What.
+        source: Source,
+    },
+    /// A host removes somebody.
+    Remove {
+        /// Who asks for it.
+        by: By,
+        /// Whom.
+        participant: ParticipantId,
+        /// For good, as far as its identity is known.
+        ban: bool,
+    },
+    /// Nobody comes in but hosts, or everybody does again.
+    Lock {
+        /// Who asks for it.
+        by: By,
+        /// Which of the two.
+        locked: bool,
+    },
+    /// Who may do what changes.
+    SetRights {
+        /// Who asks for it.
+        by: By,
+        /// From now on.
+        rights: Rights,
+    },
+    /// Somebody gets another name.
+    Rename {
+        /// Who asks for it.
+        by: By,
+        /// Who gets it.
+        participant: ParticipantId,
+        /// 1 to [`NAME_CHARS_MAX`](super::NAME_CHARS_MAX) characters.
+        name: String,
+    },
+    /// A hand goes up, or down.
+    Hand {
+        /// Who asks for it.
+        by: By,
+        /// Whose hand.
+        participant: ParticipantId,
+        /// Which of the two.
+        up: bool,
+    },
+    /// Somebody was heard speaking.
+    Spoke {
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// Somebody shows all what it feels.
+    React {
+        /// Who.
+        participant: ParticipantId,
+        /// One emoji.
+        emoji: String,
+    },
+    /// Somebody writes.
+    Chat {
+        /// Who.
+        participant: ParticipantId,
+        /// For whom.
+        to: Audience,
+        /// 1 to [`CHAT_CHARS_MAX`](super::CHAT_CHARS_MAX) characters.
+        text: String,
     },
 }
 
@@ -105,8 +227,62 @@ pub enum Event {
         /// From now on.
         role: Role,
     },
+    /// A host holds a track off, or does so no longer.
+    Held {
+        /// Whose.
+        participant: ParticipantId,
+        /// Which.
+        source: Source,
+        /// Which of the two.
+        held: bool,
+    },
+    /// A hand went up, or down.
+    Hand {
+        /// Whose.
+        participant: ParticipantId,
+        /// Its number, if it is up.
+        hand: Option<u64>,
+    },
+    /// Somebody has another name.
+    Renamed {
+        /// Who.
+        participant: ParticipantId,
+        /// From now on.
+        name: String,
+    },
+    /// Who may do what has changed.
+    Rights {
+        /// From now on.
+        rights: Rights,
+    },
+    /// The meeting was locked, or unlocked.
+    Locked {
+        /// Which of the two.
+        locked: bool,
+    },
     /// The meeting is over for everybody who is in it; the last event of all.
     Ended,
+}
+
+/// What is told once to those whom it concerns, without a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A host asks you to switch something on.
+    AskedToSend {
+        /// Who; `None` is the administrator.
+        by: Option<ParticipantId>,
+        /// What.
+        source: Source,
+    },
+    /// Somebody shows what it feels.
+    Reaction {
+        /// Who.
+        participant: ParticipantId,
+        /// One emoji.
+        emoji: String,
+    },
+    /// Somebody has written.
+    Chat(ChatMessage),
 }
 
 /// The state of a meeting after the event numbered `seq`.
@@ -116,4 +292,8 @@ pub struct Snapshot {
     pub seq: u64,
     /// Everybody, in the order of their ids.
     pub participants: Vec<Participant>,
+    /// Who may do what.
+    pub rights: Rights,
+    /// Whether nobody comes in but hosts.
+    pub locked: bool,
 }

@@ -72,6 +72,133 @@ pub enum Ask {
     Leave {},
     /// The meeting ends for all; hosts only.
     End {},
+    /// My hand goes up or down; a host may take another's down.
+    Hand {
+        /// Whose; mine where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        participant: Option<String>,
+        /// Which of the two.
+        up: bool,
+    },
+    /// I show all what I feel.
+    React {
+        /// One emoji.
+        emoji: String,
+    },
+    /// I write.
+    Chat {
+        /// For whom.
+        to: Audience,
+        /// 1 to [`CHAT_CHARS_MAX`] characters.
+        text: String,
+    },
+    /// Somebody gets another name: I, or by a host anybody.
+    Rename {
+        /// Who.
+        participant: String,
+        /// 1 to 64 characters.
+        name: String,
+    },
+    /// A track is muted, a shared screen ended; hosts only.
+    Mute {
+        /// Whose.
+        participant: String,
+        /// Which.
+        source: Source,
+        /// It cannot be switched on again until it is released.
+        hold: bool,
+    },
+    /// All microphones but those of hosts are muted; hosts only.
+    MuteAll {
+        /// Whether they may be switched on again.
+        may_unmute: bool,
+    },
+    /// What was held may be switched on again; hosts only.
+    Release {
+        /// Whose.
+        participant: String,
+        /// Which.
+        source: Source,
+    },
+    /// Somebody is asked to switch something on; hosts only.
+    AskToSend {
+        /// Who.
+        participant: String,
+        /// What.
+        source: Source,
+    },
+    /// Somebody may do more, or less, from now on; hosts only.
+    Role {
+        /// Who.
+        participant: String,
+        /// What it may do.
+        role: Role,
+    },
+    /// Somebody is removed; hosts only.
+    Remove {
+        /// Who.
+        participant: String,
+        /// For good.
+        ban: bool,
+    },
+    /// Nobody comes in but hosts, or everybody does again; hosts only.
+    Lock {
+        /// Which of the two.
+        locked: bool,
+    },
+    /// Who may do what; hosts only.
+    Rights {
+        /// From now on.
+        rights: Rights,
+    },
+}
+
+/// The longest message of a chat, in characters.
+pub const CHAT_CHARS_MAX: usize = 2000;
+
+/// The longest `identity`, in bytes.
+pub const IDENTITY_BYTES_MAX: usize = 64;
+
+/// For whom a message is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Everybody.
+    All,
+    /// Hosts and cohosts.
+    Hosts,
+    /// The participant with this id.
+    One(String),
+}
+
+/// Who may do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// Hosts and cohosts.
+    Hosts,
+    /// Whoever may send.
+    Speakers,
+    /// The audience too.
+    Everybody,
+}
+
+/// Who may do what. The audience never sends, whatever is said here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct Rights {
+    /// Write to all and to one person, and react.
+    pub chat: Who,
+    /// Share a screen.
+    pub share: Who,
+    /// Switch the own microphone on.
+    pub unmute: Who,
+    /// Change the own name.
+    pub rename: Who,
 }
 
 /// The longest candidate, in bytes.
@@ -105,6 +232,10 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "unknown"))]
     pub custom_info: Option<serde_json::Value>,
+    /// What stays the same whenever this person, or this browser, joins: whoever is banned is known by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub identity: Option<String>,
     /// Back after a cut: be the same participant again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
@@ -120,6 +251,9 @@ pub struct Resume {
     pub secret: String,
     /// The number of the last delta that was seen.
     pub seq: u64,
+    /// The number of the last chat message that was seen.
+    #[serde(default)]
+    pub chat: u64,
 }
 
 /// One wish: a track to be seen, and how large.
@@ -254,6 +388,12 @@ pub struct Participant {
     pub custom_info: Option<serde_json::Value>,
     /// The tracks that it publishes.
     pub tracks: Vec<Track>,
+    /// The sources that a host holds off.
+    pub held: Vec<Source>,
+    /// The number of its raised hand: the smallest was raised first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub hand: Option<u64>,
     /// False while its socket is cut and it may yet come back.
     pub present: bool,
 }
@@ -282,6 +422,10 @@ pub struct MeetingInfo {
     pub custom_info: Option<serde_json::Value>,
     /// The most participants, the room among them.
     pub max_participants: u32,
+    /// Who may do what.
+    pub rights: Rights,
+    /// Nobody comes in but hosts.
+    pub locked: bool,
 }
 
 /// Everything that the appliance sends.
@@ -456,6 +600,41 @@ pub enum Event {
         /// From now on.
         role: Role,
     },
+    /// A host holds a track off, or does so no longer.
+    Held {
+        /// Whose.
+        participant: String,
+        /// Which.
+        source: Source,
+        /// Which of the two.
+        held: bool,
+    },
+    /// A hand went up, or down.
+    Hand {
+        /// Whose.
+        participant: String,
+        /// Its number, if it is up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional, type = "number"))]
+        hand: Option<u64>,
+    },
+    /// Somebody has another name.
+    Renamed {
+        /// Who.
+        participant: String,
+        /// From now on.
+        name: String,
+    },
+    /// Who may do what has changed.
+    Rights {
+        /// From now on.
+        rights: Rights,
+    },
+    /// The meeting was locked, or unlocked.
+    Locked {
+        /// Which of the two.
+        locked: bool,
+    },
     /// The meeting is over; the socket closes.
     Ended {},
 }
@@ -509,6 +688,47 @@ pub enum Tell {
         /// From the appliance to the participant.
         down: u8,
     },
+    /// A host asks you to switch something on. You may, and need not.
+    AskedToSend {
+        /// Who asks; absent when it is the administrator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        by: Option<String>,
+        /// What.
+        source: Source,
+    },
+    /// Somebody shows what they feel.
+    Reaction {
+        /// Who.
+        participant: String,
+        /// One emoji.
+        emoji: String,
+    },
+    /// Chat messages that you may read, the oldest first; at the join those from before.
+    Chat {
+        /// At least one.
+        messages: Vec<ChatMessage>,
+    },
+}
+
+/// A chat message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct ChatMessage {
+    /// Counts up; nobody sees every number.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub id: u64,
+    /// Who wrote it.
+    pub from: String,
+    /// The name that they had then.
+    pub name: String,
+    /// For whom.
+    pub to: Audience,
+    /// What.
+    pub text: String,
+    /// When, in milliseconds since 1970 by the appliance's clock.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub at_ms: u64,
 }
 
 /// The track in a slot.

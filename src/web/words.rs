@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::wire::CUSTOM_INFO_BYTES_MAX;
+use super::wire::{CUSTOM_INFO_BYTES_MAX, IDENTITY_BYTES_MAX};
 use crate::refusal::{Code, Refusal};
 
 /// Reads JSON, or says which field is wrong and why.
@@ -41,6 +41,21 @@ pub fn check_custom_info(info: Option<&Value>) -> Result<(), Refusal> {
     Err(Refusal::new(Code::InvalidParameter, detail))
 }
 
+/// Checks the length of an `identity`.
+///
+/// # Errors
+/// `invalid-parameter` when it is empty or longer than [`IDENTITY_BYTES_MAX`].
+pub fn check_identity(identity: Option<&str>) -> Result<(), Refusal> {
+    match identity {
+        Some(text) if !(1..=IDENTITY_BYTES_MAX).contains(&text.len()) => {
+            let detail =
+                format!("`identity` has {} bytes; give 1 to {IDENTITY_BYTES_MAX}, or none", text.len());
+            Err(Refusal::new(Code::InvalidParameter, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +90,14 @@ mod tests {
         assert!(check_custom_info(Some(&Value::String("x".repeat(CUSTOM_INFO_BYTES_MAX - 2)))).is_ok());
         let refusal = check_custom_info(Some(&Value::String("x".repeat(CUSTOM_INFO_BYTES_MAX - 1))));
         assert_eq!(refusal.expect_err("too long").code, Code::InvalidParameter);
+    }
+
+    #[test]
+    fn an_identity_is_there_and_short_or_absent() {
+        assert!(check_identity(None).is_ok());
+        assert!(check_identity(Some(&"x".repeat(IDENTITY_BYTES_MAX))).is_ok());
+        for wrong in ["", &"x".repeat(IDENTITY_BYTES_MAX + 1)] {
+            assert_eq!(check_identity(Some(wrong)).expect_err("refused").code, Code::InvalidParameter);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod floods;
 mod meetings;
 mod monitoring;
+mod people;
 mod program;
 mod room;
 mod sdp;

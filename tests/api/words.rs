@@ -145,6 +145,22 @@ impl Words {
         }
     }
 
+    /// What this participant alone is told of that kind, next. Deltas that come meanwhile are kept.
+    pub(crate) async fn tell(&mut self, kind: &str) -> Value {
+        if let Some(at) = self.heard.iter().position(|frame| frame["tell"].get(kind).is_some()) {
+            return self.heard.remove(at).unwrap()["tell"][kind].clone();
+        }
+        loop {
+            match self.next().await {
+                Heard::Frame(frame) if frame["tell"].get(kind).is_some() => {
+                    return frame["tell"][kind].clone();
+                }
+                Heard::Frame(frame) => self.heard.push_back(frame),
+                Heard::Closed(code) => panic!("closed with {code} instead of the word {kind}"),
+            }
+        }
+    }
+
     /// Reads on to the end of the socket: its code, and the last refusal without `re`.
     pub(crate) async fn closed(&mut self) -> (u16, Option<String>) {
         let mut refusal = None;

@@ -154,6 +154,7 @@ impl Words {
             name: name.to_owned(),
             password: None,
             custom_info: None,
+            identity: None,
             resume: None,
         };
         match self.ask(Ask::Hello(hello)).await? {

@@ -119,8 +119,16 @@ impl House {
     async fn join(&self, meeting: &str) -> String {
         let (frames, _) = mpsc::channel(8);
         let (name, kind, role) = ("Ann".to_owned(), ParticipantKind::Browser, wire::Role::Speaker);
-        let join =
-            Join { meeting: meeting.to_owned(), name, kind, role, password: None, custom_info: None, frames };
+        let join = Join {
+            meeting: meeting.to_owned(),
+            name,
+            kind,
+            role,
+            password: None,
+            custom_info: None,
+            identity: None,
+            frames,
+        };
         let (member, _) = self.handle.join(join).await.expect("let in");
         self.fake.member(member).id
     }

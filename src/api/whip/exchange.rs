@@ -170,6 +170,7 @@ async fn join(
         role,
         password: wishes.password,
         custom_info: None,
+        identity: None,
         frames: sender,
     };
     let (member, _) = shared.handle.join(join).await.inspect_err(|refusal| {

@@ -81,16 +81,17 @@ async fn enter(
     door: &impl Door,
 ) -> Result<Admitted, Refusal> {
     words::check_custom_info(hello.custom_info.as_ref())?;
+    words::check_identity(hello.identity.as_deref())?;
     let (sender, frames) = mpsc::channel(FRAMES_MAX);
     let (member, welcome) = match hello.resume {
         // The secret is better proof than the token, which may have expired in the meantime.
-        Some(resume) => handle.resume(meeting, resume.secret, resume.seq, sender).await?,
+        Some(resume) => handle.resume(meeting, resume, sender).await?,
         None => {
             let role = door.role(&hello.token)?;
             let guess = hello.password.is_some();
-            let Hello { name, password, custom_info, .. } = hello;
+            let Hello { name, password, custom_info, identity, .. } = hello;
             let kind = ParticipantKind::Browser;
-            let join = Join { meeting, name, kind, role, password, custom_info, frames: sender };
+            let join = Join { meeting, name, kind, role, password, custom_info, identity, frames: sender };
             handle.join(join).await.inspect_err(|refusal| {
                 if guess && refusal.code == Code::WrongPassword {
                     door.wrong_password();

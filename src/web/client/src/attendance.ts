@@ -3,9 +3,22 @@ import { Cell } from "./cell";
 import { Devices } from "./media/devices";
 import { MediaPath } from "./media/path";
 import { OwnTracks } from "./own";
-import { apply, begin, grade, hear, maySend, me, type Meeting } from "./words/meeting";
+import { apply, begin, grade, hear, maySend, me, write, type Meeting } from "./words/meeting";
 import { asRefusal, browserWorld, Refusal, Words, type Ear } from "./words/socket";
-import type { Ask, LeaveReason, Role, Tell, Welcome, Wish } from "./words/wire";
+import type { Ask, Audience, LeaveReason, Role, Source, Tell, TrackState, Welcome, Wish } from "./words/wire";
+
+/** Under which this browser is known again by the meetings of this appliance. */
+const IDENTITY = "alcove.identity";
+
+/** What somebody has shown that they feel. */
+export interface Reaction {
+  readonly id: number;
+  readonly participant: string;
+  readonly emoji: string;
+}
+
+/** Something that I am asked to switch on; `by` is absent when the administrator asks. */
+export type Request = Extract<Tell, { asked_to_send: unknown }>["asked_to_send"];
 
 /** Why a meeting is over for me. */
 export type End = { readonly reason: LeaveReason } | { readonly refusal: Refusal };
@@ -24,6 +37,8 @@ export interface View {
   readonly cameraOn: boolean;
   /** The screen that I share. */
   readonly screen: MediaStreamTrack | null;
+  /** What a host asks me to switch on, until I have decided. */
+  readonly request: Request | null;
 }
 
 /** Where the page stands: the meeting's name, and the token that lets in. */
@@ -34,7 +49,7 @@ export interface Place {
 
 const LOBBY: View = {
   phase: "lobby", meeting: null, away: false, refusal: null, end: null,
-  microphoneOn: true, cameraOn: true, screen: null,
+  microphoneOn: true, cameraOn: true, screen: null, request: null,
 };
 
 /**
@@ -46,9 +61,14 @@ const LOBBY: View = {
  */
 export class Attendance implements Ear {
   readonly view = new Cell<View>(LOBBY);
+  /** The last reaction that came. */
+  readonly reaction = new Cell<Reaction | null>(null);
+  /** Why the last thing that I asked of the meeting was refused. */
+  readonly refused = new Cell<Refusal | null>(null);
   readonly path: MediaPath;
   #words: Words;
-  readonly #own = new OwnTracks((ask) => this.#ask(ask));
+  readonly #own = new OwnTracks((ask) => this.#words.ask(ask), (source, why) => this.#switchedOff(source, "muted", asRefusal(why)));
+  #reactions = 0;
   #screenAudio: MediaStreamTrack | null = null;
   #wishes: Wish[] = [];
   /** The media path is from before the network changed. */
@@ -79,7 +99,7 @@ export class Attendance implements Ear {
     try {
       const sdp = await this.path.offer();
       const token = this.place.token || code;
-      const hello = this.#words.hello({ token, name, ...(password ? { password } : {}) });
+      const hello = this.#words.hello({ token, name, identity: identity(), ...(password ? { password } : {}) });
       const answered = this.#words.ask({ offer: { sdp } });
       answered.catch(() => undefined); // A refused hello takes the offer along; its own reason is the one to show.
       await hello;
@@ -123,6 +143,38 @@ export class Attendance implements Ear {
     this.#screenAudio = shared.getAudioTracks()[0] ?? null;
     this.view.patch({ screen });
     this.#publish();
+  }
+
+  /** Raises my hand, or takes it down. */
+  toggleHand(): void {
+    const { meeting } = this.view.value;
+    if (meeting) this.request({ hand: { up: me(meeting)?.hand === undefined } });
+  }
+
+  /** Writes; resolves to whether it was taken. */
+  async write(to: Audience, text: string): Promise<boolean> {
+    return this.request({ chat: { to, text } });
+  }
+
+  /** Asks something of the meeting. What is refused is said in `refused`. Resolves to whether it was done. */
+  async request(ask: Ask): Promise<boolean> {
+    try {
+      await this.#words.ask(ask);
+      return true;
+    } catch (error) {
+      this.refused.set(asRefusal(error));
+      return false;
+    }
+  }
+
+  /** Does what a host asked for, or does not. */
+  decide(does: boolean): void {
+    const { request, microphoneOn, cameraOn, screen } = this.view.value;
+    this.view.patch({ request: null });
+    if (!does || !request) return;
+    if (request.source === "microphone" && !microphoneOn) this.toggleMicrophone();
+    else if (request.source === "camera" && !cameraOn) this.toggleCamera();
+    else if (request.source === "screen" && !screen) void this.toggleShare();
   }
 
   /** Says whom I want to see, the most wanted first. */
@@ -176,7 +228,10 @@ export class Attendance implements Ear {
     const next = apply(meeting, event);
     this.view.patch({ meeting: next });
     if (next.over) this.#finish({ reason: next.over });
-    else if ("role" in event && event.role.participant === next.you) {
+    else if ("track" in event && event.track.participant === next.you) {
+      const { source, state } = event.track;
+      if (this.#own.heard(source, state)) this.#switchedOff(source, state, null);
+    } else if ("role" in event && event.role.participant === next.you) {
       this.#fitDevices(me(meeting)?.role ?? null);
       this.#publish();
     }
@@ -190,6 +245,9 @@ export class Attendance implements Ear {
     else if ("restart_ice" in tell) void this.path.restart();
     else if ("layers" in tell) this.path.watched(tell.layers.source, tell.layers.watched);
     else if ("quality" in tell && meeting) this.view.patch({ meeting: grade(meeting, tell.quality) });
+    else if ("chat" in tell && meeting) this.view.patch({ meeting: write(meeting, tell.chat.messages) });
+    else if ("reaction" in tell) this.reaction.set({ id: ++this.#reactions, ...tell.reaction });
+    else if ("asked_to_send" in tell) this.view.patch({ request: tell.asked_to_send });
   }
 
   away(): void {
@@ -229,6 +287,18 @@ export class Attendance implements Ear {
     const { microphone, camera } = this.devices.view.value;
     const screenAudio = this.#screenAudio;
     this.#own.publish({ meeting, microphone, microphoneOn, camera, cameraOn, screen, screenAudio }, this.path);
+  }
+
+  /** Somebody else has switched off what I send, or would not let me switch it on. */
+  #switchedOff(source: Source, state: TrackState, why: Refusal | null): void {
+    if (state === "on") return this.#publish();
+    if (why) this.refused.set(why);
+    if (source === "microphone") this.view.patch({ microphoneOn: false });
+    else if (source === "camera") {
+      this.view.patch({ cameraOn: false });
+      void this.devices.wantCamera(false);
+    } else this.#stopShare();
+    this.#publish();
   }
 
   /** Devices that may not be used are let go: their lights tell the truth. */
@@ -285,7 +355,7 @@ export class Attendance implements Ear {
 
   #finish(end: End): void {
     if (this.view.value.phase === "over") return;
-    this.view.patch({ phase: "over", end, away: false });
+    this.view.patch({ phase: "over", end, away: false, request: null });
     this.#stopShare();
     this.#words.close();
     this.path.close();
@@ -294,4 +364,13 @@ export class Attendance implements Ear {
     this.#pathIsOld = false;
     this.devices.close();
   }
+}
+
+/** Random, made once: whoever is banned is known by it. */
+function identity(): string {
+  const known = localStorage.getItem(IDENTITY);
+  if (known) return known;
+  const made = crypto.randomUUID();
+  localStorage.setItem(IDENTITY, made);
+  return made;
 }

@@ -1,13 +1,13 @@
 /** What is sent and what is told never disagree. */
 import { beforeEach, expect, it } from "vitest";
 import { OwnTracks, type Wanted } from "./own";
-import { begin } from "./words/meeting";
+import { begin, USUAL_RIGHTS } from "./words/meeting";
 import type { Mode, Role } from "./words/wire";
 
 const meeting = (role: Role = "speaker", mode: Mode = "video") =>
   begin({
-    version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", meeting: { name: "m", mode, max_participants: 9 },
-    participants: [{ id: "me", name: "me", kind: "browser", role, tracks: [], present: true }],
+    version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", meeting: { name: "m", mode, max_participants: 9, rights: USUAL_RIGHTS, locked: false },
+    participants: [{ id: "me", name: "me", kind: "browser", role, tracks: [], held: [], present: true }],
   });
 const track = (name: string) => ({ name }) as unknown as MediaStreamTrack;
 const microphone = track("microphone");
@@ -19,6 +19,9 @@ const all: Wanted = {
 let told: string[];
 let sent: Map<string, MediaStreamTrack | null>;
 let own: OwnTracks;
+let refused: string[];
+/** What every word is answered by. */
+let answer: Promise<unknown>;
 const publish = (fields: Partial<Wanted> = {}) => {
   told.length = 0;
   own.publish({ ...all, ...fields }, { send: async (source, one) => void sent.set(source, one) });
@@ -26,11 +29,17 @@ const publish = (fields: Partial<Wanted> = {}) => {
 };
 
 beforeEach(() => {
+  answer = Promise.resolve();
   told = [];
   sent = new Map();
-  own = new OwnTracks((ask) => {
-    if ("track" in ask) told.push(`${ask.track.source} ${ask.track.state}`);
-  });
+  refused = [];
+  own = new OwnTracks(
+    (ask) => {
+      if ("track" in ask) told.push(`${ask.track.source} ${ask.track.state}`);
+      return answer;
+    },
+    (source) => refused.push(source),
+  );
 });
 
 it("says each change once", () => {
@@ -73,4 +82,22 @@ it("repeats where things stand now, also what ended meanwhile", () => {
   told.length = 0;
   own.repeat();
   expect(told).toEqual(["microphone on", "camera muted", "screen off"]);
+});
+
+it("takes for a host's doing what is no echo of its own words", async () => {
+  publish();
+  expect(own.heard("microphone", "muted"), "an answer is on its way").toBe(false);
+  await answer;
+  expect(own.heard("microphone", "on"), "this is what was told").toBe(false);
+  expect(own.heard("microphone", "muted")).toBe(true);
+  expect(publish({ microphoneOn: false }), "it is known already").toEqual([]);
+  expect(publish()).toEqual(["microphone on"]);
+});
+
+it("says so when something may not be switched on", async () => {
+  answer = Promise.reject(new Error("held"));
+  publish();
+  await answer.catch(() => undefined);
+  await Promise.resolve();
+  expect(refused).toEqual(["microphone", "camera"]);
 });

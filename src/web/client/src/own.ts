@@ -21,8 +21,14 @@ export interface Outlet {
 /** Remembers what was told, so that only changes are. */
 export class OwnTracks {
   readonly #told = new Map<Source, TrackState>();
+  /** How many words about a source are on their way: until they are answered, what comes back may be an echo. */
+  readonly #waiting = new Map<Source, number>();
 
-  constructor(private readonly ask: (ask: Ask) => void) {}
+  /** `refused`: a source may not be switched on. */
+  constructor(
+    private readonly ask: (ask: Ask) => Promise<unknown>,
+    private readonly refused: (source: Source, why: unknown) => void,
+  ) {}
 
   /** Forgets what was told: nobody is there who heard it. */
   forget(): void {
@@ -31,7 +37,14 @@ export class OwnTracks {
 
   /** Tells everything anew: some of it may have been lost. */
   repeat(): void {
-    for (const [source, state] of this.#told) this.ask({ track: { source, state } });
+    for (const [source, state] of this.#told) this.#tell(source, state);
+  }
+
+  /** The meeting says what a track of mine is. Returns whether somebody else has changed it. */
+  heard(source: Source, state: TrackState): boolean {
+    if ((this.#waiting.get(source) ?? 0) > 0 || (this.#told.get(source) ?? "off") === state) return false;
+    this.#told.set(source, state);
+    return true;
   }
 
   /** Sends what is wanted and allowed, and tells what has changed by that. Muted means: nothing leaves. */
@@ -53,6 +66,18 @@ export class OwnTracks {
     const state: TrackState = !published ? "off" : flowing ? "on" : "muted";
     if ((this.#told.get(source) ?? "off") === state) return;
     this.#told.set(source, state);
-    this.ask({ track: { source, state } });
+    this.#tell(source, state);
+  }
+
+  #tell(source: Source, state: TrackState): void {
+    const wait = (by: number) => this.#waiting.set(source, (this.#waiting.get(source) ?? 0) + by);
+    wait(1);
+    void this.ask({ track: { source, state } }).then(
+      () => wait(-1),
+      (why) => {
+        wait(-1);
+        if (state === "on" && this.#told.get(source) === "on") this.refused(source, why);
+      },
+    );
   }
 }

@@ -3,9 +3,11 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
-import { maySend, me } from "../words/meeting";
+import { includes, maySend, me, type Meeting } from "../words/meeting";
+import { useUnread } from "./chat";
 import { icons } from "./icons";
-import type { Arrangement } from "./meeting";
+import type { Arrangement, Side } from "./meeting";
+import { ReactionChoice } from "./reactions";
 import { t } from "./texts";
 import { classes } from "./tile";
 
@@ -17,12 +19,19 @@ interface ControlsProps {
 
 export function Controls({ attendance, arrangement, change }: ControlsProps) {
   const { meeting } = useCell(attendance.view);
-  const role = meeting ? me(meeting)?.role : undefined;
-  const count = meeting?.participants.length ?? 0;
+  if (!meeting) return null;
+  const self = me(meeting);
+  const role = self?.role;
+  const count = meeting.participants.length;
   return (
     <nav class="controls" aria-label={t("control.bar")}>
+      <div class="said-controls">
+        <Hand attendance={attendance} up={self?.hand !== undefined} />
+        {includes(meeting.info.rights.chat, role) && <React attendance={attendance} />}
+        <ChatButton meeting={meeting} arrangement={arrangement} change={change} />
+      </div>
       <div class="main-controls">
-        {maySend(role) && <Own attendance={attendance} hasVideo={meeting?.info.mode === "video"} />}
+        {maySend(role) && <Own attendance={attendance} meeting={meeting} />}
         <Leave attendance={attendance} isHost={role === "host"} count={count} />
       </div>
       <div class="side-controls">
@@ -42,8 +51,66 @@ export function Controls({ attendance, arrangement, change }: ControlsProps) {
   );
 }
 
+function Hand({ attendance, up }: { attendance: Attendance; up: boolean }) {
+  return (
+    <Round
+      id="hand" icon={icons.hand} keys="H" pressed={up} on={up} label={t(up ? "control.hand.down" : "control.hand")}
+      onClick={() => attendance.toggleHand()}
+    />
+  );
+}
+
+function React({ attendance }: { attendance: Attendance }) {
+  const [open, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  useElsewhere(open, box, () => setOpen(false));
+  return (
+    <div class="leaving" ref={box}>
+      <Round id="react" icon={icons.smile} pressed={open} label={t("control.react")} onClick={() => setOpen(!open)} />
+      {open && <ReactionChoice attendance={attendance} onDone={() => setOpen(false)} />}
+    </div>
+  );
+}
+
+function ChatButton({ meeting, arrangement, change }: { meeting: Meeting } & Omit<ControlsProps, "attendance">) {
+  const open = isChat(arrangement.side);
+  const unread = useUnread(meeting.chat, meeting.you, open);
+  const label = unread > 0 ? t("chat.unread", { count: unread }) : t("chat.title");
+  return (
+    <Round
+      id="chat" icon={icons.chat} keys="T" pressed={open} label={label} {...(unread > 0 ? { count: unread } : {})}
+      onClick={() => change({ side: open ? null : { chat: "all" } })}
+    />
+  );
+}
+
+/** Whether the chat is looked at. */
+export function isChat(side: Side): boolean {
+  return side !== null && typeof side === "object" && "chat" in side;
+}
+
+/** Closes what is open when something else is pressed, or Escape. */
+export function useElsewhere(open: boolean, box: { readonly current: HTMLElement | null }, close: () => void): void {
+  useEffect(() => {
+    if (!open) return undefined;
+    box.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
+    const look = (event: Event) => {
+      const isElsewhere = event instanceof KeyboardEvent ? event.key === "Escape" : !box.current?.contains(event.target as Node);
+      if (isElsewhere) close();
+    };
+    addEventListener("pointerdown", look);
+    addEventListener("keydown", look);
+    return () => {
+      removeEventListener("pointerdown", look);
+      removeEventListener("keydown", look);
+    };
+  }, [open]);
+}
+
 /** Microphone, camera and screen: what goes out from me. */
-function Own({ attendance, hasVideo }: { attendance: Attendance; hasVideo: boolean }) {
+function Own({ attendance, meeting }: { attendance: Attendance; meeting: Meeting }) {
+  const hasVideo = meeting.info.mode === "video";
+  const mayShare = includes(meeting.info.rights.share, me(meeting)?.role);
   const { microphoneOn, cameraOn, screen } = useCell(attendance.view);
   const { microphone, problems } = useCell(attendance.devices.view);
   const heard = microphoneOn && microphone !== null;
@@ -60,7 +127,7 @@ function Own({ attendance, hasVideo }: { attendance: Attendance; hasVideo: boole
           label={t(seen ? "control.camera.off" : "control.camera.on")} onClick={() => attendance.toggleCamera()}
         />
       )}
-      {hasVideo && canShare() && (
+      {hasVideo && canShare() && (mayShare || screen) && (
         <Round
           id="share" icon={screen ? icons.shareStop : icons.share} pressed={screen !== null} on={screen !== null} keys="S"
           label={t(screen ? "control.share.stop" : "control.share")} onClick={() => void attendance.toggleShare()}
@@ -78,23 +145,10 @@ export function canShare(): boolean {
 /** Leaves at once; a host is asked whether it is for everybody. */
 function Leave({ attendance, isHost, count }: { attendance: Attendance; isHost: boolean; count: number }) {
   const [open, setOpen] = useState(false);
-  const menu = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!open) return undefined;
-    menu.current?.querySelector("button")?.focus();
-    const close = (event: Event) => {
-      const isElsewhere = event instanceof KeyboardEvent ? event.key === "Escape" : !menu.current?.parentElement?.contains(event.target as Node);
-      if (isElsewhere) setOpen(false);
-    };
-    addEventListener("pointerdown", close);
-    addEventListener("keydown", close);
-    return () => {
-      removeEventListener("pointerdown", close);
-      removeEventListener("keydown", close);
-    };
-  }, [open]);
+  const box = useRef<HTMLDivElement>(null);
+  useElsewhere(open, box, () => setOpen(false));
   return (
-    <div class="leaving">
+    <div class="leaving" ref={box}>
       <button
         type="button" class="round leave" data-testid="leave" aria-label={t("control.leave")} title={t("control.leave")}
         aria-haspopup={isHost ? "menu" : undefined} aria-expanded={isHost ? open : undefined}
@@ -103,7 +157,7 @@ function Leave({ attendance, isHost, count }: { attendance: Attendance; isHost: 
         {icons.leave}
       </button>
       {open && (
-        <div ref={menu} class="menu" role="menu">
+        <div class="menu" role="menu">
           <MenuItem id="leave-only" title={t("control.leave.only")} hint={t("control.leave.only.hint")} onClick={() => attendance.leave()} />
           <MenuItem id="end" title={t("control.end")} hint={t("control.end.hint", { count })} danger onClick={() => attendance.endForAll()} />
         </div>
@@ -146,8 +200,8 @@ function Round(props: {
   id: string;
   icon: ComponentChildren;
   label: string;
-  /** The key that does the same. */
-  keys: string;
+  /** The key that does the same, if any. */
+  keys?: string;
   pressed?: boolean;
   off?: boolean;
   on?: boolean;
@@ -158,7 +212,7 @@ function Round(props: {
     <button
       type="button" class={classes("round", props.off && "off", props.on && "on")} data-testid={props.id}
       aria-pressed={props.pressed} aria-label={props.label} aria-keyshortcuts={props.keys}
-      title={`${props.label} (${props.keys})`} onClick={props.onClick}
+      title={props.keys ? `${props.label} (${props.keys})` : props.label} onClick={props.onClick}
     >
       {props.icon}
       {props.count !== undefined && <span class="count" aria-hidden="true">{props.count}</span>}

@@ -23,6 +23,7 @@ export function Header({ attendance, meeting, arrangement, change }: HeaderProps
   return (
     <header class="top">
       <h1>{meeting.info.name}</h1>
+      {meeting.info.locked && <span class="tag" data-testid="locked">{t("meeting.locked")}</span>}
       {meeting.info.mode === "audio" && <span class="tag">{t("meeting.audio")}</span>}
       <div class="network">
         <button
@@ -39,5 +40,5 @@ export function Header({ attendance, meeting, arrangement, change }: HeaderProps
 
 /** Whether the connection is looked at. */
 export function isConnection(side: Side): boolean {
-  return side !== null && side !== "people";
+  return side !== null && typeof side === "object" && "connection" in side;
 }

@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { maySend, me } from "../words/meeting";
-import { canShare, toggleFullScreen } from "./controls";
+import { canShare, isChat, toggleFullScreen } from "./controls";
 import { isConnection } from "./header";
 import type { Arrangement } from "./meeting";
 
@@ -50,6 +50,10 @@ function actionFor(
       return () => change({ side: arrangement.side === "people" ? null : "people" });
     case "c":
       return () => change({ side: isConnection(arrangement.side) ? null : { connection: null } });
+    case "h":
+      return () => attendance.toggleHand();
+    case "t":
+      return () => change({ side: isChat(arrangement.side) ? null : { chat: "all" } });
     case "f":
       return document.fullscreenEnabled ? toggleFullScreen : null;
     case "?":

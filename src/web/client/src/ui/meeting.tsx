@@ -3,14 +3,18 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
 import { me, maySend, type Meeting } from "../words/meeting";
+import type { Audience } from "../words/wire";
 import { useAwake } from "./awake";
 import { Connection } from "./connection";
+import { Chat } from "./chat";
 import { Controls } from "./controls";
 import { Header } from "./header";
 import { bestGrid, isSame, onStage, showings, type Pin, type Showing } from "./layout";
 import { Notices } from "./notices";
 import { Parts } from "./parts";
 import { People } from "./people";
+import { Rising } from "./reactions";
+import { Asked } from "./request";
 import { Settings } from "./settings";
 import { Sight } from "./sight";
 import { icons } from "./icons";
@@ -23,8 +27,8 @@ const GAP_PX = 10;
 
 export type Layout = "stage" | "grid";
 
-/** Everybody, or how the connection is, of somebody or as a whole. */
-export type Side = "people" | { readonly connection: string | null } | null;
+/** Everybody, the chat, or how the connection is, of somebody or as a whole. */
+export type Side = "people" | { readonly chat: Audience } | { readonly connection: string | null } | null;
 
 /** What is open or chosen on the page, beside the meeting itself. */
 export interface Arrangement {
@@ -55,7 +59,9 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
           <Beside meeting={meeting} side={arrangement.side} change={change} />
         </main>
         <Controls attendance={attendance} arrangement={arrangement} change={change} />
+        <Rising attendance={attendance} meeting={meeting} />
         <Notices attendance={attendance} meeting={meeting} />
+        {view.request && <Asked attendance={attendance} meeting={meeting} request={view.request} />}
         {arrangement.settings && <Settings devices={attendance.devices} onClose={() => change({ settings: false })} />}
       </div>
     </Parts.Provider>
@@ -65,7 +71,17 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
 function Beside({ meeting, side, change }: { meeting: Meeting; side: Side; change(fields: Partial<Arrangement>): void }) {
   const close = () => change({ side: null });
   if (side === null) return null;
-  if (side === "people") return <People meeting={meeting} onConnection={(of) => change({ side: { connection: of } })} onClose={close} />;
+  if (side === "people") {
+    return (
+      <People
+        meeting={meeting}
+        onConnection={(of) => change({ side: { connection: of } })}
+        onWrite={(to) => change({ side: { chat: to } })}
+        onClose={close}
+      />
+    );
+  }
+  if ("chat" in side) return <Chat meeting={meeting} to={side.chat} onClose={close} />;
   return <Connection meeting={meeting} of={side.connection} onClose={close} />;
 }
 

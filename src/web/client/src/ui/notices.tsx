@@ -5,10 +5,12 @@ import { useCell } from "../cell";
 import type { DeviceView } from "../media/devices";
 import { others, trackState, type Meeting } from "../words/meeting";
 import { useTalkingWhileMuted } from "./muted";
-import { t } from "./texts";
+import { textOr, t } from "./texts";
 
 /** How long a notice stays, in milliseconds. */
 const SHOWN_MS = 4_000;
+/** Of messages from before I came nothing is said, in milliseconds. */
+const RECENT_MS = 10_000;
 /** The most notices at once; the oldest makes way. */
 const NOTICES_MAX = 3;
 
@@ -40,6 +42,11 @@ export function Notices({ attendance, meeting }: { attendance: Attendance; meeti
   useEffect(() => {
     if (switched) say(t(`device.switched.${switched.kind}`, { label: switched.label }));
   }, [switched]);
+  const refusal = useCell(attendance.refused);
+  useEffect(() => {
+    // What is not permitted is said best by the appliance, which knows what it was.
+    if (refusal) say(refusal.code === "not-permitted" ? refusal.message : textOr(`refusal.${refusal.code}`, refusal.message));
+  }, [refusal]);
   useTalkingWhileMuted(attendance, () => say(t("say.talking")));
   return (
     <div class="notices" role="status" aria-live="polite" data-testid="notices">
@@ -59,12 +66,18 @@ export function news(before: Meeting, now: Meeting): string[] {
   for (const one of others(now)) {
     const earlier = before.participants.find((other) => other.id === one.id);
     if (!earlier) said.push(t("say.joined", { name: one.name }));
+    if (one.hand !== undefined && earlier?.hand === undefined) said.push(t("say.hand", { name: one.name }));
     if (trackState(one, "screen") === "on" && trackState(earlier, "screen") !== "on") {
       said.push(t("say.screen", { name: one.name }));
     }
   }
   for (const one of others(before)) {
     if (!now.participants.some((other) => other.id === one.id)) said.push(t("say.left", { name: one.name }));
+  }
+  if (before.info.locked !== now.info.locked) said.push(t(now.info.locked ? "say.locked" : "say.unlocked"));
+  for (const message of now.chat) {
+    const isNew = message.id > (before.chat.at(-1)?.id ?? 0) && message.from !== now.you;
+    if (isNew && Date.now() - message.at_ms < RECENT_MS) said.push(t("say.chat", { name: message.name, text: message.text }));
   }
   return said;
 }

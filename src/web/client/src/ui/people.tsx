@@ -1,6 +1,7 @@
 /** The list of everybody in the meeting. */
-import { me, trackState, worse, type Meeting } from "../words/meeting";
-import type { Participant } from "../words/wire";
+import { hands, mayModerate, me, trackState, worse, type Meeting } from "../words/meeting";
+import type { Audience, Participant } from "../words/wire";
+import { Hosting, PersonMenu } from "./hosting";
 import { Grade, icons } from "./icons";
 import { t } from "./texts";
 import { Avatar, classes } from "./tile";
@@ -9,27 +10,35 @@ interface PeopleProps {
   meeting: Meeting;
   /** How somebody's connection is shall be shown. */
   onConnection(of: string): void;
+  /** Somebody shall be written to. */
+  onWrite(to: Audience): void;
   onClose(): void;
 }
 
-export function People({ meeting, onConnection, onClose }: PeopleProps) {
+export function People({ meeting, onConnection, onWrite, onClose }: PeopleProps) {
   const self = me(meeting);
-  const sorted = [...(self ? [self] : []), ...meeting.participants.filter((one) => one !== self)];
+  const raised = hands(meeting);
+  const rest = meeting.participants.filter((one) => one !== self && !raised.includes(one));
+  const sorted = [...raised, ...(self && !raised.includes(self) ? [self] : []), ...rest];
   return (
     <aside class="people" aria-labelledby="people-title" data-testid="people-list">
       <header>
         <h2 id="people-title">{t("people.title", { count: sorted.length })}</h2>
         <button type="button" class="plain" aria-label={t("control.close")} onClick={onClose}>{icons.close}</button>
       </header>
+      {mayModerate(self?.role) && <Hosting meeting={meeting} />}
       <ul>
         {sorted.map((one) => (
           <Person
             key={one.id}
+            meeting={meeting}
             one={one}
+            turn={raised.indexOf(one) + 1}
             isMe={one === self}
             speaking={meeting.heard.includes(one.id)}
             grade={worse(meeting.grades[one.id])}
             onConnection={() => onConnection(one.id)}
+            onWrite={() => onWrite({ one: one.id })}
           />
         ))}
       </ul>
@@ -38,14 +47,18 @@ export function People({ meeting, onConnection, onClose }: PeopleProps) {
 }
 
 interface PersonProps {
+  meeting: Meeting;
   one: Participant;
+  /** When it is their turn to speak, from 1 on; 0: no hand is up. */
+  turn: number;
   isMe: boolean;
   speaking: boolean;
   grade: number;
   onConnection(): void;
+  onWrite(): void;
 }
 
-function Person({ one, isMe, speaking, grade, onConnection }: PersonProps) {
+function Person({ meeting, one, turn, isMe, speaking, grade, onConnection, onWrite }: PersonProps) {
   const hears = trackState(one, "microphone") === "on";
   const shows = trackState(one, "camera") === "on";
   return (
@@ -55,6 +68,11 @@ function Person({ one, isMe, speaking, grade, onConnection }: PersonProps) {
         <strong>{isMe ? t("meeting.you", { name: one.name }) : one.name}</strong>
         <small>{remarks(one).join(" · ")}</small>
       </div>
+      {turn > 0 && (
+        <span class="turn" data-testid={`hand-of-${one.id}`} role="img" aria-label={t("people.hand", { turn })} title={t("people.hand", { turn })}>
+          {icons.hand}{turn}
+        </span>
+      )}
       <button
         type="button" class="plain" data-testid={`connection-of-${one.id}`} title={t("connection.of", { name: one.name })}
         aria-label={t("connection.of", { name: one.name })} onClick={onConnection}
@@ -64,6 +82,7 @@ function Person({ one, isMe, speaking, grade, onConnection }: PersonProps) {
       <span class={classes("state", !hears && "off")}>{hears ? icons.microphone : icons.microphoneOff}</span>
       <span class={classes("state", !shows && "off")}>{shows ? icons.camera : icons.cameraOff}</span>
       <span class="hidden">{hears ? "" : t("tile.muted")}</span>
+      <PersonMenu meeting={meeting} one={one} onWrite={onWrite} />
     </li>
   );
 }
@@ -72,6 +91,7 @@ function remarks(one: Participant): string[] {
   const said: string[] = [];
   if (one.kind !== "browser") said.push(t(`people.${one.kind}`));
   if (one.role !== "speaker" && one.kind === "browser") said.push(t(`people.${one.role}`));
+  if (one.held.includes("microphone")) said.push(t("people.held"));
   if (trackState(one, "screen") === "on") said.push(t("people.sharing"));
   if (!one.present) said.push(t("meeting.away.other"));
   return said;

@@ -11,6 +11,8 @@ const KEYS: readonly (readonly [string, TextKey])[] = [
   ["V", "keys.v"],
   ["S", "keys.s"],
   ["G", "keys.g"],
+  ["H", "keys.h"],
+  ["T", "keys.t"],
   ["P", "keys.p"],
   ["C", "keys.c"],
   ["F", "keys.f"],

@@ -1,15 +1,15 @@
 /** What deltas make of the snapshot. */
 import { describe, expect, it } from "vitest";
-import { apply, begin, grade, hear, maySend, me, others, presenter, trackState, worse, type Meeting } from "./meeting";
+import { apply, begin, grade, hands, hear, includes, maySend, me, others, presenter, trackState, worse, write, type Meeting, USUAL_RIGHTS } from "./meeting";
 import type { Event, Participant } from "./wire";
 
 const person = (id: string, fields: Partial<Participant> = {}): Participant => ({
-  id, name: id, kind: "browser", role: "speaker", tracks: [], present: true, ...fields,
+  id, name: id, kind: "browser", role: "speaker", tracks: [], held: [], present: true, ...fields,
 });
 const meeting = (...participants: Participant[]): Meeting =>
   begin({
     version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", participants,
-    meeting: { name: "m", mode: "video", max_participants: 9 },
+    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false },
   });
 const after = (start: Meeting, ...events: Event[]) => events.reduce(apply, start);
 
@@ -54,6 +54,26 @@ describe("deltas", () => {
     expect(apply(kicked, { ended: {} }).over).toBe("kicked");
   });
 
+  it("hold and release, rename, lock, and change rights", () => {
+    const now = after(
+      meeting(person("me"), person("a")),
+      { held: { participant: "a", source: "camera", held: true } },
+      { held: { participant: "a", source: "microphone", held: true } },
+      { held: { participant: "a", source: "camera", held: false } },
+      { renamed: { participant: "a", name: "Anna" } },
+      { locked: { locked: true } },
+      { rights: { rights: { ...USUAL_RIGHTS, share: "hosts" } } },
+    );
+    expect(others(now)[0]).toMatchObject({ held: ["microphone"], name: "Anna" });
+    expect(now.info).toMatchObject({ locked: true, rights: { share: "hosts", chat: "everybody" } });
+  });
+
+  it("queue hands in the order in which they went up", () => {
+    const up = (participant: string, hand?: number): Event => ({ hand: { participant, ...(hand === undefined ? {} : { hand }) } });
+    const now = after(meeting(person("me"), person("a"), person("b")), up("b", 4), up("me", 5), up("a", 9), up("me"));
+    expect(hands(now).map((one) => one.id)).toEqual(["b", "a"]);
+  });
+
   it("that a later appliance adds change nothing", () => {
     const start = meeting(person("me"));
     expect(apply(start, { confetti: {} } as unknown as Event)).toBe(start);
@@ -70,4 +90,27 @@ it("an audience only listens", () => {
   expect(maySend("audience")).toBe(false);
   expect(maySend(undefined)).toBe(false);
   expect(maySend("speaker")).toBe(true);
+});
+
+describe("chat", () => {
+  const message = (id: number) => ({ id, from: "a", name: "A", to: "all" as const, text: String(id), at_ms: 0 });
+
+  it("shows each message once, though it may come twice", () => {
+    const now = write(write(meeting(person("me")), [message(1), message(4)]), [message(4), message(6)]);
+    expect(now.chat.map((one) => one.id)).toEqual([1, 4, 6]);
+  });
+
+  it("forgets the oldest", () => {
+    const many = Array.from({ length: 1_100 }, (_, at) => message(at + 1));
+    expect(write(meeting(person("me")), many).chat).toHaveLength(1_000);
+  });
+});
+
+describe("rights", () => {
+  it("include roles as they say, and the audience never sends", () => {
+    const roles = ["host", "cohost", "speaker", "audience"] as const;
+    expect(roles.map((role) => includes("hosts", role))).toEqual([true, true, false, false]);
+    expect(roles.map((role) => includes("speakers", role))).toEqual([true, true, true, false]);
+    expect(roles.map((role) => includes("everybody", role))).toEqual([true, true, true, true]);
+  });
 });

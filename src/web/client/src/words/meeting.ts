@@ -1,5 +1,13 @@
 /** What is known of the meeting: the snapshot of the welcome, and each delta applied to it. Pure. */
-import type { Event, LeaveReason, MeetingInfo, Participant, Role, Source, Tell, Track, TrackState, Welcome } from "./wire";
+import type {
+  ChatMessage, Event, LeaveReason, MeetingInfo, Participant, Rights, Role, Source, Tell, Track, TrackState, Welcome, Who,
+} from "./wire";
+
+/** The most chat messages that are kept; the appliance keeps no more either. */
+const CHAT_KEPT_MAX = 1_000;
+
+/** What everybody may do unless hosts say otherwise. */
+export const USUAL_RIGHTS: Rights = { chat: "everybody", share: "speakers", unmute: "speakers", rename: "everybody" };
 
 /** The meeting as one participant sees it. */
 export interface Meeting {
@@ -14,6 +22,8 @@ export interface Meeting {
   readonly heard: readonly string[];
   /** How good the ways of others and mine are, by id; the best where nothing was told. */
   readonly grades: Readonly<Record<string, Grades>>;
+  /** What was written and I may read, the oldest first. */
+  readonly chat: readonly ChatMessage[];
   /** Why it is over for me; null while it lasts. */
   readonly over: LeaveReason | null;
 }
@@ -32,7 +42,7 @@ export function worse(grades: Grades | undefined): number {
 /** The meeting as the welcome tells it. */
 export function begin(welcome: Welcome): Meeting {
   const { meeting, you, participants } = welcome;
-  return { info: meeting, you, participants, active: null, heard: [], grades: {}, over: null };
+  return { info: meeting, you, participants, active: null, heard: [], grades: {}, chat: [], over: null };
 }
 
 /** The meeting after a delta. */
@@ -51,6 +61,17 @@ export function apply(meeting: Meeting, event: Event): Meeting {
     const { participant, role } = event.role;
     return change(meeting, participant, (one) => ({ ...one, role }));
   }
+  if ("held" in event) {
+    const { participant, source, held } = event.held;
+    return change(meeting, participant, (one) => ({ ...one, held: [...without(one.held, source), ...(held ? [source] : [])] }));
+  }
+  if ("hand" in event) {
+    const { participant, hand } = event.hand;
+    return change(meeting, participant, ({ hand: _, ...one }) => (hand === undefined ? one : { ...one, hand }));
+  }
+  if ("renamed" in event) return change(meeting, event.renamed.participant, (one) => ({ ...one, name: event.renamed.name }));
+  if ("rights" in event) return { ...meeting, info: { ...meeting.info, rights: event.rights.rights } };
+  if ("locked" in event) return { ...meeting, info: { ...meeting.info, locked: event.locked.locked } };
   if ("ended" in event) return { ...meeting, over: meeting.over ?? "ended" };
   return meeting;
 }
@@ -63,6 +84,17 @@ export function hear(meeting: Meeting, speaking: Extract<Tell, { speaking: unkno
 /** The meeting after being told how good somebody's way is. */
 export function grade(meeting: Meeting, { participant, up, down }: Extract<Tell, { quality: unknown }>["quality"]): Meeting {
   return { ...meeting, grades: { ...meeting.grades, [participant]: { up, down } } };
+}
+
+/** The meeting after messages came; some of them may have been there already. */
+export function write(meeting: Meeting, messages: readonly ChatMessage[]): Meeting {
+  const last = meeting.chat.at(-1)?.id ?? 0;
+  const chat = [...meeting.chat, ...messages.filter((one) => one.id > last)].slice(-CHAT_KEPT_MAX);
+  return { ...meeting, chat };
+}
+
+function without(sources: readonly Source[], source: Source): Source[] {
+  return sources.filter((one) => one !== source);
 }
 
 function joined(meeting: Meeting, participant: Participant): Meeting {
@@ -109,6 +141,23 @@ export function others(meeting: Meeting): Participant[] {
 /** Whether a role may publish tracks. */
 export function maySend(role: Role | undefined): boolean {
   return role !== undefined && role !== "audience";
+}
+
+/** Whether a role may mute, remove and admit others. */
+export function mayModerate(role: Role | undefined): boolean {
+  return role === "host" || role === "cohost";
+}
+
+/** Whether a right includes a role. */
+export function includes(who: Who, role: Role | undefined): boolean {
+  if (who === "hosts") return mayModerate(role);
+  return who === "everybody" || maySend(role);
+}
+
+/** Whose hands are up, in the order in which they went up. */
+export function hands(meeting: Meeting): Participant[] {
+  const raised = meeting.participants.filter((one) => one.hand !== undefined);
+  return raised.sort((a, b) => (a.hand ?? 0) - (b.hand ?? 0));
 }
 
 /** Who shares a screen; the first one, if several do. */

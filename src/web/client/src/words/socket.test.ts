@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { ANSWER_MS, AWAY_MS_MAX, BACK_OFF_MS, GREETING_TRIES_MAX, PENDING_MAX, Refusal, Words, type Ear, type Wire } from "./socket";
 import type { Frame, Request, Welcome } from "./wire";
+import { USUAL_RIGHTS } from "./meeting";
 
 class FakeWire implements Wire {
   onopen: Wire["onopen"] = null;
@@ -96,7 +97,7 @@ class Notes implements Ear {
 
 const welcome: Welcome = {
   version: 1, you: "me", secret: "hush", seq: 10, video_codec: "h264", participants: [],
-  meeting: { name: "m", mode: "video", max_participants: 9 },
+  meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false },
 };
 const settled = async () => {
   for (let turn = 0; turn < 8; turn++) await Promise.resolve();

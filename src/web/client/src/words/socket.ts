@@ -83,6 +83,8 @@ export class Words {
   #next = 1;
   #seq = 0;
   #secret = "";
+  /** The last chat message that came. */
+  #chat = 0;
   #hello: Omit<Hello, "version" | "resume"> | null = null;
   #tries = 0;
   #stopWaiting: (() => void) | null = null;
@@ -174,11 +176,16 @@ export class Words {
     for (const pending of this.#pending.values()) this.#send(pending);
   }
 
+  #told(tell: Tell): void {
+    if ("chat" in tell) this.#chat = Math.max(this.#chat, ...tell.chat.messages.map((one) => one.id));
+    this.ear.tell(tell);
+  }
+
   #heard(data: unknown): void {
     const frame = read(data);
     if (!frame) return this.#cut();
     if ("seq" in frame) this.#delta(frame.seq, frame.event);
-    else if ("tell" in frame) this.ear.tell(frame.tell);
+    else if ("tell" in frame) this.#told(frame.tell);
     else if ("ok" in frame) this.#take(frame.re)?.resolve(frame.ok);
     else {
       const refusal = new Refusal(frame.refused.code, frame.refused.detail);
@@ -252,7 +259,7 @@ export class Words {
     const hello = this.#hello;
     if (!hello) return;
     try {
-      const resume = { secret: this.#secret, seq: this.#seq };
+      const resume = { secret: this.#secret, seq: this.#seq, chat: this.#chat };
       const answer = await this.#ask({ hello: { version: VERSION, ...hello, resume } });
       if (!("resumed" in answer)) return this.#welcomed(answer, true);
       this.#arrived();

@@ -66,7 +66,122 @@ source: Source,
 /**
  * What it is from now on.
  */
-state: TrackState, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> };
+state: TrackState, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
+/**
+ * Whose; mine where absent.
+ */
+participant?: string,
+/**
+ * Which of the two.
+ */
+up: boolean, } } | { "react": {
+/**
+ * One emoji.
+ */
+emoji: string, } } | { "chat": {
+/**
+ * For whom.
+ */
+to: Audience,
+/**
+ * 1 to [`CHAT_CHARS_MAX`] characters.
+ */
+text: string, } } | { "rename": {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * 1 to 64 characters.
+ */
+name: string, } } | { "mute": {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source,
+/**
+ * It cannot be switched on again until it is released.
+ */
+hold: boolean, } } | { "mute_all": {
+/**
+ * Whether they may be switched on again.
+ */
+may_unmute: boolean, } } | { "release": {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source, } } | { "ask_to_send": {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * What.
+ */
+source: Source, } } | { "role": {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * What it may do.
+ */
+role: Role, } } | { "remove": {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * For good.
+ */
+ban: boolean, } } | { "lock": {
+/**
+ * Which of the two.
+ */
+locked: boolean, } } | { "rights": {
+/**
+ * From now on.
+ */
+rights: Rights, } };
+
+/**
+ * For whom a message is.
+ */
+export type Audience = "all" | "hosts" | { "one": string };
+
+/**
+ * Who may do something.
+ */
+export type Who = "hosts" | "speakers" | "everybody";
+
+/**
+ * Who may do what. The audience never sends, whatever is said here.
+ */
+export type Rights = {
+/**
+ * Write to all and to one person, and react.
+ */
+chat: Who,
+/**
+ * Share a screen.
+ */
+share: Who,
+/**
+ * Switch the own microphone on.
+ */
+unmute: Who,
+/**
+ * Change the own name.
+ */
+rename: Who, };
 
 /**
  * The first request of a socket.
@@ -93,6 +208,10 @@ password?: string,
  */
 custom_info?: unknown,
 /**
+ * What stays the same whenever this person, or this browser, joins: whoever is banned is known by it.
+ */
+identity?: string,
+/**
  * Back after a cut: be the same participant again.
  */
 resume?: Resume, };
@@ -108,7 +227,11 @@ secret: string,
 /**
  * The number of the last delta that was seen.
  */
-seq: number, };
+seq: number,
+/**
+ * The number of the last chat message that was seen.
+ */
+chat: number, };
 
 /**
  * One wish: a track to be seen, and how large.
@@ -191,6 +314,14 @@ custom_info?: unknown,
  */
 tracks: Array<Track>,
 /**
+ * The sources that a host holds off.
+ */
+held: Array<Source>,
+/**
+ * The number of its raised hand: the smallest was raised first.
+ */
+hand?: number,
+/**
  * False while its socket is cut and it may yet come back.
  */
 present: boolean, };
@@ -227,7 +358,15 @@ custom_info?: unknown,
 /**
  * The most participants, the room among them.
  */
-max_participants: number, };
+max_participants: number,
+/**
+ * Who may do what.
+ */
+rights: Rights,
+/**
+ * Nobody comes in but hosts.
+ */
+locked: boolean, };
 
 /**
  * Everything that the appliance sends.
@@ -414,7 +553,43 @@ participant: string,
 /**
  * From now on.
  */
-role: Role, } } | { "ended": Record<symbol, never> };
+role: Role, } } | { "held": {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source,
+/**
+ * Which of the two.
+ */
+held: boolean, } } | { "hand": {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Its number, if it is up.
+ */
+hand?: number, } } | { "renamed": {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * From now on.
+ */
+name: string, } } | { "rights": {
+/**
+ * From now on.
+ */
+rights: Rights, } } | { "locked": {
+/**
+ * Which of the two.
+ */
+locked: boolean, } } | { "ended": Record<symbol, never> };
 
 /**
  * What one client alone is told.
@@ -463,7 +638,56 @@ up: number,
 /**
  * From the appliance to the participant.
  */
-down: number, } };
+down: number, } } | { "asked_to_send": {
+/**
+ * Who asks; absent when it is the administrator.
+ */
+by?: string,
+/**
+ * What.
+ */
+source: Source, } } | { "reaction": {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * One emoji.
+ */
+emoji: string, } } | { "chat": {
+/**
+ * At least one.
+ */
+messages: Array<ChatMessage>, } };
+
+/**
+ * A chat message.
+ */
+export type ChatMessage = {
+/**
+ * Counts up; nobody sees every number.
+ */
+id: number,
+/**
+ * Who wrote it.
+ */
+from: string,
+/**
+ * The name that they had then.
+ */
+name: string,
+/**
+ * For whom.
+ */
+to: Audience,
+/**
+ * What.
+ */
+text: string,
+/**
+ * When, in milliseconds since 1970 by the appliance's clock.
+ */
+at_ms: number, };
 
 /**
  * The track in a slot.
