@@ -64,6 +64,8 @@ const received = (page: Page, participant: string, source: string) => page.evalu
   const before = await flow()
   await new Promise((done) => { setTimeout(done, 2_000) })
   const after = await flow()
+  // The picture may have yet to come.
+  if (!before || !after) return { height: 0, frames: 0, kbits: 0 }
   const seconds = (after.timestamp - before.timestamp) / 1_000
   return {
     height: after.frameHeight,

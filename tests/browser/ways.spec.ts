@@ -101,6 +101,9 @@ test('a narrow way over TCP makes pictures small rather than late', async () => 
   tc('qdisc', 'add', 'dev', 'lo', 'parent', '1:20', 'bfifo', 'limit', '25000')
   tc('filter', 'add', 'dev', 'lo', 'parent', '1:', 'protocol', 'ip', 'u32', 'match', 'ip', 'protocol', '6', '0xff',
     'match', 'ip', 'sport', String(port), '0xffff', 'flowid', '1:20')
+  // One that was there before would take the page's first load for one across a change of networks, and stop it.
+  await browser.close()
+  browser = await launch(network!.wrap)
   const { bob, close } = await annAndBob(new RegExp(` tcp \\d+ \\S+ ${port} .* tcptype passive`))
   const ages = await agesOf(bob, await idOf(bob, 'room'), 40)
   const carried = /class htb 1:20 .*\n Sent (\d+) bytes/.exec(tc('-s', 'class', 'show', 'dev', 'lo'))

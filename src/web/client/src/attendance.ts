@@ -67,7 +67,7 @@ export class Attendance implements Ear {
   readonly refused = new Cell<Refusal | null>(null);
   readonly path: MediaPath;
   #words: Words;
-  readonly #own = new OwnTracks((ask) => this.#words.ask(ask), (source, why) => this.#switchedOff(source, "muted", asRefusal(why)));
+  readonly #own = new OwnTracks((ask) => this.#words.ask(ask), (source, why) => this.#notLet(source, asRefusal(why)));
   #reactions = 0;
   #screenAudio: MediaStreamTrack | null = null;
   #wishes: Wish[] = [];
@@ -230,7 +230,7 @@ export class Attendance implements Ear {
     if (next.over) this.#finish({ reason: next.over });
     else if ("track" in event && event.track.participant === next.you) {
       const { source, state } = event.track;
-      if (this.#own.heard(source, state)) this.#switchedOff(source, state, null);
+      if (this.#own.heard(source, state)) this.#switchedOff(source, state);
     } else if ("role" in event && event.role.participant === next.you) {
       this.#fitDevices(me(meeting)?.role ?? null);
       this.#publish();
@@ -289,10 +289,16 @@ export class Attendance implements Ear {
     this.#own.publish({ meeting, microphone, microphoneOn, camera, cameraOn, screen, screenAudio }, this.path);
   }
 
-  /** Somebody else has switched off what I send, or would not let me switch it on. */
-  #switchedOff(source: Source, state: TrackState, why: Refusal | null): void {
+  /** What I send is not taken. Other refusals than that of a host say no more than that it was known already. */
+  #notLet(source: Source, why: Refusal): void {
+    if (why.code !== "not-permitted") return;
+    this.refused.set(why);
+    this.#switchedOff(source, "muted");
+  }
+
+  /** Somebody else has switched off what I send. */
+  #switchedOff(source: Source, state: TrackState): void {
     if (state === "on") return this.#publish();
-    if (why) this.refused.set(why);
     if (source === "microphone") this.view.patch({ microphoneOn: false });
     else if (source === "camera") {
       this.view.patch({ cameraOn: false });
