@@ -40,6 +40,8 @@ export function makeNamespace(addresses: readonly string[]): Namespace | string 
     rmSync(folder, { recursive: true })
   }
   run('ip', 'link', 'add', 'card', 'type', 'veth', 'peer', 'name', 'nowhere')
+  // Without addresses of their own making: these become valid a while later, and a browser stops its loads at each change.
+  for (const device of ['card', 'nowhere']) run('ip', 'link', 'set', device, 'addrgenmode', 'none')
   for (const device of ['lo', 'card', 'nowhere']) run('ip', 'link', 'set', device, 'up')
   if (addresses.every((address) => address.includes(':'))) run('ip', '-4', 'address', 'flush', 'dev', 'lo')
   for (const address of addresses) run('ip', 'address', 'add', address, 'dev', 'card', ...(address.includes(':') ? ['nodad'] : []))
