@@ -8,11 +8,14 @@
 //!   branches ─▶└──────────────────────────────────────────────┘ ──▶ branches (rings of other workers)
 //! ```
 
+mod addresses;
+mod busy;
+mod orders;
 mod ways;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -27,12 +30,11 @@ use rtrb::{Consumer, Producer};
 use crate::appliance::media_socket::MediaSocket;
 use crate::appliance::media_tcp::MediaTcp;
 use crate::appliance::relay::{Relay, RelayNews, RelaySettings};
-use crate::room::SfuEnd;
-use crate::sfu::{
-    self, Crossing, Demux, DtlsIdentity, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId,
-    PeerReport, Permit, SlotId, Totals, TrackFlow, TrackSetup, WallClock, Wish,
-};
-use crate::track::{Layer, Source, VideoCodec};
+use crate::sfu::{self, Crossing, Demux, DtlsIdentity, Forwarder, PeerId, Totals, WallClock};
+
+use addresses::{media_addresses, tcp_addresses};
+use busy::Busy;
+pub(super) use orders::{LocalEnd, Order};
 
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
@@ -53,9 +55,6 @@ pub(super) const CROSSING_MAX: usize = 2_048;
 /// The most batches taken from the socket before timers and orders have their turn.
 const BATCHES_PER_TURN: usize = 8;
 
-/// What a subscriber is sent before its bandwidth is known: all that a meeting on a LAN needs.
-const START_BITRATE_BPS: u64 = 10_000_000;
-
 /// The shortest time from one turn to the next. A turn has its price, however little there is to do: packets that
 /// arrive one by one are taken together, and those of a frame leave together. Nobody notices half a millisecond.
 const TURN_MIN: Duration = Duration::from_micros(400);
@@ -69,126 +68,6 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 /// A meeting as the workers know it. Unique in the process, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct MeetingId(pub(super) u64);
-
-/// Takes the answer to an offer, on the worker's thread. It must not block.
-pub(super) type AnswerSink = Box<dyn FnOnce(Result<String, OfferRefused>) + Send>;
-
-/// Takes what is known of everybody in a meeting, on the worker's thread. It must not block.
-pub(super) type ReportSink = Box<dyn FnOnce(Vec<PeerReport>) + Send>;
-
-/// Takes the sums of a worker, on its thread. It must not block.
-pub(super) type TotalsSink = Box<dyn FnOnce(Totals) + Send>;
-
-/// A participant in this process, as the worker reaches it.
-pub(super) struct LocalEnd {
-    pub(super) link: SfuEnd,
-    /// Called after something was put into the link.
-    pub(super) wake: Arc<dyn Fn() + Send + Sync>,
-}
-
-/// What the loop orders.
-pub(super) enum Order {
-    Open {
-        meeting: MeetingId,
-        video: bool,
-        codec: VideoCodec,
-    },
-    Close {
-        meeting: MeetingId,
-    },
-    Offer {
-        meeting: MeetingId,
-        peer: PeerId,
-        permit: Permit,
-        sdp: String,
-        answer: AnswerSink,
-    },
-    Trickle {
-        peer: PeerId,
-        candidate: String,
-        done: Box<dyn FnOnce(Result<(), OfferRefused>) + Send>,
-    },
-    AddLocal {
-        meeting: MeetingId,
-        peer: PeerId,
-        setup: LocalSetup,
-        end: LocalEnd,
-    },
-    Remove {
-        peer: PeerId,
-    },
-    Watch {
-        peer: PeerId,
-        wishes: Vec<Wish>,
-    },
-    SetPermit {
-        peer: PeerId,
-        permit: Permit,
-    },
-    SetTrack {
-        peer: PeerId,
-        source: Source,
-        flow: TrackFlow,
-    },
-    WantKeyframe {
-        peer: PeerId,
-        slot: SlotId,
-    },
-    /// Other workers that carry branches of the meeting.
-    Branches {
-        meeting: MeetingId,
-        others: Vec<usize>,
-    },
-    AddElsewhere {
-        meeting: MeetingId,
-        peer: PeerId,
-        tracks: Vec<TrackSetup>,
-    },
-    WatchedElsewhere {
-        meeting: MeetingId,
-        peer: PeerId,
-        source: Source,
-        branch: usize,
-        highest: Option<Layer>,
-    },
-    WantKeyframeElsewhere {
-        meeting: MeetingId,
-        peer: PeerId,
-        source: Source,
-        layer: Layer,
-    },
-    CodecElsewhere {
-        meeting: MeetingId,
-        codec: Option<VideoCodec>,
-    },
-    /// What is published here goes to another worker through this ring; after putting packets in, `wake` is called.
-    WayTo {
-        worker: usize,
-        ring: Producer<ToBranch>,
-        wake: Arc<dyn Fn() + Send + Sync>,
-    },
-    /// What is published on another worker comes through this ring.
-    WayFrom {
-        ring: Consumer<ToBranch>,
-    },
-    Report {
-        meeting: MeetingId,
-        answer: ReportSink,
-    },
-    Totals {
-        answer: TotalsSink,
-    },
-    /// For all workers: the one that knows whose check the datagram is takes the socket.
-    Adopt {
-        socket: Arc<TcpStream>,
-        first: Vec<u8>,
-    },
-    /// Where the name of the TURN server leads.
-    Relay {
-        server: SocketAddr,
-    },
-    Stop,
-}
 
 /// What the worker has to tell the loop.
 #[derive(Debug)]
@@ -263,7 +142,7 @@ impl Worker {
             relayed: None,
             wrapped: Vec::new(),
             turns: Arc::clone(&turns),
-            busy: Busy { per_mille: Arc::clone(&busy_per_mille), since: now, spent: Duration::ZERO },
+            busy: Busy::new(Arc::clone(&busy_per_mille), now),
             clock,
         };
         let thread = std::thread::Builder::new()
@@ -333,33 +212,6 @@ fn bind(port: u16, registry: &Registry) -> anyhow::Result<(MediaSocket, MediaTcp
     }
 }
 
-/// The addresses that browsers are told: every one of the machine's, and those of the configuration.
-fn media_addresses(port: u16, announce: &[IpAddr]) -> io::Result<Vec<SocketAddr>> {
-    let mut ips: Vec<IpAddr> = if_addrs::get_if_addrs()?
-        .into_iter()
-        .map(|interface| interface.ip())
-        .filter(|ip| !is_link_local(*ip))
-        .chain(announce.iter().copied())
-        .collect();
-    ips.sort_unstable();
-    ips.dedup();
-    Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
-}
-
-/// Many firewalls let TCP pass to the port of HTTPS alone, so that one is told too, after ours.
-fn tcp_addresses(addresses: &[SocketAddr], https_port: u16) -> Vec<SocketAddr> {
-    let shared = addresses.iter().map(|address| SocketAddr::new(address.ip(), https_port));
-    addresses.iter().copied().chain(shared).collect()
-}
-
-/// Link-local addresses need a scope that a candidate cannot carry (RFC 8839, 5.1).
-const fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    }
-}
-
 struct Hosted {
     forwarder: Forwarder,
     /// The workers that carry its other branches.
@@ -414,27 +266,6 @@ struct WayTo {
     fed: bool,
 }
 
-/// How busy the thread is, told twice a second.
-struct Busy {
-    per_mille: Arc<AtomicU32>,
-    since: Instant,
-    spent: Duration,
-}
-
-impl Busy {
-    const EVERY: Duration = Duration::from_millis(500);
-
-    fn worked(&mut self, began: Instant, now: Instant) {
-        self.spent += now.saturating_duration_since(began);
-        let elapsed = now.saturating_duration_since(self.since);
-        if elapsed >= Self::EVERY {
-            let share = self.spent.as_secs_f64() / elapsed.as_secs_f64();
-            self.per_mille.store((share * 1000.0) as u32, Ordering::Relaxed);
-            (self.since, self.spent) = (now, Duration::ZERO);
-        }
-    }
-}
-
 impl WorkerThread {
     fn run(mut self) {
         let mut events = Events::with_capacity(64);
@@ -468,201 +299,6 @@ impl WorkerThread {
         let meetings = self.meetings.values().filter_map(|hosted| hosted.forwarder.poll_timeout());
         let deadline = meetings.chain(self.relay.as_ref().and_then(Relay::poll_timeout)).min();
         deadline.map_or(WAIT_MAX, |at| at.saturating_duration_since(self.clock.now()).min(WAIT_MAX))
-    }
-
-    /// Returns whether the worker shall stop.
-    fn carry_out_orders(&mut self) -> bool {
-        while let Ok(order) = self.orders.try_recv() {
-            if matches!(order, Order::Stop) {
-                self.close_all();
-                return true;
-            }
-            self.carry_out(order);
-        }
-        false
-    }
-
-    fn carry_out(&mut self, order: Order) {
-        let now = self.clock.now();
-        match order {
-            Order::Open { meeting, video, codec } => self.open(meeting, video, codec),
-            Order::Close { meeting } => self.close(meeting, now),
-            Order::Offer { meeting, peer, permit, sdp, answer } => {
-                answer(self.offer(meeting, peer, permit, &sdp, now));
-            }
-            Order::Trickle { peer, candidate, done } => {
-                self.permit(peer, &candidate, now);
-                let outcome = self.home_of(peer).map_or(Err(OfferRefused::UnknownPeer), |hosted| {
-                    hosted.forwarder.trickle(peer, &candidate, now)
-                });
-                done(outcome);
-            }
-            Order::AddLocal { meeting, peer, setup, end } => self.add_local(meeting, peer, setup, end, now),
-            Order::Remove { peer } => self.remove(peer, now),
-            Order::Watch { peer, wishes } => {
-                if let Some(hosted) = self.home_of(peer) {
-                    hosted.forwarder.watch(peer, wishes, now);
-                }
-            }
-            Order::SetTrack { peer, source, flow } => {
-                if let Some(hosted) = self.home_of(peer) {
-                    hosted.forwarder.set_track(peer, source, flow, now);
-                }
-            }
-            Order::SetPermit { peer, permit } => {
-                if let Some(hosted) = self.home_of(peer) {
-                    hosted.forwarder.set_permit(peer, permit, now);
-                }
-            }
-            Order::WantKeyframe { peer, slot } => {
-                if let Some(hosted) = self.home_of(peer) {
-                    hosted.forwarder.want_keyframe(peer, slot, now);
-                }
-            }
-            Order::Branches { meeting, others } => {
-                if let Some(hosted) = self.meetings.get_mut(&meeting) {
-                    hosted.others.clone_from(&others);
-                    hosted.forwarder.set_branches(others);
-                }
-            }
-            Order::AddElsewhere { meeting, peer, tracks } => {
-                if let Some(hosted) = self.meetings.get_mut(&meeting) {
-                    hosted.forwarder.add_elsewhere(peer, tracks, now);
-                    self.homes.insert(peer, meeting);
-                }
-            }
-            Order::WatchedElsewhere { meeting, peer, source, branch, highest } => {
-                if let Some(hosted) = self.touch(meeting) {
-                    hosted.forwarder.watched_elsewhere(peer, source, branch, highest, now);
-                }
-            }
-            Order::WantKeyframeElsewhere { meeting, peer, source, layer } => {
-                if let Some(hosted) = self.touch(meeting) {
-                    hosted.forwarder.want_keyframe_elsewhere(peer, source, layer, now);
-                }
-            }
-            Order::CodecElsewhere { meeting, codec } => {
-                if let Some(hosted) = self.touch(meeting) {
-                    hosted.forwarder.set_codec_elsewhere(codec);
-                }
-            }
-            Order::WayTo { worker, ring, wake } => {
-                self.ways_to.push(WayTo { worker, ring, wake, fed: false });
-            }
-            Order::WayFrom { ring } => self.ways_from.push(ring),
-            Order::Report { meeting, answer } => {
-                answer(self.meetings.get(&meeting).map_or_else(Vec::new, |hosted| hosted.forwarder.report()));
-            }
-            Order::Totals { answer } => answer(self.totals()),
-            Order::Adopt { socket, first } => self.adopt(&socket, &first, now),
-            Order::Relay { server } => self.set_relay_server(server, now),
-            Order::Stop => {}
-        }
-    }
-
-    fn touch(&mut self, meeting: MeetingId) -> Option<&mut Hosted> {
-        let hosted = self.meetings.get_mut(&meeting)?;
-        hosted.dirty = true;
-        Some(hosted)
-    }
-
-    fn open(&mut self, meeting: MeetingId, video: bool, codec: VideoCodec) {
-        let config = ForwarderConfig {
-            ice_addresses: self.addresses.clone(),
-            ice_tcp_addresses: self.tcp_addresses.clone(),
-            ice_relayed_address: self.relayed,
-            certificate: self.identity.clone(),
-            preferred_codec: codec,
-            video,
-            start_bitrate_bps: START_BITRATE_BPS,
-            wall: self.wall,
-        };
-        let forwarder = Forwarder::new(config);
-        self.meetings
-            .insert(meeting, Hosted { forwarder, others: Vec::new(), local: HashMap::new(), dirty: false });
-    }
-
-    fn offer(
-        &mut self,
-        meeting: MeetingId,
-        peer: PeerId,
-        permit: Permit,
-        sdp: &str,
-        now: Instant,
-    ) -> Result<String, OfferRefused> {
-        let hosted = self.meetings.get_mut(&meeting).ok_or(OfferRefused::UnknownPeer)?;
-        hosted.dirty = true;
-        let answer = hosted.forwarder.offer(peer, permit, sdp, now)?;
-        // The browser's first check may arrive before it has read the answer.
-        if let Some(ufrag) = hosted.forwarder.ufrag(peer) {
-            self.demux.insert_ufrag(peer, ufrag);
-        }
-        self.homes.insert(peer, meeting);
-        for candidate in sdp.lines().filter(|line| line.starts_with("a=candidate:")) {
-            self.permit(peer, candidate, now);
-        }
-        Ok(answer)
-    }
-
-    fn add_local(
-        &mut self,
-        meeting: MeetingId,
-        peer: PeerId,
-        setup: LocalSetup,
-        end: LocalEnd,
-        now: Instant,
-    ) {
-        let Some(hosted) = self.meetings.get_mut(&meeting) else { return };
-        hosted.forwarder.add_local(peer, setup, now);
-        hosted.local.insert(peer, end);
-        hosted.dirty = true;
-        self.homes.insert(peer, meeting);
-    }
-
-    fn remove(&mut self, peer: PeerId, now: Instant) {
-        let Some(meeting) = self.homes.remove(&peer) else { return };
-        if let Some(hosted) = self.meetings.get_mut(&meeting) {
-            hosted.forwarder.remove(peer, now);
-            hosted.local.remove(&peer);
-            hosted.dirty = true;
-        }
-        self.demux.remove(peer);
-        self.gone.push(peer);
-        if let Some(relay) = &mut self.relay {
-            relay.forget(peer);
-        }
-    }
-
-    fn close(&mut self, meeting: MeetingId, now: Instant) {
-        let peers: Vec<PeerId> =
-            self.homes.iter().filter(|(_, home)| **home == meeting).map(|(peer, _)| *peer).collect();
-        for peer in peers {
-            self.remove(peer, now);
-        }
-        self.flush();
-        if let Some(hosted) = self.meetings.remove(&meeting) {
-            self.ended.merge(&hosted.forwarder.totals());
-        }
-    }
-
-    fn totals(&self) -> Totals {
-        let mut totals = self.ended;
-        self.meetings.values().for_each(|hosted| totals.merge(&hosted.forwarder.totals()));
-        totals
-    }
-
-    fn close_all(&mut self) {
-        let now = self.clock.now();
-        for meeting in self.meetings.keys().copied().collect::<Vec<_>>() {
-            self.close(meeting, now);
-        }
-        self.close_relay(now);
-    }
-
-    fn home_of(&mut self, peer: PeerId) -> Option<&mut Hosted> {
-        let hosted = self.meetings.get_mut(self.homes.get(&peer)?)?;
-        hosted.dirty = true;
-        Some(hosted)
     }
 
     fn take_from_rooms(&mut self) {

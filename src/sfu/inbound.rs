@@ -32,6 +32,31 @@ pub(super) struct Packet {
     pub(super) payload: Arc<[u8]>,
 }
 
+#[cfg(any(test, fuzzing))]
+impl Packet {
+    /// The only packet of its picture or sound, of which nothing is known but this.
+    pub(super) fn bare(
+        sequence: u64,
+        timestamp: u32,
+        codec: Option<VideoCodec>,
+        payload: impl Into<Arc<[u8]>>,
+    ) -> Self {
+        Self {
+            sequence,
+            timestamp,
+            marker: true,
+            codec,
+            audio_level: None,
+            voice: None,
+            captured: None,
+            making: None,
+            temporal: None,
+            red: None,
+            payload: payload.into(),
+        }
+    }
+}
+
 /// What a step of a network peer brought up, acted upon after its drain.
 #[derive(Debug)]
 pub(super) enum FromPeer {

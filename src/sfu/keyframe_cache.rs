@@ -76,7 +76,6 @@ pub(super) struct Kept {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
     use crate::track::VideoCodec;
@@ -87,19 +86,7 @@ mod tests {
     }
 
     fn packet(sequence: u64, timestamp: u32) -> Packet {
-        Packet {
-            sequence,
-            timestamp,
-            marker: true,
-            codec: Some(VideoCodec::H264),
-            audio_level: None,
-            voice: None,
-            captured: None,
-            making: None,
-            temporal: None,
-            red: None,
-            payload: Arc::from([0_u8; 1000]),
-        }
+        Packet::bare(sequence, timestamp, Some(VideoCodec::H264), [0_u8; 1000])
     }
 
     fn sequences(cache: &mut KeyframeCache, path_bps: u64, now: Instant) -> Option<Vec<u64>> {

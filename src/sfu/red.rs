@@ -128,7 +128,6 @@ fn missing(packet: &Packet, newest: u64, timestamp: u32) -> Option<Packet> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::Arc;
 
     use proptest::prelude::*;
 
@@ -147,17 +146,10 @@ pub(super) mod tests {
 
     fn packet(sequence: u64, timestamp: u32, payload: Vec<u8>) -> Packet {
         Packet {
-            sequence,
-            timestamp,
             marker: false,
-            codec: None,
             audio_level: Some(-30),
-            voice: None,
-            captured: None,
-            making: None,
-            temporal: None,
             red: Red::read(&payload, OPUS),
-            payload: Arc::from(payload),
+            ..Packet::bare(sequence, timestamp, None, payload)
         }
     }
 

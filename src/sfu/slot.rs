@@ -231,7 +231,6 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -256,19 +255,7 @@ mod tests {
         }
 
         fn packet(&self, sequence: u64, codec: Option<VideoCodec>) -> Packet {
-            Packet {
-                sequence,
-                timestamp: 0,
-                marker: true,
-                codec,
-                audio_level: None,
-                voice: None,
-                captured: None,
-                making: None,
-                temporal: None,
-                red: None,
-                payload: Arc::from([0_u8; 4]),
-            }
+            Packet::bare(sequence, 0, codec, [0_u8; 4])
         }
 
         fn take(

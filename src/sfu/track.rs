@@ -199,7 +199,6 @@ impl Track {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
 
@@ -209,19 +208,7 @@ mod tests {
     }
 
     fn packet(sequence: u64) -> Packet {
-        Packet {
-            sequence,
-            timestamp: 0,
-            marker: true,
-            codec: Some(VideoCodec::Vp8),
-            audio_level: None,
-            voice: None,
-            captured: None,
-            making: None,
-            temporal: None,
-            red: None,
-            payload: Arc::from([0_u8; 1000]),
-        }
+        Packet::bare(sequence, 0, Some(VideoCodec::Vp8), [0_u8; 1000])
     }
 
     fn camera() -> Track {

@@ -1,6 +1,6 @@
 // Firefox has no H.264 of its own: when it comes, the meeting's codec changes under everybody, and back when it has left.
 import { test, expect, type Browser, type Page } from '@playwright/test'
-import { startAppliance, type Appliance } from './support/appliance.ts'
+import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person } from './support/browser.ts'
 import { startFirefox, type Firefox } from './support/firefox.ts'
 import { heardAt, idOf, join, seen, seenIn } from './support/meeting.ts'
@@ -20,10 +20,7 @@ test.beforeEach(async () => {
 })
 test.afterEach(async ({}, info) => {
   await fox.close()
-  const code = await appliance.stop()
-  if (info.status !== info.expectedStatus) console.log(appliance.log())
-  expect(code, 'the daemon stops cleanly').toBe(0)
-  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
+  await stopCleanly(appliance, info)
 })
 
 /** The codec in which a page receives the camera of a participant. */

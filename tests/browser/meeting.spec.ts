@@ -1,6 +1,6 @@
 // A meeting between the room and two real browsers, on real media.
 import { test, expect, type Browser, type BrowserContext, type Page } from '@playwright/test'
-import { startAppliance, type Appliance } from './support/appliance.ts'
+import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person, type Person } from './support/browser.ts'
 import { heardAt, idOf, join, look, partInColour, seen, seenIn } from './support/meeting.ts'
 
@@ -35,10 +35,7 @@ test.afterAll(async () => { await browser.close() })
 test.afterEach(async ({}, info) => {
   for (const context of people) await context.close()
   people = []
-  const code = await appliance.stop()
-  if (info.status !== info.expectedStatus) console.log(appliance.log())
-  expect(code, 'the daemon stops cleanly').toBe(0)
-  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
+  await stopCleanly(appliance, info)
 })
 
 /** How the people of a meeting are carried: nobody is to notice. */

@@ -1,6 +1,6 @@
 // The network breaks under a page: it comes back by itself, and so do the pictures.
 import { test, expect, type Browser, type Page } from '@playwright/test'
-import { startAppliance, type Appliance } from './support/appliance.ts'
+import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person } from './support/browser.ts'
 import { lay, type Wire } from './support/cable.ts'
 import { heardAt, idOf, join, seen, seenIn } from './support/meeting.ts'
@@ -16,10 +16,7 @@ test.afterAll(async () => { await browser.close() })
 // One worker has one media port, which is what the cable is plugged into.
 test.beforeEach(async () => { appliance = await startAppliance('workers = 1\n[meetings]\naway_seconds = 60\n') })
 test.afterEach(async ({}, info) => {
-  const code = await appliance.stop()
-  if (info.status !== info.expectedStatus) console.log(appliance.log())
-  expect(code, 'the daemon stops cleanly').toBe(0)
-  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
+  await stopCleanly(appliance, info)
 })
 
 const away = (page: Page) => page.evaluate(() => window.alcove.state().away)

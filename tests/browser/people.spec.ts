@@ -1,6 +1,6 @@
 // What people do with each other: hands, chat, reactions, and the order that hosts keep, on two real pages.
 import { test, expect, type Browser, type BrowserContext, type Page } from '@playwright/test'
-import { startAppliance, type Appliance } from './support/appliance.ts'
+import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person } from './support/browser.ts'
 import { heardAt, idOf, join } from './support/meeting.ts'
 
@@ -43,10 +43,7 @@ test.beforeEach(async () => {
 test.afterEach(async ({}, info) => {
   for (const context of people) await context.close()
   people = []
-  const code = await appliance.stop()
-  if (info.status !== info.expectedStatus) console.log(appliance.log())
-  expect(code, 'the daemon stops cleanly').toBe(0)
-  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
+  await stopCleanly(appliance, info)
 })
 
 test('a host mutes, and asks: nothing is switched on by force', async () => {

@@ -1,6 +1,6 @@
 // Sound on bad networks: copies of what was said fill the holes that loss tears, and silence is not sent.
 import { test, expect, type Browser, type Page } from '@playwright/test'
-import { startAppliance, type Appliance } from './support/appliance.ts'
+import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person } from './support/browser.ts'
 import { lay } from './support/cable.ts'
 import { heardAt, idOf, join } from './support/meeting.ts'
@@ -18,10 +18,7 @@ test.afterAll(async () => { await browser.close() })
 // One worker has one media port, which is what the cable is plugged into.
 test.beforeEach(async () => { appliance = await startAppliance('workers = 1\n') })
 test.afterEach(async ({}, info) => {
-  const code = await appliance.stop()
-  if (info.status !== info.expectedStatus) console.log(appliance.log())
-  expect(code, 'the daemon stops cleanly').toBe(0)
-  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
+  await stopCleanly(appliance, info)
 })
 
 /** Runs in the page: as if the browser had never heard of copies. */

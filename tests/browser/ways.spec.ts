@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join as inFolder } from 'node:path'
 import { test, expect, type Browser, type Page } from '@playwright/test'
-import { startAppliance, type Appliance } from './support/appliance.ts'
+import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person } from './support/browser.ts'
 import { letPass, wayOf } from './support/firewall.ts'
 import { heardAt, idOf, join, look, seen, seenIn } from './support/meeting.ts'
@@ -29,11 +29,11 @@ async function start(addresses: readonly string[] = [], config = '') {
 test.afterEach(async ({}, info) => {
   if (info.status === 'skipped') return
   await browser.close()
-  const code = await appliance.stop()
-  network?.close()
-  if (info.status !== info.expectedStatus) console.log(appliance.log())
-  expect(code, 'the daemon stops cleanly').toBe(0)
-  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
+  try {
+    await stopCleanly(appliance, info)
+  } finally {
+    network?.close()
+  }
 })
 
 /** Ann on an open network, Bob behind a firewall that lets only such candidates pass: both see and hear each other. */

@@ -1,6 +1,6 @@
 // Programs that are not our code publish by WHIP and play by WHEP, and meet a browser.
 import { test, expect, type Browser } from '@playwright/test'
-import { startAppliance, type Appliance } from './support/appliance.ts'
+import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person } from './support/browser.ts'
 import { heardAt, idOf, join, look, seenIn } from './support/meeting.ts'
 import { startPeer } from './support/peer.ts'
@@ -15,10 +15,7 @@ test.beforeAll(async () => { browser = await launch() })
 test.afterAll(async () => { await browser.close() })
 test.beforeEach(async () => { appliance = await startAppliance() })
 test.afterEach(async ({}, info) => {
-  const code = await appliance.stop()
-  if (info.status !== info.expectedStatus) console.log(appliance.log())
-  expect(code, 'the daemon stops cleanly').toBe(0)
-  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
+  await stopCleanly(appliance, info)
 })
 
 /** A meeting with one person in a browser, blue and humming at 1100 Hz, and a token for programs. */

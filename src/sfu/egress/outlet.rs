@@ -191,19 +191,7 @@ mod tests {
     fn sent(sequence: u64, at: Instant) -> Sent {
         let payload_type =
             PayloadType { codec: Some(VideoCodec::H264), number: 108, resend: Some(109), red: None };
-        let packet = Packet {
-            sequence,
-            timestamp: 0,
-            marker: false,
-            codec: Some(VideoCodec::H264),
-            audio_level: None,
-            voice: None,
-            captured: None,
-            making: None,
-            temporal: None,
-            red: None,
-            payload: Arc::new([]),
-        };
+        let packet = Packet { marker: false, ..Packet::bare(sequence, 0, Some(VideoCodec::H264), []) };
         Sent::new(&packet, Numbers { sequence, timestamp: 0, vp8: None }, false, payload_type, at)
     }
 

@@ -76,19 +76,7 @@ impl Line {
 
     fn write(&mut self, slot: usize, bytes: usize) {
         self.sequence += 1;
-        let packet = Packet {
-            sequence: self.sequence,
-            timestamp: 0,
-            marker: true,
-            codec: (slot == 0).then_some(VideoCodec::H264),
-            audio_level: None,
-            voice: None,
-            captured: None,
-            making: None,
-            temporal: None,
-            red: None,
-            payload: vec![0; bytes].into(),
-        };
+        let packet = Packet::bare(self.sequence, 0, (slot == 0).then_some(VideoCodec::H264), vec![0; bytes]);
         let numbers = Numbers { sequence: self.sequence, timestamp: 9000, vp8: None };
         assert!(self.egress.write(slot, &packet, numbers, false, self.now));
     }
@@ -130,19 +118,8 @@ fn missing(number: u16) -> Vec<u8> {
 /// Writes sound with a copy, and returns payload type and length of what leaves, without header and tag.
 fn red_leaves(line: &mut Line, block_type: u8) -> (u8, usize) {
     let payload = [0x80 | block_type, 0x0f, 0, 2, block_type, 1, 2, 3, 4, 5];
-    let packet = Packet {
-        sequence: 1,
-        timestamp: 0,
-        marker: false,
-        codec: None,
-        audio_level: None,
-        voice: None,
-        captured: None,
-        making: None,
-        temporal: None,
-        red: Red::read(&payload, block_type),
-        payload: payload.into(),
-    };
+    let packet =
+        Packet { marker: false, red: Red::read(&payload, block_type), ..Packet::bare(1, 0, None, payload) };
     assert!(line.egress.write(1, &packet, Numbers { sequence: 1, timestamp: 0, vp8: None }, false, line.now));
     line.egress.flush(line.now, &mut line.out, &mut line.up);
     while let Some((_, contents)) = line.out.poll_transmit() {

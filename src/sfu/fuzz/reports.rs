@@ -117,19 +117,7 @@ impl Sender {
         let payload: Arc<[u8]> = vec![0; 600].into();
         for sequence in 0..SENT {
             for (slot, codec) in [Some(VideoCodec::H264), None].into_iter().enumerate() {
-                let packet = Packet {
-                    sequence,
-                    timestamp: sequence as u32 * 3000,
-                    marker: true,
-                    codec,
-                    audio_level: None,
-                    voice: None,
-                    captured: None,
-                    making: None,
-                    temporal: None,
-                    red: None,
-                    payload: Arc::clone(&payload),
-                };
+                let packet = Packet::bare(sequence, sequence as u32 * 3000, codec, Arc::clone(&payload));
                 let numbers = Numbers { sequence, timestamp: packet.timestamp, vp8: None };
                 assert!(self.egress.write(slot, &packet, numbers, false, now));
             }

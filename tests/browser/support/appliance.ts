@@ -1,4 +1,5 @@
 // Starts the real daemon on free ports with simulated hardware and a state directory of its own.
+import { expect, type TestInfo } from '@playwright/test'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -99,4 +100,12 @@ export function ask(url: string, method: string, ca: Buffer, token: string, body
     if (body instanceof Readable) body.on('error', reject).pipe(asked)
     else asked.end(body === undefined ? undefined : JSON.stringify(body))
   })
+}
+
+/** The end of a test: the appliance stops cleanly and has logged no bug of ours; what it logged is shown if the test failed. */
+export async function stopCleanly(appliance: Appliance, info: TestInfo): Promise<void> {
+  const code = await appliance.stop()
+  if (info.status !== info.expectedStatus) console.log(appliance.log())
+  expect(code, 'the daemon stops cleanly').toBe(0)
+  expect(appliance.log(), 'no bug of ours in the log').not.toMatch(/ERROR|panicked/)
 }
