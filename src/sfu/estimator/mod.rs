@@ -1,15 +1,18 @@
 //! How much a subscriber's path carries, from when what we sent arrived there (draft-ietf-rmcat-gcc-02, with probes).
 //!
 //! ```text
-//!   on_sent ─▶ history ◀─ on_arrivals ─┬─▶ gradient: queues grow?  ─▶ down to what arrived ─┐
-//!                                      ├─▶ loss: a full queue, or more than always? ─▶ down ├─▶ estimate
-//!                                      ├─▶ nothing of both ─▶ up, slowly                    │
-//!                                      └─▶ probe: a short burst at twice the rate ─▶ up ────┘
+//!   on_sent ─▶ history ◀─ on_arrivals ─┬─▶ gradient: queues grow ─▶ standing: and stay ─▶ patience: and
+//!                                      │      falling helps ─▶ down to what the full path carries ──┐
+//!                                      ├─▶ loss: a full queue, or more than always? ─▶ down ────────┼─▶ estimate
+//!                                      ├─▶ nothing of these ─▶ up, slowly                           │
+//!                                      └─▶ probe: a short burst at twice the rate ─▶ up ────────────┘
 //! ```
 
 mod arrived;
+mod busy;
 mod gradient;
 mod loss;
+mod patience;
 mod probe;
 mod standing;
 
@@ -17,8 +20,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use arrived::ArrivedRate;
+use busy::Busy;
 use gradient::{Gradient, Usage};
 use loss::{Fall, Loss};
+use patience::Patience;
 use probe::{Probe, Probing};
 use standing::Standing;
 
@@ -55,8 +60,10 @@ pub(super) struct Estimator {
     bps: f64,
     gradient: Gradient,
     arrived: ArrivedRate,
+    busy: Busy,
     loss: Loss,
     standing: Standing,
+    patience: Patience,
     probing: Probing,
     /// The rate at which the path was full.
     full_bps: Option<f64>,
@@ -86,8 +93,10 @@ impl Estimator {
             bps: start_bps as f64,
             gradient: Gradient::default(),
             arrived: ArrivedRate::default(),
+            busy: Busy::default(),
             loss: Loss::default(),
             standing: Standing::default(),
+            patience: Patience::default(),
             probing: Probing::new(now),
             full_bps: None,
             round_trip: Duration::from_millis(100),
@@ -168,6 +177,8 @@ impl Estimator {
             self.gradient.push(sent.at_us, at_us);
             self.standing.push(sent.at_us, at_us);
             self.arrived.push(at_us, sent.bytes);
+            let shortest_us = self.standing.shortest_us().unwrap_or(at_us - sent.at_us);
+            self.busy.push(sent.at_us, at_us, shortest_us, sent.bytes);
             if let Some(probe) = sent.probe {
                 self.probing.on_arrived(probe, sent.at_us, at_us, sent.bytes);
             }
@@ -189,7 +200,8 @@ impl Estimator {
         let seconds = now.saturating_duration_since(self.adjusted_at).as_secs_f64().min(1.0);
         self.adjusted_at = now;
         match self.gradient.usage() {
-            Usage::Over => self.back_off(now),
+            Usage::Over if self.patience.is_queue(self.standing.lately(), now) => self.back_off(now),
+            Usage::Over => {}
             Usage::Normal => self.grow(seconds),
             Usage::Under => {}
         }
@@ -219,9 +231,13 @@ impl Estimator {
         }
         self.backed_off_at = Some(now);
         self.probing.abandon(now);
+        // Where little was sent, little arrived: only what had to wait tells how much there is room for.
         let arrived = self.arrived.bps().unwrap_or(self.bps);
-        self.full_bps = Some(arrived);
-        self.set((arrived * BACK_OFF).min(self.bps));
+        let full = self.busy.bps().map_or(arrived, |busy| busy.max(arrived));
+        let fallen = (full * BACK_OFF).min(self.bps);
+        let in_vain = self.patience.fall(fallen, self.standing.lately(), now);
+        self.full_bps = in_vain.is_none().then_some(full);
+        self.set(in_vain.unwrap_or(fallen));
     }
 
     fn grow(&mut self, seconds: f64) {

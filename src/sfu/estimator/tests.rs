@@ -4,6 +4,9 @@ use super::*;
 
 const FEEDBACK: Duration = Duration::from_millis(50);
 const STEP: Duration = Duration::from_millis(5);
+const SOUND: Duration = Duration::from_millis(20);
+const SOUND_BYTES: usize = 140;
+const FRAME: Duration = Duration::from_millis(33);
 const PACKET_BYTES: usize = 1200;
 /// What the queue holds, in time at the path's rate: more is dropped.
 const QUEUE: Duration = Duration::from_millis(300);
@@ -20,12 +23,16 @@ struct Path {
     estimator: Estimator,
     rate_bps: f64,
     delay: Duration,
+    /// Packets arrive up to so much later, one after the other.
+    jitter: Duration,
+    newest_at: Instant,
     /// One in so many packets is lost at random.
     loses_one_in: Option<u64>,
     answers: bool,
     free_at: Instant,
     random: u64,
     owed_bytes: f64,
+    frames: u32,
     reported_at: Instant,
     /// Number and time of arrival, reported or not.
     arrived: VecDeque<(Instant, u16, Option<i64>)>,
@@ -40,11 +47,14 @@ impl Path {
             estimator: Estimator::new(start_bps, began),
             rate_bps,
             delay: Duration::from_millis(20),
+            jitter: Duration::ZERO,
+            newest_at: began,
             loses_one_in: None,
             answers: true,
             free_at: began,
             random: 0x9e37_79b9_7f4a_7c15,
             owed_bytes: 0.0,
+            frames: 0,
             reported_at: began,
             arrived: VecDeque::new(),
         }
@@ -63,7 +73,9 @@ impl Path {
         }
         self.free_at =
             self.free_at.max(self.now) + Duration::from_secs_f64(bytes as f64 * 8.0 / self.rate_bps);
-        let at = self.free_at + self.delay;
+        let later_us = self.random % (self.jitter.as_micros() as u64 + 1);
+        let at = (self.free_at + self.delay + Duration::from_micros(later_us)).max(self.newest_at);
+        self.newest_at = at;
         let at_us = (at - self.began).as_micros() as i64;
         self.arrived.push_back((at + self.delay, number, Some(at_us)));
     }
@@ -80,16 +92,49 @@ impl Path {
                 self.owed_bytes -= PACKET_BYTES as f64;
                 self.send(PACKET_BYTES);
             }
-            self.estimator.tick(self.now);
-            while self.estimator.padding(self.now) > 0 {
-                self.send(PACKET_BYTES);
-            }
-            if self.now - self.reported_at >= FEEDBACK {
-                self.reported_at = self.now;
-                self.report();
-            }
+            self.pass();
         }
         self.estimator.bps()
+    }
+
+    /// Sends sound and a picture of up to this rate, with some distance to the estimate: each frame at once, every
+    /// hundredth a key frame.
+    fn show(&mut self, time: Duration, bps: f64, wanted_bps: u64) -> u64 {
+        self.estimator.want(wanted_bps);
+        let until = self.now + time;
+        let (mut frame_at, mut sound_at) = (self.now, self.now);
+        while self.now < until {
+            self.now += STEP;
+            if self.now >= frame_at {
+                frame_at += FRAME;
+                self.frames += 1;
+                let size = if self.frames.is_multiple_of(100) { 8.0 } else { 0.93 };
+                let rate_bps = bps.min(self.estimator.bps() as f64 * 0.6);
+                let bytes = size * rate_bps / 8.0 * FRAME.as_secs_f64();
+                let packets = (bytes / PACKET_BYTES as f64).ceil();
+                for _ in 0..packets as usize {
+                    self.send((bytes / packets) as usize);
+                }
+            }
+            if self.now >= sound_at {
+                sound_at += SOUND;
+                self.send(SOUND_BYTES);
+            }
+            self.pass();
+        }
+        self.estimator.bps()
+    }
+
+    /// What happens without being asked: probes, and reports.
+    fn pass(&mut self) {
+        self.estimator.tick(self.now);
+        while self.estimator.padding(self.now) > 0 {
+            self.send(PACKET_BYTES);
+        }
+        if self.now - self.reported_at >= FEEDBACK {
+            self.reported_at = self.now;
+            self.report();
+        }
     }
 
     fn report(&mut self) {
@@ -148,6 +193,37 @@ fn a_path_that_becomes_wide_again_is_used_within_fifteen_seconds() {
     path.rate_bps = 20e6;
     let took = path.seconds_until(|bps| bps >= WANTED * 9 / 10, WANTED, 15);
     assert!(took <= 15.0, "{took} s");
+}
+
+#[test]
+fn a_picture_smaller_than_the_path_does_not_make_the_path_seem_as_small() {
+    for (path_bps, picture_bps) in [(1e6, 300e3), (600e3, 200e3), (300e3, 100e3)] {
+        let mut path = Path::new(2_000_000, path_bps);
+        path.run(Duration::from_secs(5), WANTED);
+        path.show(Duration::from_secs(5), picture_bps, WANTED);
+        let mut sum = 0;
+        for _ in 0..600 {
+            sum += path.show(Duration::from_millis(100), picture_bps, WANTED);
+        }
+        let mean = sum as f64 / 600.0;
+        assert!((0.75..1.1).contains(&(mean / path_bps)), "{mean} of {path_bps} bit/s");
+    }
+}
+
+#[test]
+fn packets_that_wait_by_a_whim_of_the_path_do_not_make_it_seem_narrow() {
+    for jitter_ms in [60, 100, 200, 300] {
+        for seed in 1..4 {
+            let mut path = Path::new(2_000_000, 100e6);
+            path.random ^= seed << 20;
+            path.jitter = Duration::from_millis(jitter_ms);
+            let mut sum = 0;
+            for _ in 0..60 {
+                sum += path.show(Duration::from_secs(1), 1.7e6, 1_700_000);
+            }
+            assert!(sum / 60 >= 1_200_000, "{jitter_ms} ms, seed {seed}: {} bit/s", sum / 60);
+        }
+    }
 }
 
 #[test]
