@@ -25,6 +25,12 @@ pub(crate) struct CreateMeeting {
     /// The most participants, the room among them.
     #[schema(minimum = 1)]
     pub max_participants: Option<u32>,
+    /// Newcomers wait until a host lets them in.
+    #[serde(default)]
+    pub lobby: bool,
+    /// Nobody comes in before a host does.
+    #[serde(default)]
+    pub wait_for_host: bool,
 }
 
 const fn video() -> Mode {
@@ -45,6 +51,10 @@ pub(crate) struct Meeting {
     pub custom_info: Option<Value>,
     /// The most participants, the room among them.
     pub max_participants: u32,
+    /// Newcomers wait until a host lets them in, at the moment.
+    pub lobby: bool,
+    /// Nobody comes in before a host does.
+    pub wait_for_host: bool,
     /// How many participants there are now.
     pub participants: usize,
     /// Whether it is the room's standing meeting.
@@ -59,6 +69,8 @@ impl From<MeetingView> for Meeting {
             has_password: view.has_password,
             custom_info: view.custom_info,
             max_participants: view.max_participants,
+            lobby: view.lobby,
+            wait_for_host: view.wait_for_host,
             participants: view.participants.len(),
             standing: view.standing,
         }

@@ -61,8 +61,8 @@ pub(crate) async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     check_custom_info(body.custom_info.as_ref())?;
     check_password(body.password.as_deref())?;
-    let CreateMeeting { name, mode, password, custom_info, max_participants } = body;
-    let new = NewMeeting { name, mode, password, custom_info, max_participants };
+    let CreateMeeting { name, mode, password, custom_info, max_participants, lobby, wait_for_host } = body;
+    let new = NewMeeting { name, mode, password, custom_info, max_participants, lobby, wait_for_host };
     let meeting: Meeting = shared.handle.create_meeting(new).await?.into();
     let link = |role| shared.link(&meeting.name, &shared.gate.issue(&meeting.name, role, LINK_LIFETIME));
     let (join_url, host_url) = (link(Role::Speaker), link(Role::Host));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::handle::{
-    Call, Handle, Join, LayerReport, MeetingStatistics, MeetingView, MemberId, NewMeeting,
+    Call, Entry, Handle, Join, LayerReport, MeetingStatistics, MeetingView, MemberId, NewMeeting,
     ParticipantStatistics, PeerReport, PictureDelay, RoomView, Shown, SlotReport, StatusView, Totals,
     TrackFlow, TrackReport, WayReport,
 };
@@ -72,6 +72,8 @@ impl Fake {
             password,
             custom_info: None,
             max_participants: None,
+            lobby: false,
+            wait_for_host: false,
         };
         self.lock().meetings.insert(name.to_owned(), Meeting { new, seq: 0 });
     }
@@ -205,6 +207,8 @@ impl State {
             has_password: new.password.is_some(),
             custom_info: new.custom_info.clone(),
             max_participants: new.max_participants.unwrap_or(PARTICIPANTS_MAX),
+            lobby: new.lobby,
+            wait_for_host: new.wait_for_host,
             standing: name == "room",
             participants: self.participants(name),
         })
@@ -218,7 +222,7 @@ impl State {
             .collect()
     }
 
-    fn join(&mut self, join: Join) -> Result<(MemberId, Frame), Refusal> {
+    fn join(&mut self, join: Join) -> Result<Entry, Refusal> {
         let view = self.view(&join.meeting)?;
         let password = &self.meetings[&join.meeting].new.password;
         if password.is_some() && *password != join.password {
@@ -242,7 +246,7 @@ impl State {
         };
         let member = Member { meeting: join.meeting.clone(), me, frames: Some(join.frames) };
         self.members.insert(id, member);
-        Ok((id, self.welcome(id)))
+        Ok(Entry::In(id, self.welcome(id)))
     }
 
     fn welcome(&self, id: MemberId) -> Frame {
@@ -254,6 +258,7 @@ impl State {
             max_participants: PARTICIPANTS_MAX,
             rights: crate::appliance::words::rights_word(crate::meeting::Rights::default()),
             locked: false,
+            lobby: false,
         };
         let welcome = Welcome {
             version: VERSION,

@@ -33,6 +33,7 @@ struct Room {
     told: BTreeMap<ParticipantId, meeting::Participant>,
     rights: Rights,
     locked: bool,
+    lobby: bool,
     seq: u64,
 }
 
@@ -48,6 +49,7 @@ impl Room {
             told: BTreeMap::new(),
             rights: Rights::default(),
             locked: false,
+            lobby: false,
             seq: 0,
         }
     }
@@ -112,8 +114,8 @@ impl Room {
         }
         let snapshot = self.meeting.snapshot();
         assert_eq!(
-            (snapshot.rights, snapshot.locked),
-            (self.rights, self.locked),
+            (snapshot.rights, snapshot.locked, snapshot.lobby),
+            (self.rights, self.locked, self.lobby),
             "the deltas lead elsewhere"
         );
         assert_eq!(snapshot.seq, self.seq);
@@ -160,6 +162,10 @@ impl Room {
             }
             Event::Rights { rights } => self.rights = rights,
             Event::Locked { locked } => self.locked = locked,
+            Event::SentBack { participant } => {
+                assert!(self.told.contains_key(&participant), "nobody goes back")
+            }
+            Event::Lobby { on } => self.lobby = on,
             Event::Ended => self.told.clear(),
         }
     }

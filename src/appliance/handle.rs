@@ -34,6 +34,10 @@ pub struct NewMeeting {
     pub custom_info: Option<serde_json::Value>,
     /// The most participants; the configuration's limit where absent.
     pub max_participants: Option<u32>,
+    /// Whether newcomers wait until a host lets them in.
+    pub lobby: bool,
+    /// Whether nobody comes in before a host does.
+    pub wait_for_host: bool,
 }
 
 /// A meeting as the API shows it.
@@ -49,6 +53,10 @@ pub struct MeetingView {
     pub custom_info: Option<serde_json::Value>,
     /// The most participants.
     pub max_participants: u32,
+    /// Whether newcomers wait until a host lets them in, at the moment.
+    pub lobby: bool,
+    /// Whether nobody comes in before a host does.
+    pub wait_for_host: bool,
     /// Whether it is the room's standing meeting.
     pub standing: bool,
     /// Who is in it.
@@ -74,6 +82,16 @@ pub struct Join {
     pub identity: Option<String>,
     /// Where its words go; dropping the receiver is a cut.
     pub frames: mpsc::Sender<Frame>,
+}
+
+/// What has come of a join.
+#[derive(Debug)]
+pub enum Entry {
+    /// In: the new member, and its `welcome`.
+    In(MemberId, Frame),
+    /// Outside. What is waited for comes as a frame, and then the `welcome` or a refusal without a number; who waits no
+    /// longer says so by [`Handle::cut`].
+    Waits(MemberId),
 }
 
 /// A participant that the loop has admitted, as the edge knows it.
@@ -150,7 +168,7 @@ pub(super) enum Call {
     Totals(Reply<Totals>),
     EndMeeting(String, Reply<()>),
     /// The reply carries the `welcome` or the refusal; later words go to `Join::frames`.
-    Join(Join, Reply<(MemberId, Frame)>),
+    Join(Join, Reply<Entry>),
     Resume {
         meeting: String,
         resume: Resume,
@@ -240,12 +258,27 @@ impl Handle {
         self.call(|reply| Call::EndMeeting(name, reply)).await
     }
 
-    /// Joins a meeting: the new member and its `welcome`. The standing meeting comes into being by this.
+    /// Joins a meeting, or begins to wait outside it. The standing meeting comes into being by this.
     ///
     /// # Errors
     /// `meeting-not-found`, `meeting-full`, `wrong-password`, `invalid-parameter`, `busy`.
-    pub async fn join(&self, join: Join) -> Result<(MemberId, Frame), Refusal> {
+    pub async fn join(&self, join: Join) -> Result<Entry, Refusal> {
         self.call(|reply| Call::Join(join, reply)).await
+    }
+
+    /// Joins a meeting, for those who cannot wait.
+    ///
+    /// # Errors
+    /// Those of [`Handle::join`], and `waiting-for-host`.
+    pub async fn join_now(&self, join: Join) -> Result<MemberId, Refusal> {
+        match self.join(join).await? {
+            Entry::In(member, _) => Ok(member),
+            Entry::Waits(member) => {
+                self.cut(member).await;
+                let detail = "a host has to let people in here; ask one to open the lobby, and try again";
+                Err(Refusal::new(Code::WaitingForHost, detail))
+            }
+        }
     }
 
     /// Comes back after a cut: the member and its `resumed`, or a fresh `welcome` when too much was missed.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::mpsc;
 
 use crate::appliance::branches::flow_of;
-use crate::appliance::handle::{Join, MeetingView, MemberId, NewMeeting};
+use crate::appliance::handle::{Entry, Join, MeetingView, MemberId, NewMeeting};
 use crate::appliance::run::{Appliance, Hosted, Member, peer_of};
 use crate::appliance::words;
 use crate::appliance::worker::{MeetingId, Order};
@@ -31,6 +31,8 @@ impl Appliance {
             password: None,
             custom_info: None,
             max_participants: None,
+            lobby: false,
+            wait_for_host: false,
         };
         self.open_meeting(new, true)
     }
@@ -56,6 +58,8 @@ impl Appliance {
             password: new.password.as_deref().map(Password::new).transpose()?,
             custom_info: words::text_of_json(new.custom_info.as_ref()),
             max_participants,
+            has_lobby: new.lobby,
+            waits_for_host: new.wait_for_host,
             standing,
             away_timeout: self.settings.away_timeout,
             idle_timeout: Some(self.settings.idle_timeout),
@@ -101,6 +105,8 @@ impl Appliance {
             has_password: settings.password.is_some(),
             custom_info: words::json_of_text(settings.custom_info.as_deref()),
             max_participants: settings.max_participants,
+            lobby: core.has_lobby(),
+            wait_for_host: settings.waits_for_host,
             standing: hosted.standing,
             participants: core.snapshot().participants.iter().map(words::participant_word).collect(),
         })
@@ -119,44 +125,55 @@ impl Appliance {
         Ok(())
     }
 
-    pub(super) fn join(&mut self, join: Join) -> Result<(MemberId, Frame), Refusal> {
+    pub(super) fn join(&mut self, join: Join) -> Result<Entry, Refusal> {
         let id = MemberId(self.next_id());
-        let participant = Member::participant(id);
-        let role = words::role_of_word(join.role);
+        let Join { meeting, name, kind, role, password, custom_info, identity, frames } = join;
         self.command(
-            &join.meeting,
+            &meeting,
             Command::Join(meeting::Join {
-                participant,
-                name: join.name,
-                kind: words::kind_of_word(join.kind),
-                role,
-                password: join.password,
-                custom_info: words::text_of_json(join.custom_info.as_ref()),
-                identity: join.identity,
+                participant: Member::participant(id),
+                name,
+                kind: words::kind_of_word(kind),
+                role: words::role_of_word(role),
+                password,
+                custom_info: words::text_of_json(custom_info.as_ref()),
+                identity,
             }),
         )?;
+        let entry = self.enter(id, meeting, frames)?;
+        self.greet(id);
+        Ok(entry)
+    }
+
+    /// Makes a member of somebody who is in the meeting; returns the welcome.
+    pub(super) fn seat(
+        &mut self,
+        id: MemberId,
+        meeting: String,
+        frames: mpsc::Sender<Frame>,
+    ) -> Result<Frame, Refusal> {
+        let role = self.meetings.get(&meeting)?.participant(Member::participant(id)).ok_or_else(gone)?.role;
         let secret = fresh_secret()?;
         self.secrets.insert(secret.clone(), id);
-        let member = Member {
-            meeting: join.meeting.clone(),
-            worker: self.place(&join.meeting),
-            role,
-            frames: Some(join.frames),
-            secret,
-            told: BTreeMap::new(),
-        };
-        self.members.insert(id, member);
-        if let Some(hosted) = self.hosted.get_mut(&join.meeting) {
+        let worker = self.place(&meeting);
+        if let Some(hosted) = self.hosted.get_mut(&meeting) {
             hosted.members.insert(id);
         }
-        log::info!(meeting = join.meeting.as_str(), participant = id.0; "participant joined");
+        log::info!(meeting = meeting.as_str(), participant = id.0; "participant joined");
+        let member = Member { meeting, worker, role, frames: Some(frames), secret, told: BTreeMap::new() };
+        self.members.insert(id, member);
         // The snapshot comes first: what happens from here on is told in deltas, each of them once.
-        let welcome = self.welcome(id)?;
-        self.room_comes_along(&join.meeting);
+        self.welcome(id)
+    }
+
+    /// What a newcomer is told besides the snapshot.
+    pub(super) fn greet(&mut self, id: MemberId) {
+        let Some(meeting) = self.members.get(&id).map(|member| member.meeting.clone()) else { return };
+        self.room_comes_along(&meeting);
         self.tell_speaking(id);
         self.tell_qualities(id);
         self.tell_chat(id, 0);
-        Ok((id, welcome))
+        self.tell_guests(id);
     }
 
     fn welcome(&self, id: MemberId) -> Result<Frame, Refusal> {
@@ -176,6 +193,7 @@ impl Appliance {
                 max_participants: settings.max_participants,
                 rights: words::rights_word(snapshot.rights),
                 locked: snapshot.locked,
+                lobby: snapshot.lobby,
             },
             participants: snapshot.participants.iter().map(words::participant_word).collect(),
             seq: snapshot.seq,
@@ -221,6 +239,7 @@ impl Appliance {
         self.tell_speaking(id);
         self.tell_qualities(id);
         self.tell_chat(id, chat_seen);
+        self.tell_guests(id);
         Ok((id, answer))
     }
 
@@ -388,6 +407,9 @@ impl Appliance {
     }
 
     pub(super) fn cut(&mut self, id: MemberId) {
+        if self.stops_waiting(id) {
+            return;
+        }
         let Some(member) = self.members.get_mut(&id) else { return };
         // The edge tells of the old socket's end also after a new one took over.
         if member.frames.as_ref().is_some_and(|frames| !frames.is_closed()) {
@@ -458,6 +480,7 @@ impl Appliance {
             changed.insert(name);
         }
         self.tell_notes();
+        self.see_outside();
         changed.iter().for_each(|name| self.scene_follows(name));
     }
 

@@ -15,6 +15,7 @@ mod framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod handle;
+mod lobby;
 mod media_socket;
 mod media_tcp;
 mod members;

@@ -39,6 +39,7 @@ impl Appliance {
             Note::Reaction { participant, emoji } => {
                 Tell::Reaction { participant: words::id_word(participant), emoji }
             }
+            Note::Waiting { guests } => super::lobby::guests_word(&guests),
             Note::Chat(message) => Tell::Chat { messages: vec![self.message_word(&message)] },
         }
     }
@@ -103,6 +104,12 @@ pub(super) fn command(me: ParticipantId, ask: Ask) -> Result<Command, Refusal> {
         }
         Ask::Remove { participant, ban } => Command::Remove { by, participant: whom(&participant)?, ban },
         Ask::Lock { locked } => Command::Lock { by, locked },
+        Ask::Lobby { on } => Command::SetLobby { by, on },
+        Ask::Admit { participant } => {
+            Command::Admit { by, participant: participant.as_deref().map(whom).transpose()? }
+        }
+        Ask::Deny { participant } => Command::Deny { by, participant: whom(&participant)? },
+        Ask::SendBack { participant } => Command::SendBack { by, participant: whom(&participant)? },
         Ask::Rights { rights } => Command::SetRights { by, rights: words::rights_of_word(rights) },
         Ask::Track { source, state } => Command::SetTrack {
             participant: me,

@@ -12,6 +12,7 @@ use rtrb::RingBuffer;
 use tokio::sync::mpsc;
 
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
+use crate::appliance::lobby::Outside;
 use crate::appliance::pulse::{Heartbeat, Pulses};
 use crate::appliance::relay::RelaySettings;
 use crate::appliance::relay_name;
@@ -85,6 +86,8 @@ pub struct Appliance {
     /// What the loop knows of each living meeting besides its rules.
     pub(super) hosted: HashMap<String, Hosted>,
     pub(super) members: HashMap<MemberId, Member>,
+    /// Those who wait to be let into a meeting, by the ids that they will have.
+    pub(super) outside: BTreeMap<MemberId, Outside>,
     /// Whose secret continues which member.
     pub(super) secrets: HashMap<String, MemberId>,
     /// Whose words had nowhere to go: they are cut before anything else is done.
@@ -187,6 +190,7 @@ impl Appliance {
             meetings: Meetings::default(),
             hosted: HashMap::new(),
             members: HashMap::new(),
+            outside: BTreeMap::new(),
             secrets: HashMap::new(),
             deaf: Vec::new(),
             next_id: 1,

@@ -83,6 +83,17 @@ pub(super) fn audience_word(audience: meeting::Audience) -> wire::Audience {
     }
 }
 
+pub(super) const fn waits_for_word(waits_for: meeting::WaitsFor) -> wire::WaitsFor {
+    match waits_for {
+        meeting::WaitsFor::Admission => wire::WaitsFor::Admission,
+        meeting::WaitsFor::Host => wire::WaitsFor::Host,
+    }
+}
+
+pub(super) fn guest_word(guest: &meeting::Guest) -> wire::Guest {
+    wire::Guest { id: id_word(guest.id), name: guest.name.clone() }
+}
+
 const fn state_word(state: meeting::TrackState) -> wire::TrackState {
     match state {
         meeting::TrackState::On => wire::TrackState::On,
@@ -224,6 +235,10 @@ fn event_word(event: &meeting::Event) -> wire::Event {
         }
         meeting::Event::Rights { rights } => wire::Event::Rights { rights: rights_word(*rights) },
         meeting::Event::Locked { locked } => wire::Event::Locked { locked: *locked },
+        meeting::Event::SentBack { participant } => {
+            wire::Event::SentBack { participant: id_word(*participant) }
+        }
+        meeting::Event::Lobby { on } => wire::Event::Lobby { on: *on },
         meeting::Event::Ended => wire::Event::Ended {},
     }
 }

@@ -14,6 +14,9 @@
 //!
 //! After each call that changes a meeting its owner polls events until there are none.
 
+mod admission;
+#[cfg(test)]
+mod admission_tests;
 mod chat;
 mod history;
 mod moderation;
@@ -23,6 +26,7 @@ mod participant;
 mod people_tests;
 mod rights;
 mod settings;
+mod succession;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,6 +35,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+pub use admission::{Guest, WAITING_MAX, WaitsFor};
 pub use chat::{CHAT_CHARS_MAX, CHAT_KEPT_MAX, ChatMessage, REACTION_BYTES_MAX};
 pub use history::{DELTAS_MAX, Numbered};
 pub use participant::{
@@ -42,14 +47,17 @@ pub use settings::{
     AWAY_TIMEOUT, IDLE_TIMEOUT, MEETING_NAME_CHARS_MAX, MeetingName, Mode, PARTICIPANTS_MAX,
     PASSWORD_BYTES_MAX, Password, Settings,
 };
+pub use succession::HOST_GRACE;
 pub use table::{MEETINGS_MAX, Meetings};
 pub use words::{Audience, By, Command, Event, Join, Note, Snapshot};
 
 use crate::refusal::{Code, Refusal};
 use crate::track::{Kind, Source};
+use admission::Lobby;
 use chat::{Chat, Pace};
 use history::{History, UNPOLLED_MAX};
 use notes::Notes;
+use succession::Succession;
 
 #[derive(Debug, Clone, Copy)]
 enum Life {
@@ -71,6 +79,8 @@ pub struct Meeting {
     /// The oldest first.
     banned: VecDeque<String>,
     locked: bool,
+    lobby: Lobby,
+    succession: Succession,
     rights: Rights,
     /// Who was asked to switch what on, and may.
     invited: BTreeSet<(ParticipantId, Source)>,
@@ -86,6 +96,8 @@ impl Meeting {
     #[must_use]
     pub fn new(settings: Settings, now: Instant) -> Self {
         Self {
+            lobby: Lobby::new(settings.has_lobby),
+            succession: Succession::default(),
             settings,
             life: Life::Empty { since: now },
             participants: BTreeMap::new(),
@@ -113,6 +125,18 @@ impl Meeting {
     /// and `too-many-requests`.
     pub fn handle(&mut self, command: Command, now: Instant) -> Result<(), Refusal> {
         self.check_alive()?;
+        self.carry_out(command, now)?;
+        self.settle(now);
+        Ok(())
+    }
+
+    /// What follows by itself.
+    fn settle(&mut self, now: Instant) {
+        self.look_outside();
+        self.judge_succession(now);
+    }
+
+    fn carry_out(&mut self, command: Command, now: Instant) -> Result<(), Refusal> {
         match command {
             Command::Join(join) => self.join(join),
             Command::Cut { participant } => self.cut(participant, now),
@@ -127,6 +151,10 @@ impl Meeting {
             Command::AskToSend { by, participant, source } => self.ask_to_send(by, participant, source),
             Command::Remove { by, participant, ban } => self.remove_by(by, participant, ban, now),
             Command::Lock { by, locked } => self.lock(by, locked),
+            Command::SetLobby { by, on } => self.set_lobby(by, on),
+            Command::Admit { by, participant } => self.admit(by, participant),
+            Command::Deny { by, participant } => self.deny(by, participant),
+            Command::SendBack { by, participant } => self.send_back(by, participant, now),
             Command::SetRights { by, rights } => self.set_rights(by, rights),
             Command::Rename { by, participant, name } => self.rename(by, participant, name),
             Command::Hand { by, participant, up } => self.raise_hand(by, participant, up),
@@ -146,6 +174,8 @@ impl Meeting {
         for participant in late {
             self.remove(participant, LeaveReason::Timeout, now);
         }
+        self.succeed(now);
+        self.settle(now);
         if self.idle_deadline().is_some_and(|deadline| deadline <= now) {
             self.finish();
         }
@@ -154,7 +184,7 @@ impl Meeting {
     /// When [`Meeting::handle_timeout`] is to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.away_until.values().copied().chain(self.idle_deadline()).min()
+        self.away_until.values().copied().chain(self.idle_deadline()).chain(self.succession.due()).min()
     }
 
     /// The next event that was not polled yet.
@@ -170,6 +200,7 @@ impl Meeting {
             participants: self.participants.values().cloned().collect(),
             rights: self.rights,
             locked: self.locked,
+            lobby: self.has_lobby(),
         }
     }
 
@@ -221,7 +252,17 @@ impl Meeting {
         self.check_unused(join.participant)?;
         self.check_password(&join)?;
         self.check_admitted(&join)?;
+        let join = Join { role: self.succession.role_of(&join), ..join };
+        if self.has_to_wait(&join) {
+            return self.wait(join);
+        }
         self.check_space()?;
+        self.seat(join);
+        Ok(())
+    }
+
+    /// Lets in whoever may come in.
+    fn seat(&mut self, join: Join) {
         let participant = Participant {
             id: join.participant,
             name: join.name,
@@ -236,10 +277,13 @@ impl Meeting {
         if let Some(identity) = join.identity {
             self.identities.insert(participant.id, identity);
         }
+        let role = participant.role;
         self.participants.insert(participant.id, participant.clone());
         self.life = Life::Occupied;
         self.history.push(Event::Joined { participant });
-        Ok(())
+        if role == Role::Host {
+            self.give_back();
+        }
     }
 
     fn cut(&mut self, id: ParticipantId, now: Instant) -> Result<(), Refusal> {
@@ -288,6 +332,9 @@ impl Meeting {
     }
 
     fn leave(&mut self, id: ParticipantId, reason: LeaveReason, now: Instant) -> Result<(), Refusal> {
+        if self.stop_waiting(id) {
+            return Ok(());
+        }
         find(&mut self.participants, id)?;
         self.remove(id, reason, now);
         Ok(())
@@ -302,6 +349,7 @@ impl Meeting {
                 format!("you are {asker} here and may not make this participant {role}; ask a host"),
             ));
         }
+        self.succession.settle(id);
         if participant.role == role {
             return Ok(());
         }
@@ -312,6 +360,9 @@ impl Meeting {
             }
         }
         self.history.push(Event::Role { participant: id, role });
+        if role.may_moderate() {
+            self.notes.push(Audience::One(id), Note::Waiting { guests: self.guests() });
+        }
         Ok(())
     }
 
@@ -330,14 +381,17 @@ impl Meeting {
     fn finish(&mut self) {
         self.participants.clear();
         self.away_until.clear();
+        self.clear_lobby();
         self.life = Life::Over;
         self.history.push(Event::Ended);
     }
 
     fn remove(&mut self, id: ParticipantId, reason: LeaveReason, now: Instant) {
-        self.participants.remove(&id);
+        let identity = self.identities.remove(&id);
+        if let Some(participant) = self.participants.remove(&id) {
+            self.succession.remember(&participant, identity.as_ref());
+        }
         self.away_until.remove(&id);
-        self.identities.remove(&id);
         self.invited.retain(|(of, _)| *of != id);
         self.pace.forget(id);
         self.history.push(Event::Left { participant: id, reason });
@@ -355,6 +409,8 @@ impl Meeting {
         }
         self.set_rights_to(Rights::default());
         self.banned.clear();
+        self.reset_lobby();
+        self.succession = Succession::default();
         self.chat = Chat::default();
     }
 

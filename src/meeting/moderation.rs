@@ -34,7 +34,7 @@ impl Meeting {
     }
 
     /// The authority of a host or cohost over a participant.
-    fn authority_over(&mut self, by: By, id: ParticipantId, what: &str) -> Result<(), Refusal> {
+    pub(super) fn authority_over(&mut self, by: By, id: ParticipantId, what: &str) -> Result<(), Refusal> {
         let asker = self.authority(by)?;
         let role = find(&mut self.participants, id)?.role;
         if asker.may_turn(role, role) {
@@ -45,7 +45,7 @@ impl Meeting {
         Err(Refusal::new(Code::NotPermitted, format!("you may not {what}: {why}")))
     }
 
-    fn moderator(&mut self, by: By, what: &str) -> Result<(), Refusal> {
+    pub(super) fn moderator(&mut self, by: By, what: &str) -> Result<(), Refusal> {
         if self.authority(by)?.may_moderate() {
             return Ok(());
         }

@@ -151,6 +151,10 @@ pub struct Settings {
     pub custom_info: Option<String>,
     /// The most participants, the room and those away among them: 1 to [`PARTICIPANTS_MAX`].
     pub max_participants: u32,
+    /// Whether newcomers wait until a host lets them in; hosts change it while it goes on.
+    pub has_lobby: bool,
+    /// Whether nobody comes in before a host does.
+    pub waits_for_host: bool,
     /// Whether it stays when it is empty: the room's standing meeting.
     pub standing: bool,
     /// How long a participant whose socket was cut may be away; usually [`AWAY_TIMEOUT`].
@@ -170,6 +174,8 @@ impl Settings {
             password: None,
             custom_info: None,
             max_participants: 50,
+            has_lobby: false,
+            waits_for_host: false,
             standing: false,
             away_timeout: AWAY_TIMEOUT,
             idle_timeout: Some(IDLE_TIMEOUT),

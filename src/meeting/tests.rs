@@ -61,7 +61,13 @@ fn a_joiner_is_told_to_all_and_numbered_from_one() {
     assert_eq!(meeting.poll_event(), None);
     assert_eq!(
         meeting.snapshot(),
-        Snapshot { seq: 1, participants: vec![participant], rights: Rights::default(), locked: false }
+        Snapshot {
+            seq: 1,
+            participants: vec![participant],
+            rights: Rights::default(),
+            locked: false,
+            lobby: false
+        }
     );
 }
 
@@ -345,6 +351,10 @@ enum Op {
     Remove(u64, u64, bool),
     Lock(u64, bool),
     Share(u64, Who),
+    Lobby(u64, bool),
+    Admit(u64, Option<u64>),
+    Deny(u64, u64),
+    SendBack(u64, u64),
     Hand(u64, u64, bool),
     End(u64),
     Wait(Duration),
@@ -382,6 +392,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (id.clone(), id.clone(), any::<bool>()).prop_map(|(by, id, ban)| Op::Remove(by, id, ban)),
         1 => (id.clone(), any::<bool>()).prop_map(|(by, locked)| Op::Lock(by, locked)),
         1 => (id.clone(), who()).prop_map(|(by, share)| Op::Share(by, share)),
+        2 => (id.clone(), any::<bool>()).prop_map(|(by, on)| Op::Lobby(by, on)),
+        2 => (id.clone(), prop::option::of(id.clone())).prop_map(|(by, id)| Op::Admit(by, id)),
+        1 => (id.clone(), id.clone()).prop_map(|(by, id)| Op::Deny(by, id)),
+        1 => (id.clone(), id.clone()).prop_map(|(by, id)| Op::SendBack(by, id)),
         3 => (id.clone(), id.clone(), any::<bool>()).prop_map(|(by, id, up)| Op::Hand(by, id, up)),
         1 => id.prop_map(Op::End),
         2 => (0..20_u64).prop_map(|secs| Op::Wait(Duration::from_secs(secs))),
@@ -396,14 +410,15 @@ struct Mirror {
     participants: BTreeMap<ParticipantId, Participant>,
     rights: Rights,
     locked: bool,
+    lobby: bool,
     ended: bool,
 }
 
 impl Mirror {
     fn of(snapshot: Snapshot) -> Self {
         let participants = snapshot.participants.into_iter().map(|each| (each.id, each)).collect();
-        let (rights, locked) = (snapshot.rights, snapshot.locked);
-        Self { seq: snapshot.seq, participants, rights, locked, ended: false }
+        let Snapshot { seq, rights, locked, lobby, .. } = snapshot;
+        Self { seq, participants, rights, locked, lobby, ended: false }
     }
 
     fn apply(&mut self, delta: &Numbered) {
@@ -428,6 +443,8 @@ impl Mirror {
             Event::Renamed { participant, name } => self.at(participant).name = name,
             Event::Rights { rights } => self.rights = rights,
             Event::Locked { locked } => self.locked = locked,
+            Event::SentBack { participant } => assert!(self.participants.contains_key(&participant)),
+            Event::Lobby { on } => self.lobby = on,
             Event::Ended => {
                 self.participants.clear();
                 self.ended = true;
@@ -515,6 +532,14 @@ impl World {
                 Command::Remove { by: self.by(asker), participant: self.id(actor), ban }
             }
             Op::Lock(asker, locked) => Command::Lock { by: self.by(asker), locked },
+            Op::Lobby(asker, on) => Command::SetLobby { by: self.by(asker), on },
+            Op::Admit(asker, actor) => {
+                Command::Admit { by: self.by(asker), participant: actor.map(|actor| self.id(actor)) }
+            }
+            Op::Deny(asker, actor) => Command::Deny { by: self.by(asker), participant: self.id(actor) },
+            Op::SendBack(asker, actor) => {
+                Command::SendBack { by: self.by(asker), participant: self.id(actor) }
+            }
             Op::Share(asker, share) => {
                 let rights = Rights { share, ..self.meeting.snapshot().rights };
                 Command::SetRights { by: self.by(asker), rights }
@@ -544,6 +569,12 @@ impl World {
                 assert!(participant.tracks.keys().all(|source| source.kind() == Kind::Audio));
             }
         }
+        let guests = meeting.guests();
+        assert!(guests.iter().all(|guest| meeting.participant(guest.id).is_none()), "outside or inside");
+        let is_full = meeting.participants().len() == settings.max_participants as usize;
+        assert!(guests.is_empty() || meeting.waits_for(guests[0].id).is_some());
+        assert!(guests.is_empty() || meeting.has_lobby() || is_full || settings.waits_for_host, "let in");
+        meeting.verify_succession();
         let is_occupied = matches!(meeting.life, Life::Occupied);
         assert_eq!(is_occupied, meeting.participants().len() > 0);
         assert!(meeting.away_until.keys().all(|id| meeting.participant(*id).is_some()));
@@ -567,9 +598,12 @@ proptest! {
         ops in prop::collection::vec(op(), 1..120),
         mode in prop::sample::select(vec![Mode::Video, Mode::Audio]),
         standing in any::<bool>(),
+        has_lobby in any::<bool>(),
+        waits_for_host in any::<bool>(),
     ) {
         let idle_timeout = Some(Duration::from_secs(30));
-        let mut world = World::new(Settings { mode, standing, max_participants: 4, idle_timeout, ..settings() });
+        let limits = Settings { max_participants: 4, idle_timeout, ..settings() };
+        let mut world = World::new(Settings { mode, standing, has_lobby, waits_for_host, ..limits });
         for op in &ops {
             world.apply(op);
             world.verify();

@@ -1,5 +1,6 @@
 //! What can be asked of a meeting, and what happens in it.
 
+use super::admission::Guest;
 use super::chat::ChatMessage;
 use super::rights::Rights;
 use super::{LeaveReason, Participant, ParticipantId, ParticipantKind, Presence, Role, TrackState};
@@ -141,6 +142,34 @@ pub enum Command {
         /// Which of the two.
         locked: bool,
     },
+    /// Newcomers wait until a host lets them in, or come in by themselves again.
+    SetLobby {
+        /// Who asks for it.
+        by: By,
+        /// Which of the two.
+        on: bool,
+    },
+    /// Those who wait are let in.
+    Admit {
+        /// Who asks for it.
+        by: By,
+        /// One of them; `None`: all for whom there is room.
+        participant: Option<ParticipantId>,
+    },
+    /// Somebody who waits is sent away.
+    Deny {
+        /// Who asks for it.
+        by: By,
+        /// Who waits.
+        participant: ParticipantId,
+    },
+    /// Somebody waits outside again.
+    SendBack {
+        /// Who asks for it.
+        by: By,
+        /// Whom.
+        participant: ParticipantId,
+    },
     /// Who may do what changes.
     SetRights {
         /// Who asks for it.
@@ -260,6 +289,16 @@ pub enum Event {
         /// Which of the two.
         locked: bool,
     },
+    /// A host has sent somebody back to the lobby: the next event is that they have left, and they may join again.
+    SentBack {
+        /// Who.
+        participant: ParticipantId,
+    },
+    /// Newcomers wait until a host lets them in, or come in by themselves.
+    Lobby {
+        /// Which of the two.
+        on: bool,
+    },
     /// The meeting is over for everybody who is in it; the last event of all.
     Ended,
 }
@@ -281,6 +320,11 @@ pub enum Note {
         /// One emoji.
         emoji: String,
     },
+    /// Who waits outside, from now on: all of them, the longest first.
+    Waiting {
+        /// At most [`WAITING_MAX`](super::WAITING_MAX).
+        guests: Vec<Guest>,
+    },
     /// Somebody has written.
     Chat(ChatMessage),
 }
@@ -296,4 +340,6 @@ pub struct Snapshot {
     pub rights: Rights,
     /// Whether nobody comes in but hosts.
     pub locked: bool,
+    /// Whether newcomers wait until a host lets them in.
+    pub lobby: bool,
 }

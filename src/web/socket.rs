@@ -1,10 +1,10 @@
 //! One WebSocket of one participant: hello, words in both directions, and an end that says why.
 //!
 //! ```text
-//!  opened ──▶ waiting for hello ──▶ in the meeting ──────────────▶ closing ──▶ closed
-//!                 │                  │   reads ─▶ Handle::ask          ▲
-//!                 │                  │   frames, pings ─▶ writes       │
-//!                 └── 10 s, refused ─┴── left, ended, let go, dead ────┘
+//!  opened ──▶ waiting for hello ─────────────▶ in the meeting ──────────────▶ closing ──▶ closed
+//!                 │        └─▶ waiting to be ─▶ │   reads ─▶ Handle::ask          ▲
+//!                 │                 let in      │   frames, pings ─▶ writes       │
+//!                 └── 10 s, refused ─── not ────┴── left, ended, let go, dead ────┘
 //! ```
 
 mod hello;
@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, sleep, timeout};
 
 pub use self::hello::Door;
-use self::hello::{Admitted, admit};
+use self::hello::{Admitted, Greeted, admit, wait};
 use super::wire::{Ask, Event, Frame, REQUEST_BYTES_MAX, Refused, Request};
 use super::words;
 use crate::appliance::Handle;
@@ -80,7 +80,14 @@ where
     E: Send,
 {
     let (mut writer, mut reader) = socket.split();
-    let ending = match admit(&mut reader, meeting, &handle, &door).await {
+    let admitted = match admit(&mut reader, meeting, &handle, &door).await {
+        Ok(Greeted::In(admitted)) => Ok(admitted),
+        Ok(Greeted::Waits { id, member, frames }) => {
+            wait(&mut reader, &mut writer, &handle, (id, member, frames)).await
+        }
+        Err(why) => Err(why),
+    };
+    let ending = match admitted {
         Ok(admitted) => take_part(&mut reader, &mut writer, &handle, admitted).await,
         Err(None) => Ending::Gone,
         Err(Some((re, refusal))) => {
@@ -100,7 +107,7 @@ async fn take_part<E>(
     handle: &Handle,
     admitted: Admitted,
 ) -> Ending {
-    let Admitted { member, welcome, mut frames } = admitted;
+    let Admitted { member, welcome, mut frames, early } = admitted;
     let (notices, mut to_say) = mpsc::channel(NOTICES_MAX);
     let unanswered = AtomicUsize::new(0);
     if say(writer, &welcome).await.is_err() {
@@ -109,7 +116,7 @@ async fn take_part<E>(
         return Ending::Stuck;
     }
     let ending = tokio::select! {
-        ending = read(reader, handle, member, &notices, &unanswered) => ending,
+        ending = read(reader, early, handle, member, &notices, &unanswered) => ending,
         ending = write(writer, &mut frames, &mut to_say, &unanswered) => ending,
     };
     while let Ok(Notice::Say(frame)) = to_say.try_recv() {
@@ -125,17 +132,23 @@ async fn take_part<E>(
     ending
 }
 
-/// Reads requests and hands them on.
+/// Reads requests and hands them on, those first that came early.
 async fn read<E>(
     reader: &mut (impl Stream<Item = Result<Message, E>> + Unpin),
+    early: Vec<Utf8Bytes>,
     handle: &Handle,
     member: MemberId,
     notices: &mpsc::Sender<Notice>,
     unanswered: &AtomicUsize,
 ) -> Ending {
     let mut bad_frames = 0;
+    let mut early = early.into_iter();
     loop {
-        let refusal = match timeout(DEAD_AFTER, reader.next()).await {
+        let next = match early.next() {
+            Some(text) => Ok(Some(Ok(Message::Text(text)))),
+            None => timeout(DEAD_AFTER, reader.next()).await,
+        };
+        let refusal = match next {
             Err(_) | Ok(None | Some(Ok(Message::Close(_)))) => return Ending::Gone,
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
             Ok(Some(Ok(Message::Text(text)))) => {

@@ -147,6 +147,28 @@ pub enum Ask {
         /// Which of the two.
         locked: bool,
     },
+    /// Newcomers wait until a host lets them in, or come in by themselves again; hosts only.
+    Lobby {
+        /// Which of the two.
+        on: bool,
+    },
+    /// Those who wait are let in; hosts only.
+    Admit {
+        /// One of them; all for whom there is room where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        participant: Option<String>,
+    },
+    /// Somebody who waits is sent away; hosts only.
+    Deny {
+        /// Who waits.
+        participant: String,
+    },
+    /// Somebody waits outside again; hosts only. There is a lobby from then on.
+    SendBack {
+        /// Whom.
+        participant: String,
+    },
     /// Who may do what; hosts only.
     Rights {
         /// From now on.
@@ -426,6 +448,8 @@ pub struct MeetingInfo {
     pub rights: Rights,
     /// Nobody comes in but hosts.
     pub locked: bool,
+    /// Newcomers wait until a host lets them in.
+    pub lobby: bool,
 }
 
 /// Everything that the appliance sends.
@@ -635,6 +659,16 @@ pub enum Event {
         /// Which of the two.
         locked: bool,
     },
+    /// A host has sent somebody back to the lobby; `left` follows, and they may say hello again.
+    SentBack {
+        /// Who.
+        participant: String,
+    },
+    /// Newcomers wait until a host lets them in, or come in by themselves.
+    Lobby {
+        /// Which of the two.
+        on: bool,
+    },
     /// The meeting is over; the socket closes.
     Ended {},
 }
@@ -697,6 +731,16 @@ pub enum Tell {
         /// What.
         source: Source,
     },
+    /// Your hello is not answered yet: you wait outside, and are let in by the answer.
+    Waiting {
+        /// What for.
+        until: WaitsFor,
+    },
+    /// Who waits to be let in, all of them, the longest first; told to hosts at each change.
+    Guests {
+        /// At most 100.
+        guests: Vec<Guest>,
+    },
     /// Somebody shows what they feel.
     Reaction {
         /// Who.
@@ -709,6 +753,27 @@ pub enum Tell {
         /// At least one.
         messages: Vec<ChatMessage>,
     },
+}
+
+/// What somebody outside waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// A host, to let them in.
+    Admission,
+    /// A host, to be there at all.
+    Host,
+}
+
+/// Somebody who waits outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct Guest {
+    /// The id that they will have inside.
+    pub id: String,
+    /// The name to show.
+    pub name: String,
 }
 
 /// A chat message.

@@ -5,6 +5,7 @@
 mod appliance;
 mod bad_input;
 mod floods;
+mod lobby;
 mod meetings;
 mod monitoring;
 mod people;

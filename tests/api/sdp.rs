@@ -17,9 +17,14 @@ fn offer(media: &str, attributes: &str) -> String {
     format!("{HEAD}m={media}\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=rtcp-mux\r\n{attributes}")
 }
 
+/// An offer that can be read, of one sound.
+pub(crate) fn one_sound(direction: &str) -> String {
+    offer("audio 9 UDP/TLS/RTP/SAVPF 111", &format!("a={direction}\r\na=rtpmap:111 opus/48000/2\r\n"))
+}
+
 fn unusable() -> Vec<String> {
     let no_codec = offer("video 9 UDP/TLS/RTP/SAVPF 96", "a=sendrecv\r\na=rtpmap:96 H261/90000\r\n");
-    let cut = offer("audio 9 UDP/TLS/RTP/SAVPF 111", "a=sendonly\r\na=rtpmap:111 opus/48000/2\r\n");
+    let cut = one_sound("sendonly");
     vec![
         String::new(),
         "garbage".to_owned(),

@@ -16,6 +16,9 @@ use crate::appliance::{Appliance, text};
 /// How long something may take that is to happen at all; machines that build are busy.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// The number of the first request.
+const HELLO_ID: u32 = 1;
+
 /// One WebSocket, and what it has heard and nobody has asked for yet.
 pub(crate) struct Words {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -53,7 +56,7 @@ impl Words {
         let url = format!("wss://localhost:{}/api/v1/meetings/{meeting}/ws", appliance.port);
         let connector = Connector::Rustls(Arc::clone(&appliance.tls));
         let (socket, _) = client_async_tls_with_config(url, stream, None, Some(connector)).await.unwrap();
-        Self { socket, next_id: 1, heard: VecDeque::new(), seq: 0, welcome: Value::Null }
+        Self { socket, next_id: HELLO_ID, heard: VecDeque::new(), seq: 0, welcome: Value::Null }
     }
 
     /// Joins, and is let in.
@@ -65,7 +68,18 @@ impl Words {
 
     /// Says hello: the answer, or the code of the refusal.
     pub(crate) async fn hello(&mut self, hello: Value) -> Result<Value, String> {
-        let ok = self.ask(json!({ "hello": hello })).await.map_err(|refused| text(&refused["code"]))?;
+        self.say_hello(hello).await;
+        self.admitted().await
+    }
+
+    /// Says hello, and does not wait for what comes of it.
+    pub(crate) async fn say_hello(&mut self, hello: Value) {
+        assert_eq!(self.send_ask(json!({ "hello": hello })).await, HELLO_ID, "the first words");
+    }
+
+    /// What has come of the hello.
+    pub(crate) async fn admitted(&mut self) -> Result<Value, String> {
+        let ok = self.answer_to(HELLO_ID).await.map_err(|refused| text(&refused["code"]))?;
         if let Some(welcome) = ok.get("welcome") {
             self.seq = welcome["seq"].as_u64().unwrap();
             self.welcome = welcome.clone();
@@ -80,16 +94,27 @@ impl Words {
 
     /// Asks something: what came of it, or the refusal. Everything else that comes meanwhile is kept.
     pub(crate) async fn ask(&mut self, ask: Value) -> Result<Value, Value> {
+        let id = self.send_ask(ask).await;
+        self.answer_to(id).await
+    }
+
+    /// Asks something, and does not wait for the answer; returns its number.
+    pub(crate) async fn send_ask(&mut self, ask: Value) -> u32 {
         let id = self.next_id;
         self.next_id += 1;
         self.say(&json!({ "id": id, "do": ask }).to_string()).await;
+        id
+    }
+
+    /// What has come of the request with this number.
+    pub(crate) async fn answer_to(&mut self, id: u32) -> Result<Value, Value> {
         loop {
             match self.next().await {
                 Heard::Frame(frame) if frame["re"] == id => {
                     return frame.get("ok").cloned().ok_or_else(|| frame["refused"].clone());
                 }
                 Heard::Frame(frame) => self.heard.push_back(frame),
-                Heard::Closed(code) => panic!("closed with {code} instead of an answer to {ask}"),
+                Heard::Closed(code) => panic!("closed with {code} instead of an answer to request {id}"),
             }
         }
     }

@@ -129,7 +129,7 @@ impl House {
             identity: None,
             frames,
         };
-        let (member, _) = self.handle.join(join).await.expect("let in");
+        let member = self.handle.join_now(join).await.expect("let in");
         self.fake.member(member).id
     }
 

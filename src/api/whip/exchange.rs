@@ -173,7 +173,7 @@ async fn join(
         identity: None,
         frames: sender,
     };
-    let (member, _) = shared.handle.join(join).await.inspect_err(|refusal| {
+    let member = shared.handle.join_now(join).await.inspect_err(|refusal| {
         if guess && refusal.code == Code::WrongPassword {
             shared.gate.wrong_password(origin.0);
         }

@@ -1,17 +1,24 @@
 //! The first words of a socket: who it is, what lets it in, and what the loop says to that.
 
+use axum::body::Bytes;
 use axum::extract::ws::{Message, Utf8Bytes};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Sink, Stream, StreamExt};
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
-use super::{HELLO_WITHIN, binary, id_of, unreadable};
+use super::{HELLO_WITHIN, PING_EVERY, binary, id_of, say, send, unreadable};
 use crate::appliance::Handle;
-use crate::appliance::handle::{FRAMES_MAX, Join, MemberId};
+use crate::appliance::handle::{Entry, FRAMES_MAX, Join, MemberId};
 use crate::refusal::{Code, Refusal};
-use crate::web::wire::{Ask, Frame, Hello, OLDEST_VERSION, ParticipantKind, Request, Role, VERSION};
+use crate::web::wire::{Ask, Frame, Hello, OLDEST_VERSION, ParticipantKind, Refused, Request, Role, VERSION};
 use crate::web::words;
+
+/// The most requests that are kept for somebody who waits to be let in: an offer, a wish, and some.
+const EARLY_MAX: usize = 8;
+
+/// The most pings that are not answered by somebody who waits; at the next one the socket counts as dead.
+const PINGS_MAX: u32 = 3;
 
 /// Who decides on tokens.
 pub trait Door: Send + Sync {
@@ -30,7 +37,23 @@ pub(super) struct Admitted {
     pub(super) member: MemberId,
     pub(super) welcome: Frame,
     pub(super) frames: mpsc::Receiver<Frame>,
+    /// What it asked before it was in.
+    pub(super) early: Vec<Utf8Bytes>,
 }
+
+/// What has come of a hello.
+pub(super) enum Greeted {
+    In(Admitted),
+    /// Outside, until a frame says what has been decided.
+    Waits {
+        id: u32,
+        member: MemberId,
+        frames: mpsc::Receiver<Frame>,
+    },
+}
+
+/// Why a socket got no further than its hello: `None` when it went away.
+pub(super) type NotIn = Option<(Option<u32>, Refusal)>;
 
 /// Waits for the hello and has the loop decide on it. `None` when the socket went away.
 pub(super) async fn admit<E>(
@@ -38,7 +61,7 @@ pub(super) async fn admit<E>(
     meeting: String,
     handle: &Handle,
     door: &impl Door,
-) -> Result<Admitted, Option<(Option<u32>, Refusal)>> {
+) -> Result<Greeted, NotIn> {
     let text = match timeout(HELLO_WITHIN, first_words(reader)).await {
         Ok(text) => text?,
         Err(_) => {
@@ -52,11 +75,87 @@ pub(super) async fn admit<E>(
     let Ask::Hello(hello) = request.ask else {
         return Err(with_id(Refusal::new(Code::InvalidParameter, "the first request has to be `hello`")));
     };
-    let mut admitted = enter(hello, meeting, handle, door).await.map_err(with_id)?;
-    if let Frame::Answered { re, .. } = &mut admitted.welcome {
-        *re = request.id;
+    let id = request.id;
+    let (sender, frames) = mpsc::channel(FRAMES_MAX);
+    Ok(match enter(hello, meeting, handle, door, sender).await.map_err(with_id)? {
+        Entry::In(member, welcome) => {
+            let welcome = numbered(welcome, id);
+            Greeted::In(Admitted { member, welcome, frames, early: Vec::new() })
+        }
+        Entry::Waits(member) => Greeted::Waits { id, member, frames },
+    })
+}
+
+/// Waits outside until the loop has decided. What is asked meanwhile is kept for later.
+pub(super) async fn wait<E>(
+    reader: &mut (impl Stream<Item = Result<Message, E>> + Unpin),
+    writer: &mut (impl Sink<Message> + Unpin),
+    handle: &Handle,
+    (id, member, mut frames): (u32, MemberId, mpsc::Receiver<Frame>),
+) -> Result<Admitted, NotIn> {
+    let mut early = Vec::new();
+    let mut pings = interval(PING_EVERY);
+    let mut unanswered = 0;
+    loop {
+        let outcome = tokio::select! {
+            frame = frames.recv() => match frame {
+                Some(welcome @ Frame::Answered { .. }) => {
+                    return Ok(Admitted { member, welcome: numbered(welcome, id), frames, early });
+                }
+                Some(Frame::Refused { refused, .. }) => return Err(Some((Some(id), refusal_of(refused)))),
+                Some(frame) => say(writer, &frame).await.map_err(|_| None),
+                None => return Err(None),
+            },
+            words = reader.next() => {
+                unanswered = 0;
+                keep(words, &mut early)
+            }
+            _ = pings.tick() => {
+                unanswered += 1;
+                if unanswered > PINGS_MAX {
+                    Err(None)
+                } else {
+                    send(writer, Message::Ping(Bytes::new())).await.map_err(|_| None)
+                }
+            }
+        };
+        if let Err(why) = outcome {
+            drop(frames);
+            handle.cut(member).await;
+            return Err(why);
+        }
     }
-    Ok(admitted)
+}
+
+/// What somebody says who waits.
+fn keep<E>(words: Option<Result<Message, E>>, early: &mut Vec<Utf8Bytes>) -> Result<(), NotIn> {
+    match words {
+        Some(Ok(Message::Text(text))) if early.len() < EARLY_MAX => {
+            early.push(text);
+            Ok(())
+        }
+        Some(Ok(Message::Text(_))) => {
+            let detail = format!("{EARLY_MAX} requests wait for you to be let in; ask no more until then");
+            Err(Some((None, Refusal::new(Code::TooManyRequests, detail))))
+        }
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+        Some(Ok(Message::Binary(_))) => Err(Some((None, binary()))),
+        Some(Err(_)) => Err(Some((None, unreadable()))),
+        None | Some(Ok(Message::Close(_))) => Err(None),
+    }
+}
+
+/// The answer to the hello with this number.
+fn numbered(mut answer: Frame, id: u32) -> Frame {
+    if let Frame::Answered { re, .. } = &mut answer {
+        *re = id;
+    }
+    answer
+}
+
+fn refusal_of(refused: Refused) -> Refusal {
+    let code = Code::ALL.into_iter().find(|code| code.as_str() == refused.code);
+    Refusal::new(code.unwrap_or(Code::Internal), refused.detail)
 }
 
 /// The first frame with words; it has to be text.
@@ -79,13 +178,15 @@ async fn enter(
     meeting: String,
     handle: &Handle,
     door: &impl Door,
-) -> Result<Admitted, Refusal> {
+    sender: mpsc::Sender<Frame>,
+) -> Result<Entry, Refusal> {
     words::check_custom_info(hello.custom_info.as_ref())?;
     words::check_identity(hello.identity.as_deref())?;
-    let (sender, frames) = mpsc::channel(FRAMES_MAX);
-    let (member, welcome) = match hello.resume {
+    match hello.resume {
         // The secret is better proof than the token, which may have expired in the meantime.
-        Some(resume) => handle.resume(meeting, resume, sender).await?,
+        Some(resume) => {
+            handle.resume(meeting, resume, sender).await.map(|(member, welcome)| Entry::In(member, welcome))
+        }
         None => {
             let role = door.role(&hello.token)?;
             let guess = hello.password.is_some();
@@ -96,10 +197,9 @@ async fn enter(
                 if guess && refusal.code == Code::WrongPassword {
                     door.wrong_password();
                 }
-            })?
+            })
         }
-    };
-    Ok(Admitted { member, welcome, frames })
+    }
 }
 
 /// Checks the version in a hello of any version, whatever else stands in it.

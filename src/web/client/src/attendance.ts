@@ -5,7 +5,7 @@ import { MediaPath } from "./media/path";
 import { OwnTracks } from "./own";
 import { apply, begin, grade, hear, maySend, me, write, type Meeting } from "./words/meeting";
 import { asRefusal, browserWorld, Refusal, Words, type Ear } from "./words/socket";
-import type { Ask, Audience, LeaveReason, Role, Source, Tell, TrackState, Welcome, Wish } from "./words/wire";
+import type { Ask, Audience, LeaveReason, Role, Source, Tell, TrackState, WaitsFor, Welcome, Wish } from "./words/wire";
 
 /** Under which this browser is known again by the meetings of this appliance. */
 const IDENTITY = "alcove.identity";
@@ -29,6 +29,10 @@ export interface View {
   readonly meeting: Meeting | null;
   /** The words are cut, and come back by themselves. */
   readonly away: boolean;
+  /** What I wait for outside, while I join. */
+  readonly waiting: WaitsFor | null;
+  /** A host has not let me in. */
+  readonly denied: boolean;
   /** Why the last attempt to join failed. */
   readonly refusal: Refusal | null;
   readonly end: End | null;
@@ -48,7 +52,7 @@ export interface Place {
 }
 
 const LOBBY: View = {
-  phase: "lobby", meeting: null, away: false, refusal: null, end: null,
+  phase: "lobby", meeting: null, away: false, waiting: null, denied: false, refusal: null, end: null,
   microphoneOn: true, cameraOn: true, screen: null, request: null,
 };
 
@@ -71,6 +75,10 @@ export class Attendance implements Ear {
   #reactions = 0;
   #screenAudio: MediaStreamTrack | null = null;
   #wishes: Wish[] = [];
+  /** What I said of myself when I joined. */
+  #entered: readonly [name: string, password: string, code: string] = ["", "", ""];
+  /** A host has sent me back: when I am out, I wait again. */
+  #sentBack = false;
   /** The media path is from before the network changed. */
   #pathIsOld = false;
 
@@ -95,7 +103,8 @@ export class Attendance implements Ear {
   /** Joins. What is refused comes to stand in the view. */
   async enter(name: string, password: string, code = ""): Promise<void> {
     if (this.view.value.phase !== "lobby") return;
-    this.view.patch({ phase: "joining", refusal: null });
+    this.#entered = [name, password, code];
+    this.view.patch({ phase: "joining", refusal: null, denied: false });
     try {
       const sdp = await this.path.offer();
       const token = this.place.token || code;
@@ -107,6 +116,16 @@ export class Attendance implements Ear {
     } catch (error) {
       this.#refused(asRefusal(error));
     }
+  }
+
+  /** Waits no longer. */
+  withdraw(): void {
+    if (this.view.value.phase !== "joining") return;
+    this.view.patch({ phase: "lobby", waiting: null });
+    this.#words.close();
+    this.#words = this.#newWords();
+    this.path.renew();
+    this.prepare();
   }
 
   toggleMicrophone(): void {
@@ -210,7 +229,7 @@ export class Attendance implements Ear {
   // What the words tell.
 
   welcome(welcome: Welcome, again: boolean): void {
-    this.view.patch({ phase: "meeting", meeting: begin(welcome), away: false });
+    this.view.patch({ phase: "meeting", meeting: begin(welcome), away: false, waiting: null });
     this.#own.forget();
     if (again) void this.#newPath(welcome);
     else {
@@ -227,7 +246,8 @@ export class Attendance implements Ear {
     if (!meeting) return;
     const next = apply(meeting, event);
     this.view.patch({ meeting: next });
-    if (next.over) this.#finish({ reason: next.over });
+    if ("sent_back" in event && event.sent_back.participant === next.you) this.#sentBack = true;
+    if (next.over) this.#out(next.over);
     else if ("track" in event && event.track.participant === next.you) {
       const { source, state } = event.track;
       if (this.#own.heard(source, state)) this.#switchedOff(source, state);
@@ -246,6 +266,8 @@ export class Attendance implements Ear {
     else if ("layers" in tell) this.path.watched(tell.layers.source, tell.layers.watched);
     else if ("quality" in tell && meeting) this.view.patch({ meeting: grade(meeting, tell.quality) });
     else if ("chat" in tell && meeting) this.view.patch({ meeting: write(meeting, tell.chat.messages) });
+    else if ("waiting" in tell) this.view.patch({ waiting: tell.waiting.until });
+    else if ("guests" in tell && meeting) this.view.patch({ meeting: { ...meeting, guests: tell.guests.guests } });
     else if ("reaction" in tell) this.reaction.set({ id: ++this.#reactions, ...tell.reaction });
     else if ("asked_to_send" in tell) this.view.patch({ request: tell.asked_to_send });
   }
@@ -269,8 +291,9 @@ export class Attendance implements Ear {
 
   /** Not let in: back to the lobby. Let in, and no media path: out again. */
   #refused(refusal: Refusal): void {
-    const { phase } = this.view.value;
-    if (phase === "joining") this.view.patch({ phase: "lobby", refusal });
+    const { phase, waiting } = this.view.value;
+    const denied = waiting !== null && refusal.code === "not-permitted";
+    if (phase === "joining") this.view.patch({ phase: "lobby", waiting: null, denied, refusal });
     else if (phase === "meeting") this.lost(refusal);
   }
 
@@ -357,6 +380,16 @@ export class Attendance implements Ear {
   #ask(ask: Ask): void {
     // A refused wish changes nothing that is shown; a cut is told by `away`.
     this.#words.ask(ask).catch(() => undefined);
+  }
+
+  /** Out, and in front of the door again where a host wants it so. */
+  #out(reason: LeaveReason): void {
+    const isBack = this.#sentBack;
+    this.#sentBack = false;
+    this.#finish({ reason });
+    if (!isBack) return;
+    this.again();
+    void this.enter(...this.#entered);
   }
 
   #finish(end: End): void {

@@ -10,7 +10,7 @@ const person = (id: string, role: Role, fields: Partial<Participant> = {}): Part
 const seenBy = (role: Role, ...others: Participant[]): Meeting =>
   begin({
     version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", participants: [person("me", role), ...others],
-    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false },
+    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
   });
 const acts = (meeting: Meeting, one: Participant) => actsFor(meeting, one, () => undefined, () => undefined).map(({ id }) => id);
 

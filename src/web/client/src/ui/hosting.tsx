@@ -11,7 +11,7 @@ import { classes } from "./tile";
 /** The tools for everybody, above the list. */
 export function Hosting({ meeting }: { meeting: Meeting }) {
   const { attendance } = useContext(Parts);
-  const { rights, locked } = meeting.info;
+  const { rights, locked, lobby } = meeting.info;
   const ask = (what: Ask) => void attendance.request(what);
   const mayUnmute = rights.unmute !== "hosts";
   return (
@@ -24,6 +24,10 @@ export function Hosting({ meeting }: { meeting: Meeting }) {
           {icons.lock}{t(locked ? "host.unlock" : "host.lock")}
         </button>
       </div>
+      <label class="switch">
+        <input type="checkbox" role="switch" data-testid="lobby-switch" checked={lobby} onChange={() => ask({ lobby: { on: !lobby } })} />
+        <span>{t("host.lobby")}</span>
+      </label>
       <details>
         <summary>{t("host.rights")}</summary>
         {RIGHTS.map(([right, text]) => (
@@ -126,6 +130,7 @@ export function actsFor(meeting: Meeting, one: Participant, ask: (ask: Ask) => v
   add(one.role !== "cohost" && one.role !== "host", "make-cohost", turn("cohost"));
   add(one.role !== "speaker", "make-speaker", turn("speaker"));
   add(one.role !== "audience" && one.role !== "host", "make-audience", turn("audience"));
+  add(true, "send-back", () => ask({ send_back: { participant } }));
   add(true, "remove", () => ask({ remove: { participant, ban: false } }), true);
   add(true, "ban", () => ask({ remove: { participant, ban: true } }), true);
   return acts;

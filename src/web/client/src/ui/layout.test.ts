@@ -12,7 +12,7 @@ const sharing = { tracks: [{ source: "screen" as const, muted: false }] };
 const meeting = (...participants: Participant[]) =>
   begin({
     version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", participants: [person("me"), ...participants],
-    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false },
+    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
   });
 const staged = (...given: Parameters<typeof onStage>) => {
   const showing = onStage(...given);

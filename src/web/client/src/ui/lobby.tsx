@@ -4,6 +4,7 @@ import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
 import { NAME_CHARS_MAX } from "../words/wire";
 import { DeviceChoices } from "./devices";
+import { Outside } from "./guests";
 import { icons, Mark } from "./icons";
 import { textOr, t } from "./texts";
 import { classes, Picture } from "./tile";
@@ -53,7 +54,7 @@ function usePreparedJoin(attendance: Attendance): void {
 }
 
 function JoinForm({ attendance }: { attendance: Attendance }) {
-  const { phase, refusal } = useCell(attendance.view);
+  const { phase, refusal, denied, waiting } = useCell(attendance.view);
   const [name, setName] = useState(() => localStorage.getItem(NAME_KEY) ?? "");
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");
@@ -103,12 +104,16 @@ function JoinForm({ attendance }: { attendance: Attendance }) {
       )}
       {refusal && !isQuestion && (
         <p class="problem" role="alert" data-testid="refusal" data-code={refusal.code}>
-          {textOr(`refusal.${refusal.code}`, refusal.detail)}
+          {denied ? t("waiting.denied") : textOr(`refusal.${refusal.code}`, refusal.detail)}
         </p>
       )}
-      <button class="primary" data-testid="join" disabled={joining} type="submit">
-        {t(joining ? "lobby.joining" : "lobby.join")}
-      </button>
+      {waiting ? (
+        <Outside attendance={attendance} waiting={waiting} />
+      ) : (
+        <button class="primary" data-testid="join" disabled={joining} type="submit">
+          {t(joining ? "lobby.joining" : "lobby.join")}
+        </button>
+      )}
     </form>
   );
 }

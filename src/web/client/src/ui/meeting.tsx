@@ -2,12 +2,13 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
-import { me, maySend, type Meeting } from "../words/meeting";
+import { mayModerate, me, maySend, type Meeting } from "../words/meeting";
 import type { Audience } from "../words/wire";
 import { useAwake } from "./awake";
 import { Connection } from "./connection";
 import { Chat } from "./chat";
 import { Controls } from "./controls";
+import { Knock } from "./guests";
 import { Header } from "./header";
 import { bestGrid, isSame, onStage, showings, type Pin, type Showing } from "./layout";
 import { Notices } from "./notices";
@@ -53,7 +54,7 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
     <Parts.Provider value={{ attendance, sight }}>
       <div class="meeting" data-testid="meeting">
         <Header attendance={attendance} meeting={meeting} arrangement={arrangement} change={change} />
-        <Banner attendance={attendance} meeting={meeting} />
+        <Banner attendance={attendance} meeting={meeting} arrangement={arrangement} change={change} />
         <main class={classes("floor", arrangement.side && "with-people")} aria-label={t("meeting.label", { name: meeting.info.name })}>
           <Pictures meeting={meeting} screen={view.screen} arrangement={arrangement} change={change} />
           <Beside meeting={meeting} side={arrangement.side} change={change} />
@@ -85,7 +86,14 @@ function Beside({ meeting, side, change }: { meeting: Meeting; side: Side; chang
   return <Connection meeting={meeting} of={side.connection} onClose={close} />;
 }
 
-function Banner({ attendance, meeting }: { attendance: Attendance; meeting: Meeting }) {
+interface BannerProps {
+  attendance: Attendance;
+  meeting: Meeting;
+  arrangement: Arrangement;
+  change(fields: Partial<Arrangement>): void;
+}
+
+function Banner({ attendance, meeting, arrangement, change }: BannerProps) {
   const { away } = useCell(attendance.view);
   const soundBlocked = useCell(attendance.path.soundBlocked);
   if (away) {
@@ -98,6 +106,9 @@ function Banner({ attendance, meeting }: { attendance: Attendance; meeting: Meet
         <button type="button" class="link" data-testid="sound" onClick={() => attendance.path.play()}>{t("meeting.sound.button")}</button>
       </p>
     );
+  }
+  if (mayModerate(me(meeting)?.role) && arrangement.side !== "people") {
+    return <Knock meeting={meeting} onSee={() => change({ side: "people" })} />;
   }
   if (!maySend(me(meeting)?.role)) return <p class="banner calm" role="status">{t("meeting.listen")}</p>;
   return null;

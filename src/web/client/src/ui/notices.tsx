@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Attendance, View } from "../attendance";
 import { useCell } from "../cell";
 import type { DeviceView } from "../media/devices";
-import { others, trackState, type Meeting } from "../words/meeting";
+import { me, others, trackState, type Meeting } from "../words/meeting";
 import { useTalkingWhileMuted } from "./muted";
 import { textOr, t } from "./texts";
 
@@ -75,6 +75,8 @@ export function news(before: Meeting, now: Meeting): string[] {
     if (!now.participants.some((other) => other.id === one.id)) said.push(t("say.left", { name: one.name }));
   }
   if (before.info.locked !== now.info.locked) said.push(t(now.info.locked ? "say.locked" : "say.unlocked"));
+  if (before.info.lobby !== now.info.lobby) said.push(t(now.info.lobby ? "say.lobby.on" : "say.lobby.off"));
+  if (before.participants.find((one) => one.id === now.you)?.role !== "host" && me(now)?.role === "host") said.push(t("say.host"));
   for (const message of now.chat) {
     const isNew = message.id > (before.chat.at(-1)?.id ?? 0) && message.from !== now.you;
     if (isNew && Date.now() - message.at_ms < RECENT_MS) said.push(t("say.chat", { name: message.name, text: message.text }));

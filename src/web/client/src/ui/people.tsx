@@ -1,6 +1,7 @@
 /** The list of everybody in the meeting. */
 import { hands, mayModerate, me, trackState, worse, type Meeting } from "../words/meeting";
 import type { Audience, Participant } from "../words/wire";
+import { Guests } from "./guests";
 import { Hosting, PersonMenu } from "./hosting";
 import { Grade, icons } from "./icons";
 import { t } from "./texts";
@@ -26,6 +27,7 @@ export function People({ meeting, onConnection, onWrite, onClose }: PeopleProps)
         <h2 id="people-title">{t("people.title", { count: sorted.length })}</h2>
         <button type="button" class="plain" aria-label={t("control.close")} onClick={onClose}>{icons.close}</button>
       </header>
+      {mayModerate(self?.role) && <Guests meeting={meeting} />}
       {mayModerate(self?.role) && <Hosting meeting={meeting} />}
       <ul>
         {sorted.map((one) => (

@@ -9,7 +9,7 @@ const person = (id: string, fields: Partial<Participant> = {}): Participant => (
 const meeting = (...participants: Participant[]): Meeting =>
   begin({
     version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", participants,
-    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false },
+    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
   });
 const after = (start: Meeting, ...events: Event[]) => events.reduce(apply, start);
 

@@ -1,6 +1,6 @@
 /** What is known of the meeting: the snapshot of the welcome, and each delta applied to it. Pure. */
 import type {
-  ChatMessage, Event, LeaveReason, MeetingInfo, Participant, Rights, Role, Source, Tell, Track, TrackState, Welcome, Who,
+  ChatMessage, Event, Guest, LeaveReason, MeetingInfo, Participant, Rights, Role, Source, Tell, Track, TrackState, Welcome, Who,
 } from "./wire";
 
 /** The most chat messages that are kept; the appliance keeps no more either. */
@@ -24,6 +24,8 @@ export interface Meeting {
   readonly grades: Readonly<Record<string, Grades>>;
   /** What was written and I may read, the oldest first. */
   readonly chat: readonly ChatMessage[];
+  /** Who waits to be let in, the longest first; only hosts are told. */
+  readonly guests: readonly Guest[];
   /** Why it is over for me; null while it lasts. */
   readonly over: LeaveReason | null;
 }
@@ -42,7 +44,7 @@ export function worse(grades: Grades | undefined): number {
 /** The meeting as the welcome tells it. */
 export function begin(welcome: Welcome): Meeting {
   const { meeting, you, participants } = welcome;
-  return { info: meeting, you, participants, active: null, heard: [], grades: {}, chat: [], over: null };
+  return { info: meeting, you, participants, active: null, heard: [], grades: {}, chat: [], guests: [], over: null };
 }
 
 /** The meeting after a delta. */
@@ -72,6 +74,7 @@ export function apply(meeting: Meeting, event: Event): Meeting {
   if ("renamed" in event) return change(meeting, event.renamed.participant, (one) => ({ ...one, name: event.renamed.name }));
   if ("rights" in event) return { ...meeting, info: { ...meeting.info, rights: event.rights.rights } };
   if ("locked" in event) return { ...meeting, info: { ...meeting.info, locked: event.locked.locked } };
+  if ("lobby" in event) return { ...meeting, info: { ...meeting.info, lobby: event.lobby.on } };
   if ("ended" in event) return { ...meeting, over: meeting.over ?? "ended" };
   return meeting;
 }

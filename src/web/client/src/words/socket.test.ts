@@ -97,7 +97,7 @@ class Notes implements Ear {
 
 const welcome: Welcome = {
   version: 1, you: "me", secret: "hush", seq: 10, video_codec: "h264", participants: [],
-  meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false },
+  meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
 };
 const settled = async () => {
   for (let turn = 0; turn < 8; turn++) await Promise.resolve();
@@ -169,6 +169,26 @@ describe("joining", () => {
     await expect(offer).rejects.toBeInstanceOf(Refusal);
     await joined();
     expect(notes.heard).toEqual(["welcome"]);
+  });
+
+  it("waits outside as long as it takes, also over another wire, and is patient with the answers no longer than usual", async () => {
+    const hello = words.hello({ token: "t", name: "n" });
+    const offer = words.ask({ offer: { sdp: "o" } });
+    offer.catch(() => undefined);
+    for (let attempt = 0; attempt < GREETING_TRIES_MAX * 2; attempt++) {
+      world.wire.open();
+      expect(world.wire.sent).toHaveLength(2);
+      world.wire.say({ tell: { waiting: { until: "admission" } } });
+      await world.pass(ANSWER_MS * 100);
+      expect(world.wire.closed).toBe(false);
+      world.wire.cut();
+    }
+    world.wire.open();
+    world.wire.say({ tell: { waiting: { until: "host" } } });
+    world.wire.say({ re: world.wire.sent[0]?.id ?? 0, ok: { welcome } });
+    await hello;
+    await world.pass(ANSWER_MS);
+    await expect(offer).rejects.toMatchObject({ code: "peer-lost" });
   });
 
   it("refuses more requests than may wait", async () => {

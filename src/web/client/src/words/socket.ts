@@ -156,9 +156,13 @@ export class Words {
   }
 
   #send(pending: Pending): void {
+    this.#expect(pending);
+    this.#wire?.send(JSON.stringify(pending.request));
+  }
+
+  #expect(pending: Pending): void {
     pending.stop?.();
     pending.stop = this.world.after(ANSWER_MS, () => this.#cut());
-    this.#wire?.send(JSON.stringify(pending.request));
   }
 
   #dial(): void {
@@ -177,6 +181,7 @@ export class Words {
   }
 
   #told(tell: Tell): void {
+    if ("waiting" in tell) this.#waitOutside();
     if ("chat" in tell) this.#chat = Math.max(this.#chat, ...tell.chat.messages.map((one) => one.id));
     this.ear.tell(tell);
   }
@@ -191,6 +196,12 @@ export class Words {
       const refusal = new Refusal(frame.refused.code, frame.refused.detail);
       if (frame.re !== undefined) this.#take(frame.re)?.reject(refusal);
     }
+  }
+
+  /** Whether we are let in is up to people, who take their time. */
+  #waitOutside(): void {
+    this.#tries = 1;
+    for (const pending of this.#pending.values()) pending.stop?.();
   }
 
   #take(id: number): Pending | undefined {
@@ -213,6 +224,7 @@ export class Words {
     this.#secret = answer.welcome.secret;
     this.#seq = answer.welcome.seq;
     this.#arrived();
+    for (const pending of this.#pending.values()) this.#expect(pending);
     this.ear.welcome(answer.welcome, again);
   }
 

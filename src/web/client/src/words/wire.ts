@@ -146,7 +146,23 @@ ban: boolean, } } | { "lock": {
 /**
  * Which of the two.
  */
-locked: boolean, } } | { "rights": {
+locked: boolean, } } | { "lobby": {
+/**
+ * Which of the two.
+ */
+on: boolean, } } | { "admit": {
+/**
+ * One of them; all for whom there is room where absent.
+ */
+participant?: string, } } | { "deny": {
+/**
+ * Who waits.
+ */
+participant: string, } } | { "send_back": {
+/**
+ * Whom.
+ */
+participant: string, } } | { "rights": {
 /**
  * From now on.
  */
@@ -366,7 +382,11 @@ rights: Rights,
 /**
  * Nobody comes in but hosts.
  */
-locked: boolean, };
+locked: boolean,
+/**
+ * Newcomers wait until a host lets them in.
+ */
+lobby: boolean, };
 
 /**
  * Everything that the appliance sends.
@@ -589,7 +609,15 @@ rights: Rights, } } | { "locked": {
 /**
  * Which of the two.
  */
-locked: boolean, } } | { "ended": Record<symbol, never> };
+locked: boolean, } } | { "sent_back": {
+/**
+ * Who.
+ */
+participant: string, } } | { "lobby": {
+/**
+ * Which of the two.
+ */
+on: boolean, } } | { "ended": Record<symbol, never> };
 
 /**
  * What one client alone is told.
@@ -646,7 +674,15 @@ by?: string,
 /**
  * What.
  */
-source: Source, } } | { "reaction": {
+source: Source, } } | { "waiting": {
+/**
+ * What for.
+ */
+until: WaitsFor, } } | { "guests": {
+/**
+ * At most 100.
+ */
+guests: Array<Guest>, } } | { "reaction": {
 /**
  * Who.
  */
@@ -659,6 +695,24 @@ emoji: string, } } | { "chat": {
  * At least one.
  */
 messages: Array<ChatMessage>, } };
+
+/**
+ * What somebody outside waits for.
+ */
+export type WaitsFor = "admission" | "host";
+
+/**
+ * Somebody who waits outside.
+ */
+export type Guest = {
+/**
+ * The id that they will have inside.
+ */
+id: string,
+/**
+ * The name to show.
+ */
+name: string, };
 
 /**
  * A chat message.
