@@ -12,8 +12,9 @@
 #   make buildroot-dist   the source archive that Buildroot builds the daemon of, in target/buildroot/
 #   make buildroot-check BUILDROOT=<checkout>   Buildroot's own checks of the tree in buildroot/
 #   make bench    measure, into target/bench/ (BENCH_MINUTES: of joins and leaves, 10; of the comparison with other
-#                 servers BENCH_REPEATS: 3, BENCH_WINDOW: 15 s; of each bad network NETWORK_WINDOW_S: 30, with the dice
-#                 NETWORK_SEED: 7); all of it takes about an hour and a half
+#                 servers BENCH_REPEATS: 3, BENCH_WINDOW: 15 s, and where BENCH_GALENE and BENCH_MEDIASOUP are; of each
+#                 bad network NETWORK_WINDOW_S: 30, with the dice NETWORK_SEED: 7); all of it takes about an hour and a
+#                 half
 
 # Shared by all checkouts of this user, so that a fresh clone does not build the world again.
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alcove

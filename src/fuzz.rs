@@ -4,8 +4,8 @@
 //! file in `tests/fuzz/fuzz_targets/`, a `[[bin]]` in `tests/fuzz/Cargo.toml`, and a folder in `tests/fuzz/corpus/`.
 
 pub use crate::api::fuzz::whip;
-pub use crate::appliance::fuzz::words;
-pub use crate::sfu::fuzz::{connected, datagrams, offers, past, payloads, reports};
+pub use crate::appliance::fuzz::{frames, words};
+pub use crate::sfu::fuzz::{connected, datagrams, descriptors, offers, past, payloads, reports, sounds};
 
 #[cfg(test)]
 mod tests {
@@ -36,6 +36,21 @@ mod tests {
     #[test]
     fn reports_of_any_kind_are_read_to_an_end_and_answered_within_limits() {
         replay("reports", super::reports);
+    }
+
+    #[test]
+    fn sounds_with_copies_of_any_kind_fill_holes_and_give_no_number_twice() {
+        replay("sounds", super::sounds);
+    }
+
+    #[test]
+    fn descriptors_of_any_kind_tell_layers_that_there_are() {
+        replay("descriptors", super::descriptors);
+    }
+
+    #[test]
+    fn frames_of_any_kind_arrive_and_leave_whole_wherever_they_are_cut() {
+        replay("frames", super::frames);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Backlog {
     }
 
     /// How many bytes wait.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn waiting(&self) -> usize {
         self.bytes.len()
     }

@@ -100,6 +100,7 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     let run = Run {
         program,
         galene: arguments.sfu.galene.clone(),
+        mediasoup: arguments.sfu.mediasoup.clone(),
         seed: arguments.seed.unwrap_or_else(|| clock.unix_time().as_secs()),
         common: Common { recording, ip: own_address(), epoch: clock.now() },
         clock,

@@ -15,6 +15,8 @@ pub(crate) struct Run {
     pub(crate) program: PathBuf,
     /// A program of Galène, where there is one.
     pub(crate) galene: Option<PathBuf>,
+    /// A folder that mediasoup is installed in, where there is one.
+    pub(crate) mediasoup: Option<PathBuf>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) common: Common,
     /// What random choices are made from.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  payloads, reports          one parser each
+//!  sounds, descriptors        one parser each, and what a track remembers from packet to packet
 //!  offers                     an offer, restarts and candidates, before anything is connected
 //!  datagrams                  whoever reaches the socket, of a peer that has offered
 //!  connected                  peers with keys: RTP and RTCP, properly protected, over time
@@ -9,10 +10,12 @@
 
 mod connected;
 mod datagrams;
+mod descriptors;
 mod offers;
 mod page;
 mod payloads;
 mod reports;
+mod sounds;
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -20,9 +23,11 @@ use std::time::{Duration, Instant};
 
 pub use connected::{connected, past};
 pub use datagrams::datagrams;
+pub use descriptors::descriptors;
 pub use offers::offers;
 pub use payloads::payloads;
 pub use reports::reports;
+pub use sounds::sounds;
 
 use crate::sfu::local::{LocalSetup, Published};
 use crate::sfu::{

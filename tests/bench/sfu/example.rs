@@ -17,6 +17,7 @@ pub(super) fn case(shape: &str, system: &'static str, cpu: f64) -> Case {
         packets_per_s: figure(2000.0),
         cpu_s_per_million: Figure { least: cpu * 0.95, most: cpu * 1.05, ..figure(cpu) },
         media_threads_cpu_s_per_million: None,
+        beside_cpu_s_per_million: None,
         server_cores: figure(0.1),
         generator_cores: figure(0.1),
         delay_p50_us: figure(120.0),

@@ -55,6 +55,8 @@ pub(crate) struct Case {
     pub(crate) packets_per_s: Figure,
     pub(crate) cpu_s_per_million: Figure,
     pub(crate) media_threads_cpu_s_per_million: Option<Figure>,
+    /// Of a process that only speaks for the one that forwards: in no other figure.
+    pub(crate) beside_cpu_s_per_million: Option<Figure>,
     pub(crate) server_cores: Figure,
     pub(crate) generator_cores: Figure,
     pub(crate) delay_p50_us: Figure,
@@ -75,6 +77,7 @@ impl Case {
         let figure = |of: fn(&Repeat) -> f64| Figure::of(repeats.iter().map(of));
         let share = repeats.iter().map(|one| one.forwarded as f64 / one.expected.max(1) as f64);
         let forwarded_share = share.reduce(f64::min)?;
+        let beside = repeats.iter().filter_map(|one| one.beside_cpu_s_per_million);
         let media = repeats.iter().filter_map(|one| one.media_threads_cpu_s_per_million);
         Some(Self {
             shape: shape.to_string(),
@@ -85,6 +88,7 @@ impl Case {
             packets_per_s: figure(|one| one.forwarded_per_s)?,
             cpu_s_per_million: figure(|one| one.cpu_s_per_million)?,
             media_threads_cpu_s_per_million: Figure::of(media),
+            beside_cpu_s_per_million: Figure::of(beside),
             server_cores: figure(|one| one.server_cores)?,
             generator_cores: figure(|one| one.generator_cores)?,
             delay_p50_us: figure(|one| one.delay_us.p50.into())?,

@@ -2,7 +2,7 @@
 //! driven by the same generator, in turn, each time as a new process.
 //!
 //! ```text
-//!   for each repeat, for each shape:   alcove │ janus │ galene │ bare UDP │ bare UDP with GSO
+//!   for each repeat, for each shape:   alcove │ janus │ mediasoup │ galene │ bare UDP │ bare UDP with GSO
 //!                                       ▼
 //!   core 0: this process                              core 1: the server
 //!   fakes ── stamp, encrypt ── UDP ───────────────────▶ decrypt, choose, encrypt
@@ -19,6 +19,7 @@ mod galene;
 mod galene_words;
 mod janus;
 mod janus_words;
+mod mediasoup;
 mod pins;
 mod plot;
 mod process;
@@ -43,9 +44,6 @@ use self::trial::{Repeat, SETTLE};
 use crate::report::{publish, say};
 use crate::run::Run;
 
-/// Why there is nothing of it.
-const NO_MEDIASOUP: &str = "this bench has no driver for it";
-
 /// What is compared, and how long.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -61,6 +59,9 @@ pub(crate) struct Options {
     /// A program of Galène, to be compared, too.
     #[arg(long, env = "BENCH_GALENE")]
     pub(crate) galene: Option<PathBuf>,
+    /// A folder whose `node_modules` have mediasoup with its worker, to be compared, too.
+    #[arg(long, env = "BENCH_MEDIASOUP")]
+    pub(crate) mediasoup: Option<PathBuf>,
     /// How often each system is measured in each shape, each time as a new process.
     #[arg(long, env = "BENCH_REPEATS", default_value_t = 3)]
     repeats: usize,
@@ -180,8 +181,7 @@ fn installed(run: &Run, wanted: &[System]) -> (Vec<System>, Vec<Installed>) {
             Installed { system: system.name(), version: None, absent: Some(format!("{error:#}")) }
         }
     };
-    let mut known: Vec<_> = wanted.iter().map(look).collect();
-    known.push(Installed { system: "mediasoup", version: None, absent: Some(NO_MEDIASOUP.into()) });
+    let known = wanted.iter().map(look).collect();
     (there, known)
 }
 
@@ -196,10 +196,11 @@ fn method(options: &Options, pins: &Pins) -> Method {
                 Opus at 50/s",
         delay: "from before encryption at the sender until the kernel took the packet for the receiver: the \
                 generator's sending is in it; added is less the same of the bare forwarder",
-        cpu: "user and system time of all threads of the server's process, by the scheduler",
+        cpu: "user and system time of all threads of the server's process, by the scheduler; mediasoup: of its worker, \
+              and of the Node.js that asks it apart (beside_cpu_s_per_million)",
         memory: "resident set at the end of the window less that before the first join, by participant",
-        join: "from opening the WebSocket until ICE and DTLS are done; Janus and Galène: the \
-               longer of publishing and subscribing; the \
+        join: "from opening the WebSocket (mediasoup: the TCP connection to this bench's own bridge) until ICE and \
+               DTLS are done; Janus, mediasoup and Galène: the longer of publishing and subscribing; the \
                median of all participants",
         loss: "sequence numbers that are missing for good at the receivers",
         floor: "datagrams of the same sizes and pace without cryptography, words or congestion control",

@@ -13,6 +13,7 @@ use super::alcove::Alcove;
 use super::floor::Floor;
 use super::galene::Galene;
 use super::janus::Janus;
+use super::mediasoup::Mediasoup;
 use super::pins::Pins;
 use super::shape::{Part, Shape};
 use crate::run::Run;
@@ -28,6 +29,7 @@ const ENDPOINTS_EACH: usize = 32;
 pub(crate) enum System {
     Alcove,
     Janus,
+    Mediasoup,
     Galene,
     /// A bare UDP forwarder, a call for each datagram.
     Floor,
@@ -79,6 +81,7 @@ impl System {
         match self {
             Self::Alcove => "Alcove",
             Self::Janus => "Janus",
+            Self::Mediasoup => "mediasoup",
             Self::Galene => "Galène",
             Self::Floor => "bare UDP",
             Self::FloorGso => "bare UDP, GSO",
@@ -98,6 +101,7 @@ impl System {
         match self {
             Self::Alcove => said(run.command().arg("--version")),
             Self::Janus => super::janus::version(),
+            Self::Mediasoup => super::mediasoup::version(run),
             Self::Galene => super::galene::version(run),
             Self::Floor | Self::FloorGso => Ok(env!("CARGO_PKG_VERSION").into()),
         }
@@ -116,6 +120,7 @@ pub(crate) fn said(command: &mut Command) -> anyhow::Result<String> {
 pub(crate) enum Server {
     Alcove(Alcove),
     Janus(Janus),
+    Mediasoup(Mediasoup),
     Galene(Galene),
     Floor(Floor),
 }
@@ -126,6 +131,7 @@ impl Server {
         match system {
             System::Alcove => Alcove::start(trial).await.map(Self::Alcove),
             System::Janus => Janus::start(trial).await.map(Self::Janus),
+            System::Mediasoup => Mediasoup::start(trial).await.map(Self::Mediasoup),
             System::Galene => Galene::start(trial).await.map(Self::Galene),
             System::Floor => Floor::start(trial, false).map(Self::Floor),
             System::FloorGso => Floor::start(trial, true).map(Self::Floor),
@@ -136,8 +142,17 @@ impl Server {
         match self {
             Self::Alcove(alcove) => alcove.pid(),
             Self::Janus(janus) => janus.pid(),
+            Self::Mediasoup(mediasoup) => mediasoup.pid(),
             Self::Galene(galene) => galene.pid(),
             Self::Floor(floor) => floor.pid(),
+        }
+    }
+
+    /// A process that only speaks for the one that forwards, where there is one.
+    pub(crate) fn beside(&self) -> Option<u32> {
+        match self {
+            Self::Mediasoup(mediasoup) => Some(mediasoup.beside()),
+            _ => None,
         }
     }
 
@@ -146,6 +161,7 @@ impl Server {
         match self {
             Self::Alcove(alcove) => alcove.join(trial).await,
             Self::Janus(janus) => janus.join(trial).await,
+            Self::Mediasoup(mediasoup) => mediasoup.join(trial).await,
             Self::Galene(galene) => galene.join(trial).await,
             Self::Floor(floor) => {
                 floor.join(trial);
@@ -159,6 +175,7 @@ impl Server {
         match self {
             Self::Alcove(alcove) => alcove.stop().await,
             Self::Janus(janus) => janus.stop(),
+            Self::Mediasoup(mediasoup) => mediasoup.stop(),
             Self::Galene(galene) => galene.stop(),
             Self::Floor(floor) => {
                 drop(floor);

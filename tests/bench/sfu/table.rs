@@ -105,6 +105,15 @@ fn notes(comparison: &Comparison) -> String {
             (None, None) => Ok(()),
         };
     }
+    for case in &comparison.cases {
+        if let Some(beside) = &case.beside_cpu_s_per_million {
+            let (shape, system, beside) = (&case.shape, case.system, beside.text(two));
+            let _ = write!(
+                text,
+                " Beside {system} in {shape}: {beside} CPU-s per million in the process that asks it."
+            );
+        }
+    }
     text.push('\n');
     text
 }

@@ -40,6 +40,8 @@ pub(crate) struct Repeat {
     /// Of the whole process.
     pub(crate) cpu_s_per_million: f64,
     pub(crate) server_cores: f64,
+    /// Of a process that only speaks for the one that forwards: in no other figure.
+    pub(crate) beside_cpu_s_per_million: Option<f64>,
     /// Of the threads that forward alone, where they can be told by their names.
     pub(crate) media_threads_cpu_s_per_million: Option<f64>,
     pub(crate) generator_cores: f64,
@@ -76,6 +78,7 @@ pub(crate) struct Join {
 struct Window {
     seconds: f64,
     server: Usage,
+    beside: Option<Usage>,
     generator: Usage,
     /// By participant.
     arrivals: Vec<(usize, Arrivals)>,
@@ -96,7 +99,7 @@ pub(crate) async fn measure(
     let memory_empty_kb = cpu::memory(server.pid())?.rss_kb;
     let join_ms = server.join(&trial).await?;
     run.wait(SETTLE).await;
-    let window = watch(&trial, server.pid(), time).await?;
+    let window = watch(&trial, &server, time).await?;
     let memory_kb = cpu::memory(server.pid())?.rss_kb;
     server.stop().await?;
     let srtp = profile(system, &Counts::now().used_since(ciphers))?;
@@ -115,10 +118,11 @@ fn profile(system: System, used: &[&'static str]) -> anyhow::Result<Option<&'sta
     }
 }
 
-async fn watch(trial: &Trial<'_>, pid: u32, time: Duration) -> anyhow::Result<Window> {
+async fn watch(trial: &Trial<'_>, server: &Server, time: Duration) -> anyhow::Result<Window> {
     let (run, traffic) = (trial.run, trial.traffic);
     traffic.turn().await?;
-    let (mut server, generator) = (Watch::begin(pid)?, Watch::begin(std::process::id())?);
+    let beside = server.beside().map(Watch::begin).transpose()?;
+    let (mut server, generator) = (Watch::begin(server.pid())?, Watch::begin(std::process::id())?);
     let began = run.clock.now();
     while run.clock.now() < began + time {
         let left = (began + time).saturating_duration_since(run.clock.now());
@@ -127,9 +131,10 @@ async fn watch(trial: &Trial<'_>, pid: u32, time: Duration) -> anyhow::Result<Wi
     }
     let arrivals = traffic.turn().await?;
     let (server, generator) = (server.end()?, generator.end()?);
+    let beside = beside.map(Watch::end).transpose()?;
     let seconds = run.clock.now().saturating_duration_since(began).as_secs_f64();
     let arrivals = arrivals.into_iter().map(|(id, one)| (Trial::participant(id), one)).collect();
-    Ok(Window { seconds, server, generator, arrivals })
+    Ok(Window { seconds, server, beside, generator, arrivals })
 }
 
 /// What was seen before and after the window.
@@ -190,6 +195,7 @@ impl Window {
             cpu_s_per_million: per_million(all(&self.server)),
             server_cores: all(&self.server).as_secs_f64() / self.seconds,
             media_threads_cpu_s_per_million: (!media.is_zero()).then(|| per_million(media)),
+            beside_cpu_s_per_million: self.beside.as_ref().map(|usage| per_million(all(usage))),
             generator_cores: all(&self.generator).as_secs_f64() / self.seconds,
             delay_us: self.delay(|one| &one.delays_us),
             delay_decrypted_us: self.delay(|one| &one.delays_decrypted_us),
@@ -237,7 +243,13 @@ mod tests {
             one
         };
         let arrivals = vec![(0, sent(250)), (1, sent(150))];
-        let window = Window { seconds: 5.0, server: Usage::default(), generator: Usage::default(), arrivals };
+        let window = Window {
+            seconds: 5.0,
+            server: Usage::default(),
+            beside: None,
+            generator: Usage::default(),
+            arrivals,
+        };
         assert!((window.offered(&plan) - 0.8).abs() < 1e-9);
     }
 }

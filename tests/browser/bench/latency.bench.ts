@@ -4,7 +4,13 @@ import { startAppliance, type Appliance } from '../support/appliance.ts'
 import { launch, person } from '../support/browser.ts'
 import { idOf, join, look, seen } from '../support/meeting.ts'
 import type { Told } from '../support/meeting.ts'
-import { ms, publish, summary } from './figures.ts'
+import { ms, publishOneOf, summary } from './figures.ts'
+
+/** What `latency.json` has. */
+const measurements = ['room_to_page', 'browser_to_browser'] as const
+/** What the names of told parts mean. */
+const parts = 'told_parts_ms has, where it is told: capture and encode at the sender, up and down the network to and from the '
+  + 'appliance, buffer the jitter buffer, decode, and screen until it is shown; source is capture, encode and up together'
 
 /** How long frames are looked at, in ms. */
 const window_ms = 10_000
@@ -128,7 +134,8 @@ test('from the room\'s camera to the page', async () => {
   const measured = await measure(page, room)
   await context.close()
   expect(measured.shown_ms.count).toBeGreaterThan(0)
-  publish('room-to-page', {
+  publishOneOf('latency', measurements, 'room_to_page', {
+    parts,
     split: 'received_ms is true and ours: capture, scaling, encoding, forwarding and the loopback; the rest is the browser\'s',
     ...measured,
   }, [
@@ -153,9 +160,10 @@ test('from browser to browser', async () => {
   await from.context.close()
   await to.context.close()
   expect(measured.shown_ms.count).toBeGreaterThan(0)
-  publish('browser-to-browser', {
-    split: 'received_ms is the sending browser (canvas, capture, encoding, pacing) and the forwarder; forwarding.json '
-      + 'has the forwarder alone; the rest is the receiving browser\'s',
+  publishOneOf('latency', measurements, 'browser_to_browser', {
+    parts,
+    split: 'received_ms is the sending browser (canvas, capture, encoding, pacing) and the forwarder; sfu.json has '
+      + 'the forwarder alone; the rest is the receiving browser\'s',
     ...measured,
   }, [
     [`browser to browser, ${measured.sizes} (goal 40 ms)`, `median ${ms(measured.shown_ms.median)}, p95 ${ms(measured.shown_ms.p95)}`],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use super::{people, words};
+use crate::appliance::{people, words};
 use crate::meeting::{
     self, By, Command, Event, LeaveReason, Meeting, MeetingName, ParticipantId, Rights, Settings,
 };
