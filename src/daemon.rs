@@ -227,6 +227,7 @@ fn settings(
         participants_max: config.meetings.max_participants,
         away_timeout: Duration::from_secs(config.meetings.away_seconds.into()),
         idle_timeout: Duration::from_secs(config.meetings.idle_seconds.into()),
+        codec: config.meetings.codec,
         room: RoomSettings {
             name: config.room.name.clone(),
             mode: crate::room::MODE,

@@ -21,7 +21,7 @@
 //! | role | host, cohost, speaker (may send), audience (only receives) |
 //! | peer | one transport end inside the SFU |
 //! | track | one published flow: microphone, camera, screen, screen audio |
-//! | layer | one simulcast quality of a track |
+//! | layer | one quality of a track: a flow of its own (simulcast), or one size of several in a flow (SVC) |
 //! | slot | one send m-line of a subscriber, negotiated once, filled with whichever track is to be seen |
 //! | bridge | a participant that stands for something elsewhere, such as a WHIP publisher |
 //! | scene | what the room's screen shows |

@@ -56,6 +56,19 @@ pub enum VideoCodec {
     H264,
     /// VP8 (RFC 7741).
     Vp8,
+    /// VP9, profile 0 (RFC 9628).
+    Vp9,
+    /// AV1, main profile (AV1 RTP specification).
+    Av1,
+}
+
+impl VideoCodec {
+    /// Whether pictures of several sizes share one flow (SVC). Of other codecs each size is a flow of its own
+    /// (simulcast).
+    #[must_use]
+    pub const fn is_scalable(self) -> bool {
+        matches!(self, Self::Vp9 | Self::Av1)
+    }
 }
 
 impl fmt::Display for VideoCodec {
@@ -63,6 +76,8 @@ impl fmt::Display for VideoCodec {
         f.write_str(match self {
             Self::H264 => "H.264",
             Self::Vp8 => "VP8",
+            Self::Vp9 => "VP9",
+            Self::Av1 => "AV1",
         })
     }
 }

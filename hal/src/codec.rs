@@ -12,6 +12,10 @@ pub enum Codec {
     H264,
     /// VP8 (RFC 7741).
     Vp8,
+    /// VP9, profile 0 (RFC 9628). It is decoded only.
+    Vp9,
+    /// AV1, main profile (AV1 RTP specification). It is decoded only.
+    Av1,
 }
 
 /// One RTP payload of a video flow. Its header is written by whoever sends it.
@@ -122,6 +126,9 @@ pub trait Codecs: Send + Sync {
     /// # Errors
     /// [`Unsupported`](crate::Error::Unsupported) when none can do it.
     fn encoder(&self, settings: EncoderSettings, sink: PayloadSink) -> Result<Box<dyn VideoEncoder>>;
+
+    /// Whether there is a decoder for `codec`.
+    fn decodes(&self, codec: Codec) -> bool;
 
     /// Starts the best decoder for `codec`.
     ///

@@ -59,6 +59,7 @@ fn is_key_frame(codec: Codec, payloads: &[Payload]) -> bool {
     match codec {
         Codec::H264 => payloads.iter().any(|payload| h264_has(5, &payload.data)),
         Codec::Vp8 => vp8_is_key(&payloads[0].data),
+        Codec::Vp9 | Codec::Av1 => panic!("{codec:?} is decoded only"),
     }
 }
 

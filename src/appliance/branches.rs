@@ -11,8 +11,8 @@
 use crate::appliance::run::{Appliance, Hosted, peer_of};
 use crate::appliance::worker::{MeetingId, Order, Worker};
 use crate::meeting::{self, TrackState};
-use crate::sfu::{PeerId, TrackFlow, TrackSetup};
-use crate::track::{Layer, Source, VideoCodec};
+use crate::sfu::{Codecs, PeerId, TrackFlow, TrackSetup};
+use crate::track::{Layer, Source};
 
 /// A worker that is busy for a larger share of its time takes nobody while another one can.
 const BUSY_PER_MILLE: u32 = 600;
@@ -171,24 +171,19 @@ impl Appliance {
         true
     }
 
-    /// The codec that the meeting needs now that a branch needs this one; every branch is told what the others need.
-    pub(super) fn codec_of_branch(
-        &mut self,
-        name: &str,
-        branch: usize,
-        codec: VideoCodec,
-    ) -> Option<VideoCodec> {
+    /// The codecs that the meeting needs now that a branch needs these; every branch is told what the others need.
+    pub(super) fn codecs_of_branch(&mut self, name: &str, branch: usize, codecs: Codecs) -> Option<Codecs> {
         let hosted = self.hosted.get_mut(name)?;
-        hosted.codecs.insert(branch, codec);
+        hosted.needed.insert(branch, codecs);
         let hosted = self.hosted.get(name)?;
         self.tell_codecs(hosted);
-        Some(hosted.needed_codec(None).unwrap_or(hosted.preferred_codec))
+        Some(hosted.needed_codecs(None))
     }
 
     fn tell_codecs(&self, hosted: &Hosted) {
         for branch in &hosted.branches {
-            let codec = hosted.needed_codec(Some(*branch));
-            self.workers[*branch].order(Order::CodecElsewhere { meeting: hosted.id, codec });
+            let codecs = hosted.needed_codecs(Some(*branch));
+            self.workers[*branch].order(Order::CodecsElsewhere { meeting: hosted.id, codecs });
         }
     }
 
@@ -201,10 +196,11 @@ impl Appliance {
 }
 
 impl Hosted {
-    /// A codec that a branch cannot do without, but for this one.
-    fn needed_codec(&self, except: Option<usize>) -> Option<VideoCodec> {
-        let others = self.codecs.iter().filter(|(branch, _)| Some(**branch) != except);
-        others.map(|(_, codec)| *codec).find(|codec| *codec != self.preferred_codec)
+    /// What the branches need, but for this one.
+    fn needed_codecs(&self, except: Option<usize>) -> Codecs {
+        let preferred = self.preferred_codec;
+        let others = self.needed.iter().filter(|(branch, _)| Some(**branch) != except);
+        others.fold(Codecs::preferring(preferred), |all, (_, codecs)| all.and(*codecs, preferred))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::appliance::words;
 use crate::appliance::worker::{MeetingId, Order};
 use crate::meeting::{self, By, Command, LeaveReason, MeetingName, ParticipantId, Password};
 use crate::refusal::{Code, Refusal};
-use crate::sfu::{OfferRefused, Permit, Wish};
+use crate::sfu::{Codecs, OfferRefused, Permit, Wish};
 use crate::track::{Source, VideoCodec};
 use crate::web::wire::{Answer, Ask, CANDIDATE_BYTES_MAX, Frame, Refused, Resume, Tell, WISHES_MAX, Welcome};
 
@@ -68,14 +68,14 @@ impl Appliance {
         self.meetings.create(settings, self.clock.now())?;
         let id = MeetingId(self.next_id());
         let worker = self.calmest_worker();
-        let codec = VideoCodec::H264;
+        let codec = words::preferred_codec(self.settings.codec);
         let hosted = Hosted {
             id,
             worker,
             branches: vec![worker],
             preferred_codec: codec,
-            codec,
-            codecs: BTreeMap::new(),
+            codecs: Codecs::preferring(codec),
+            needed: BTreeMap::new(),
             published: BTreeMap::new(),
             standing,
             members: BTreeSet::new(),
@@ -197,7 +197,7 @@ impl Appliance {
             },
             participants: snapshot.participants.iter().map(words::participant_word).collect(),
             seq: snapshot.seq,
-            video_codec: words::codec_word(hosted.codec),
+            video_codec: words::codec_word(hosted.codecs.of_pages()),
             stun: self.settings.relay.as_ref().map(|relay| format!("stun:{}", relay.server)),
         };
         Ok(Frame::Answered { re: 0, ok: Answer::Welcome(Box::new(welcome)) })
@@ -224,7 +224,8 @@ impl Appliance {
                     // A fresh queue has room for the whole ring.
                     drop(frames.try_send(words::delta_word(numbered)));
                 }
-                let codec = self.hosted.get(meeting).map_or(VideoCodec::H264, |hosted| hosted.codec);
+                let codec =
+                    self.hosted.get(meeting).map_or(VideoCodec::H264, |hosted| hosted.codecs.of_pages());
                 let ok = Answer::Resumed { seq: core.snapshot().seq, video_codec: words::codec_word(codec) };
                 Frame::Answered { re: 0, ok }
             }

@@ -6,8 +6,8 @@ use crate::appliance::run::{Appliance, Member, participant_of};
 use crate::appliance::words;
 use crate::appliance::worker::News;
 use crate::meeting::LeaveReason;
-use crate::sfu::{Event, GoneWhy, PeerId, SlotId};
-use crate::track::{Layer, Source, VideoCodec};
+use crate::sfu::{Codecs, Event, GoneWhy, PeerId, SlotId};
+use crate::track::{Layer, Source};
 use crate::web::wire::{Frame, SlotTrack, Tell};
 
 impl Appliance {
@@ -32,7 +32,7 @@ impl Appliance {
             }
             Event::Speakers { active, heard } => self.speakers(&name, worker, active, heard),
             Event::Publishes { peer, tracks } => self.publishes(&name, worker, peer, tracks),
-            Event::Codec(codec) => self.codec(&name, worker, codec),
+            Event::Codecs(codecs) => self.codecs(&name, worker, codecs),
             Event::KeyframeWanted { peer, source, layer } => {
                 let elsewhere = self.keyframe_elsewhere(&name, worker, peer, source, layer);
                 if !elsewhere && self.seat.is(participant_of(peer)) {
@@ -130,14 +130,17 @@ impl Appliance {
         }
     }
 
-    fn codec(&mut self, name: &str, worker: usize, codec: VideoCodec) {
-        let Some(codec) = self.codec_of_branch(name, worker, codec) else { return };
-        let Some(hosted) = self.hosted.get_mut(name).filter(|hosted| hosted.codec != codec) else { return };
-        hosted.codec = codec;
-        log::info!(meeting = name; "video codec is now {codec}");
-        self.tell_all(name, &Tell::VideoCodec { codec: words::codec_word(codec) });
-        if self.seat.meeting() == Some(name) {
-            self.room.set_codec(codec);
+    fn codecs(&mut self, name: &str, worker: usize, codecs: Codecs) {
+        let Some(codecs) = self.codecs_of_branch(name, worker, codecs) else { return };
+        let Some(hosted) = self.hosted.get_mut(name) else { return };
+        let before = std::mem::replace(&mut hosted.codecs, codecs);
+        if before.of_pages() != codecs.of_pages() {
+            let codec = codecs.of_pages();
+            log::info!(meeting = name; "video codec is now {codec}");
+            self.tell_all(name, &Tell::VideoCodec { codec: words::codec_word(codec) });
+        }
+        if before.plain != codecs.plain && self.seat.meeting() == Some(name) {
+            self.room.set_codec(codecs.plain);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::meeting::{self, Command, LeaveReason, ParticipantId};
 use crate::refusal::Refusal;
 use crate::room::{DeviceClass, DeviceState, RoomEvent, RoomLink, SceneModel, SceneParticipant};
 use crate::sfu::{LocalSetup, SlotId, Wish};
-use crate::track::{Source, VideoCodec};
+use crate::track::Source;
 
 /// Who is in the room's place.
 pub(super) struct RoomSeat {
@@ -134,12 +134,12 @@ impl Appliance {
             publishes: vec![(Source::Microphone, Vec::new()), (Source::Camera, self.room.layer_heights())],
             audio_slots: 4,
             video_slots: 10,
-            decodes: vec![VideoCodec::H264, VideoCodec::Vp8],
+            decodes: self.room.decodes(),
         };
         let (link, sfu_end) = RoomLink::new(self.workers[hosted.worker].waker());
         let end = LocalEnd { link: sfu_end, wake: self.room.waker() };
         self.order(hosted, Order::AddLocal { meeting: hosted.id, peer: peer_of(participant), setup, end });
-        self.room.set_codec(hosted.codec);
+        self.room.set_codec(hosted.codecs.plain);
         self.room.join(link);
     }
 

@@ -18,10 +18,11 @@ use crate::appliance::relay::RelaySettings;
 use crate::appliance::relay_name;
 use crate::appliance::room_seat::RoomSeat;
 use crate::appliance::worker::{CROSSING_MAX, MeetingId, NEWS_MAX, News, Order, Worker};
+use crate::config::MeetingCodec;
 use crate::meeting::{self, Meetings};
 use crate::refusal::{Code, Refusal};
 use crate::room::{Devices, Room, RoomEvent, RoomSettings, SnapshotError};
-use crate::sfu::{DtlsIdentity, PeerId, TrackSetup, WallClock};
+use crate::sfu::{Codecs, DtlsIdentity, PeerId, TrackSetup, WallClock};
 use crate::track::VideoCodec;
 use crate::web::wire::{Frame, Tell};
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub away_timeout: Duration,
     /// How long a meeting lives with nobody in it.
     pub idle_timeout: Duration,
+    /// What pages shall send, where everybody can receive it.
+    pub codec: MeetingCodec,
     /// The room as a participant.
     pub room: RoomSettings,
     /// Makes the invitation to a meeting.
@@ -120,10 +123,10 @@ pub(super) struct Hosted {
     /// The workers that carry it, `worker` first.
     pub(super) branches: Vec<usize>,
     pub(super) preferred_codec: VideoCodec,
-    /// The codec that is sent.
-    pub(super) codec: VideoCodec,
-    /// The codec that the people of each branch need.
-    pub(super) codecs: BTreeMap<usize, VideoCodec>,
+    /// The codecs that are sent.
+    pub(super) codecs: Codecs,
+    /// The codecs that the people of each branch need.
+    pub(super) needed: BTreeMap<usize, Codecs>,
     /// Who publishes what, and on which worker.
     pub(super) published: BTreeMap<PeerId, (usize, Vec<TrackSetup>)>,
     pub(super) standing: bool,

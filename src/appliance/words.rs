@@ -1,5 +1,6 @@
 //! Translates the values of the pure modules into the words of the wire, and back.
 
+use crate::config::MeetingCodec;
 use crate::meeting;
 use crate::track;
 use crate::web::wire;
@@ -34,10 +35,22 @@ pub(super) const fn source_of_word(source: wire::Source) -> track::Source {
     }
 }
 
+/// The codec that goes before others in a meeting.
+pub(super) const fn preferred_codec(codec: MeetingCodec) -> track::VideoCodec {
+    match codec {
+        MeetingCodec::Auto => track::VideoCodec::H264,
+        MeetingCodec::Vp8 => track::VideoCodec::Vp8,
+        MeetingCodec::Vp9 => track::VideoCodec::Vp9,
+        MeetingCodec::Av1 => track::VideoCodec::Av1,
+    }
+}
+
 pub(crate) const fn codec_word(codec: track::VideoCodec) -> wire::VideoCodec {
     match codec {
         track::VideoCodec::H264 => wire::VideoCodec::H264,
         track::VideoCodec::Vp8 => wire::VideoCodec::Vp8,
+        track::VideoCodec::Vp9 => wire::VideoCodec::Vp9,
+        track::VideoCodec::Av1 => wire::VideoCodec::Av1,
     }
 }
 

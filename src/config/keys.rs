@@ -96,6 +96,11 @@ pub(super) const KEYS: &[Key] = &[
         Range::Number(1, 86_400, "seconds"),
         "Ends a meeting in which nobody is any more.",
     ),
+    key(
+        "meetings.codec",
+        Range::Words("\"auto\", \"vp8\", \"vp9\" or \"av1\""),
+        "Is what pages send where all can receive it; \"auto\" is H.264, and VP8 where that cannot be received.",
+    ),
 ];
 
 const PORT: Range = Range::Number(0, 65_535, "port number");

@@ -119,6 +119,23 @@ pub struct Meetings {
     pub away_seconds: u32,
     /// How long a meeting may stand empty before it ends, in seconds.
     pub idle_seconds: u32,
+    /// What pages send in it.
+    pub codec: MeetingCodec,
+}
+
+/// What pages send, where everybody in a meeting can receive it; else H.264, or VP8 where that cannot be received.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MeetingCodec {
+    /// H.264.
+    #[default]
+    Auto,
+    /// VP8.
+    Vp8,
+    /// VP9: fewer bits for the same picture, and more work for those who send.
+    Vp9,
+    /// AV1: fewer bits still, and more work still.
+    Av1,
 }
 
 /// Which device to use.
@@ -185,7 +202,7 @@ impl Default for Media {
 
 impl Default for Meetings {
     fn default() -> Self {
-        Self { max_participants: 50, away_seconds: 15, idle_seconds: 300 }
+        Self { max_participants: 50, away_seconds: 15, idle_seconds: 300, codec: MeetingCodec::Auto }
     }
 }
 

@@ -34,6 +34,7 @@ names = ["meet.example.org"]
 max_participants = 20
 away_seconds = 30
 idle_seconds = 60
+codec = "vp9"
 "#;
 
 #[test]

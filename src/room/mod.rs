@@ -206,6 +206,13 @@ pub struct PictureDelay {
     pub screen: Duration,
 }
 
+/// The codecs in which pictures can be taken: H.264 and VP8 always, because every meeting may fall back on them.
+fn decodes(codecs: &dyn Codecs) -> Vec<VideoCodec> {
+    let more = [VideoCodec::Vp9, VideoCodec::Av1];
+    let more = more.into_iter().filter(|codec| codecs.decodes(slots::hal_codec(*codec)));
+    [VideoCodec::H264, VideoCodec::Vp8].into_iter().chain(more).collect()
+}
+
 /// The room as a participant. It owns its threads; dropping it stops and joins them.
 pub struct Room {
     shared: Arc<Shared>,
@@ -213,6 +220,7 @@ pub struct Room {
     courier: Thread,
     snapshots: Snapshots,
     mode: VideoMode,
+    decodes: Vec<VideoCodec>,
     joins: Mutex<u64>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -236,7 +244,8 @@ impl Room {
         let mailbox = Arc::new(Mailbox::default());
         let (threads, courier) = start_threads(devices, settings.mode, &shared, &mailbox);
         let snapshots = Snapshots::new(Arc::clone(&shared.composed));
-        Self { shared, mailbox, courier, snapshots, mode: settings.mode, joins: Mutex::default(), threads }
+        let (mode, joins, decodes) = (settings.mode, Mutex::default(), decodes(&*devices.codecs));
+        Self { shared, mailbox, courier, snapshots, mode, decodes, joins, threads }
     }
 
     /// Takes part in a meeting through `link`; the link before is dropped.
@@ -276,7 +285,13 @@ impl Room {
         self.shared.wake_decoders();
     }
 
-    /// From now on the camera is sent in that codec.
+    /// The codecs in which it can be sent pictures.
+    #[must_use]
+    pub fn decodes(&self) -> Vec<VideoCodec> {
+        self.decodes.clone()
+    }
+
+    /// From now on the camera is sent in that codec: H.264 or VP8, whatever others send.
     pub fn set_codec(&self, codec: VideoCodec) {
         self.shared.want(|wanted| wanted.codec = codec);
     }

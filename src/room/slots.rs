@@ -390,6 +390,8 @@ pub(super) const fn hal_codec(codec: VideoCodec) -> Codec {
     match codec {
         VideoCodec::H264 => Codec::H264,
         VideoCodec::Vp8 => Codec::Vp8,
+        VideoCodec::Vp9 => Codec::Vp9,
+        VideoCodec::Av1 => Codec::Av1,
     }
 }
 

@@ -29,6 +29,10 @@ impl Codecs for DeskCodecs {
         Err(Error::Unsupported { device: "desk".into(), cause: "only decodes".into() })
     }
 
+    fn decodes(&self, _: Codec) -> bool {
+        true
+    }
+
     fn decoder(&self, codec: Codec) -> Result<Box<dyn VideoDecoder>> {
         self.0.made.lock().unwrap().push(codec);
         Ok(Box::new(DeskDecoder(Arc::clone(&self.0))))

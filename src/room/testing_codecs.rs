@@ -33,6 +33,10 @@ impl Codecs for GlassCodecs {
         Ok(Box::new(GlassEncoder { settings, sink, keyframe: true }))
     }
 
+    fn decodes(&self, _: Codec) -> bool {
+        true
+    }
+
     fn decoder(&self, codec: Codec) -> Result<Box<dyn VideoDecoder>> {
         Ok(Box::new(GlassDecoder { codec, decoded: VecDeque::new(), wishes: true }))
     }

@@ -36,7 +36,7 @@ impl Forwarder {
             return self.replace(place, permit, plan, sdp, now);
         }
         let mut up = std::mem::take(&mut self.inbox);
-        let setup = RtcSetup::new(&self.config, self.codec);
+        let setup = RtcSetup::new(&self.config, self.codecs.plain);
         let answer = rtc.restart(sdp, &plan, setup, now, &mut self.outbox, &mut up);
         self.act(place, up, now);
         if answer.is_ok() {
@@ -103,9 +103,10 @@ impl Forwarder {
             let (rtc, answer) = RtcPeer::answer(id, setup, plan, sdp, now)?;
             Ok((Peer::over_network(rtc, id, permit, self.config.start_bitrate_bps, now), answer))
         };
-        let (mut peer, mut answer) = make(self.codec(), plan.clone())?;
-        let codec = self.others.codec().unwrap_or_else(|| self.codec_with(Some(&peer)));
-        if codec != self.codec() {
+        let before = self.codecs().plain;
+        let (mut peer, mut answer) = make(before, plan.clone())?;
+        let codec = self.with_others(self.codecs_with(Some(&peer))).plain;
+        if codec != before {
             (peer, answer) = make(codec, plan)?;
         }
         Ok(((peer, sending), answer))
@@ -165,7 +166,7 @@ impl Forwarder {
         self.next_tick.get_or_insert(now + TICK);
         self.dirty.push(place);
         self.recall_early_words(id, now);
-        self.judge_codec();
+        self.judge_codecs();
         self.settle(now);
     }
 

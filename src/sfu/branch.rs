@@ -15,8 +15,8 @@ use crate::sfu::forwarder::{Forwarder, find};
 use crate::sfu::inbound::Packet;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::slot::Feed;
-use crate::sfu::{Event, PeerId, TrackFlow};
-use crate::track::{Layer, Source, VideoCodec};
+use crate::sfu::{Codecs, Event, PeerId, TrackFlow};
+use crate::track::{Layer, Source};
 
 /// A track that a peer publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,14 +59,8 @@ impl Crossing {
 pub(super) struct Others {
     /// By the number that the appliance gave them.
     branches: Vec<usize>,
-    /// A codec that their subscribers cannot do without.
-    codec: Option<VideoCodec>,
-}
-
-impl Others {
-    pub(super) fn codec(&self) -> Option<VideoCodec> {
-        self.codec
-    }
+    /// What their subscribers need.
+    codecs: Option<Codecs>,
 }
 
 impl Forwarder {
@@ -76,9 +70,14 @@ impl Forwarder {
         self.others.branches = branches;
     }
 
-    /// A codec that publishers are to send because of other branches; `None`: any.
-    pub fn set_codec_elsewhere(&mut self, codec: Option<VideoCodec>) {
-        self.others.codec = codec;
+    /// The codecs that the subscribers of other branches need.
+    pub fn set_codecs_elsewhere(&mut self, codecs: Codecs) {
+        self.others.codecs = Some(codecs);
+    }
+
+    /// Codecs that suit the other branches, too.
+    pub(super) fn with_others(&self, codecs: Codecs) -> Codecs {
+        self.others.codecs.map_or(codecs, |others| codecs.and(others, self.config.preferred_codec))
     }
 
     /// A peer of another branch publishes these tracks. They are off until [`set_track`](Self::set_track), as anybody's;
@@ -120,7 +119,7 @@ impl Forwarder {
     /// Somebody in another branch needs a key frame.
     pub fn want_keyframe_elsewhere(&mut self, peer: PeerId, source: Source, layer: Layer, now: Instant) {
         let Some(index) = self.track_of(peer, source) else { return };
-        self.ask_keyframe(Feed { track: index, layer, epoch: 0 }, now);
+        self.ask_keyframe(Feed { track: index, layer, epoch: 0, shared: false }, now);
     }
 
     /// A packet of a peer of another branch.
@@ -129,12 +128,14 @@ impl Forwarder {
         let Crossing { peer, source, layer, epoch, packet } = crossing;
         let Some(index) = self.track_of(peer, source) else { return };
         let Some(track) = self.tracks[index].as_mut() else { return };
-        let Some(state) = track.layers.get_mut(usize::from(layer.0)) else { return };
+        // In one flow numbers begin anew for all layers at once.
+        let flow = if packet.spatial.is_some() { Layer(0) } else { layer };
+        let Some(state) = track.layers.get_mut(usize::from(flow.0)) else { return };
         let before = state.epoch_elsewhere.replace(epoch);
         let place = track.publisher;
         let is_elsewhere = self.peers[place].as_ref().is_some_and(Peer::is_elsewhere);
         if is_elsewhere {
-            self.forward(place, source, layer, before.is_some_and(|before| before != epoch), packet, now);
+            self.forward(place, source, flow, before.is_some_and(|before| before != epoch), packet, now);
         }
     }
 
@@ -152,7 +153,9 @@ impl Forwarder {
         if self.peers[track.publisher].as_ref().is_none_or(Peer::is_elsewhere) {
             return;
         }
-        if packet.codec.is_none() || self.highest_elsewhere(feed.track) >= Some(feed.layer) {
+        // A flow crosses whole or not at all: its numbers must have no holes.
+        let least = if feed.shared { Layer(0) } else { feed.layer };
+        if packet.codec.is_none() || self.highest_elsewhere(feed.track) >= Some(least) {
             self.outbox.cross(Crossing {
                 peer: track.publisher_id,
                 source: track.source,

@@ -1,4 +1,4 @@
-//! The dependency descriptor: which temporal layer a frame of any codec belongs to (AV1 RTP specification, appendix A).
+//! The dependency descriptor: which layers a frame of any codec belongs to (AV1 RTP specification, appendix A).
 //!
 //! ```text
 //!   s e template(6) number(16) │ flags(5) │ structure: layers · dtis · fdiffs · chains · sizes │ targets │ dtis …
@@ -6,10 +6,11 @@
 //! ```
 //!
 //! The structure is told once; later packets name one of its templates. Only what decides whether a frame may be
-//! left out is read.
+//! left out is read, and only the frame's number is written.
 
 use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues};
 
+use crate::sfu::spatial::{Heights, Spatial, heights};
 use crate::sfu::temporal::{TID_MAX, Temporal};
 
 /// Its URI, as it is negotiated.
@@ -28,7 +29,7 @@ pub(super) struct Descriptor {
     length: usize,
 }
 
-/// Carries descriptors through the transport; none is ever written.
+/// Carries descriptors through the transport, which itself never sends one.
 #[derive(Debug)]
 struct Carrier;
 
@@ -71,23 +72,46 @@ pub(super) struct Structure {
     id_offset: u8,
     /// The temporal layer of each decode target.
     targets: Vec<u8>,
-    templates: Vec<Temporal>,
+    templates: Vec<Template>,
+    heights: Option<Heights>,
 }
 
-/// The temporal layer of a packet's frame; takes note of the structure if it is told.
+/// What a frame that names it has in common with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Template {
+    spatial: u8,
+    temporal: Temporal,
+}
+
+/// Writes another frame number over the one that is there.
+pub(super) fn renumber(bytes: &mut [u8], frame: u16) {
+    if let Some(number) = bytes.get_mut(1..MANDATORY_BYTES) {
+        number.copy_from_slice(&frame.to_be_bytes());
+    }
+}
+
+/// The number of a packet's frame.
+pub(super) fn frame(bytes: &[u8]) -> Option<u16> {
+    Some(u16::from_be_bytes([*bytes.get(1)?, *bytes.get(2)?]))
+}
+
+/// The layers of a packet's frame; takes note of the structure if it is told.
 ///
 /// `None` where the bytes are cut short, or name a template of a structure that was never told.
-pub(super) fn read(bytes: &[u8], structure: &mut Option<Structure>) -> Option<Temporal> {
+pub(super) fn read(bytes: &[u8], structure: &mut Option<Structure>) -> Option<(Temporal, Spatial)> {
+    let ends = *bytes.first()? & 0x40 != 0;
     let template = *bytes.first()? & 0x3f;
     if bytes.len() < MANDATORY_BYTES {
         return None;
     }
     let mut bits = Bits { bytes, at: 8 * MANDATORY_BYTES };
     let mut has_own_dtis = false;
+    let mut tells_structure = false;
     if bytes.len() > MANDATORY_BYTES {
         let flags = bits.take(5)?;
         if flags & 0x10 != 0 {
             *structure = Some(read_structure(&mut bits)?);
+            tells_structure = true;
         }
         if flags & 0x08 != 0 {
             bits.take(structure.as_ref()?.targets.len())?;
@@ -96,12 +120,12 @@ pub(super) fn read(bytes: &[u8], structure: &mut Option<Structure>) -> Option<Te
     }
     let known = structure.as_ref()?;
     let at = usize::from((template + 64 - known.id_offset) % 64);
-    let temporal = *known.templates.get(at)?;
-    if !has_own_dtis {
-        return Some(temporal);
+    let Template { spatial, mut temporal } = *known.templates.get(at)?;
+    if has_own_dtis {
+        temporal.opens = read_opens(&mut bits, &known.targets)?;
     }
-    let opens = read_opens(&mut bits, &known.targets)?;
-    Some(Temporal { opens, ..temporal })
+    let heights = known.heights.filter(|_| tells_structure);
+    Some((temporal, Spatial { id: spatial, count: known.count(), ends, heights }))
 }
 
 fn read_structure(bits: &mut Bits<'_>) -> Option<Structure> {
@@ -114,11 +138,16 @@ fn read_structure(bits: &mut Bits<'_>) -> Option<Structure> {
     }
     skip_differences(bits, layers.len())?;
     skip_chains(bits, layers.len(), target_count)?;
+    let mut resolutions = None;
     if bits.take(1)? == 1 {
         let spatial = layers.last().map_or(0, |(spatial, _)| usize::from(*spatial)) + 1;
-        for _ in 0..2 * spatial {
+        let mut told = Vec::with_capacity(spatial);
+        for _ in 0..spatial {
             bits.take(16)?;
+            // One less than the height, which has 16 bits like it.
+            told.push((bits.take(16)? as u16).saturating_add(1));
         }
+        resolutions = Some(heights(told));
     }
     let row = |at: usize| &dtis[at * target_count..(at + 1) * target_count];
     // A decode target is the highest layer of the frames that it has.
@@ -127,13 +156,19 @@ fn read_structure(bits: &mut Bits<'_>) -> Option<Structure> {
         members.map(|(_, (_, temporal))| *temporal).max().unwrap_or(0)
     };
     let targets: Vec<u8> = (0..target_count).map(of_target).collect();
-    let template = |(at, (_, temporal)): (usize, &(u8, u8))| Temporal {
-        id: *temporal,
-        needs: *temporal,
-        opens: opens(row(at).iter().copied(), &targets),
+    let template = |(at, (spatial, id)): (usize, &(u8, u8))| Template {
+        spatial: *spatial,
+        temporal: Temporal { id: *id, needs: *id, opens: opens(row(at).iter().copied(), &targets) },
     };
     let templates = layers.iter().enumerate().map(template).collect();
-    Some(Structure { id_offset, targets, templates })
+    Some(Structure { id_offset, targets, templates, heights: resolutions })
+}
+
+impl Structure {
+    /// How many spatial layers there are; templates stand in their order.
+    fn count(&self) -> u8 {
+        self.templates.last().map_or(1, |last| last.spatial + 1)
+    }
 }
 
 /// The spatial and temporal layer of each template.
@@ -234,7 +269,7 @@ mod tests {
         [0x80, 0x00, 0x01, 0x80, 0x02, 0x14, 0xea, 0xa8, 0x60, 0x41, 0x4d, 0x14, 0x10, 0x20, 0x84, 0x26];
 
     fn layer(bytes: &[u8], structure: &mut Option<Structure>) -> Option<(u8, u8)> {
-        read(bytes, structure).map(|frame| (frame.id, frame.opens))
+        read(bytes, structure).map(|(frame, _)| (frame.id, frame.opens))
     }
 
     #[test]
@@ -280,7 +315,101 @@ mod tests {
         assert_eq!(layer(&none, &mut structure), Some((2, 0)));
     }
 
+    /// Bits, as an encoder writes them.
+    #[derive(Default)]
+    struct Writer {
+        bytes: Vec<u8>,
+        count: usize,
+    }
+
+    impl Writer {
+        fn put(&mut self, value: u32, width: usize) {
+            for at in (0..width).rev() {
+                if self.count.is_multiple_of(8) {
+                    self.bytes.push(0);
+                }
+                let last = self.bytes.last_mut().expect("a byte");
+                *last |= ((value >> at & 1) as u8) << (7 - self.count % 8);
+                self.count += 1;
+            }
+        }
+    }
+
+    /// The first packet of a key frame with so many layers: a template and a decode target for each of them.
+    fn structure_of(spatial: u8, temporal: u8, id_offset: u8, heights: Option<&[u16]>) -> Vec<u8> {
+        let layers: Vec<(u8, u8)> = (0..spatial).flat_map(|s| (0..temporal).map(move |t| (s, t))).collect();
+        let mut bits = Writer::default();
+        bits.put(0x80 | u32::from(id_offset), 8);
+        bits.put(7, 16);
+        bits.put(0b10000, 5);
+        bits.put(id_offset.into(), 6);
+        bits.put(layers.len() as u32 - 1, 5);
+        for pair in layers.windows(2) {
+            bits.put(if pair[0].0 == pair[1].0 { 1 } else { 2 }, 2);
+        }
+        bits.put(3, 2);
+        for one in &layers {
+            for target in &layers {
+                bits.put(if target.0 >= one.0 && target.1 >= one.1 { 2 } else { 0 }, 2);
+            }
+        }
+        bits.put(0, layers.len());
+        // No chains: zero of as many as there are targets and none.
+        bits.put(0, (usize::BITS - (layers.len() + 1).leading_zeros()) as usize - 1);
+        bits.put(heights.is_some().into(), 1);
+        for height in heights.unwrap_or_default() {
+            bits.put(u32::from(*height) * 16 / 9 - 1, 16);
+            bits.put(u32::from(*height) - 1, 16);
+        }
+        bits.bytes
+    }
+
+    #[test]
+    fn the_sizes_of_a_flow_are_told_by_its_structure() {
+        let mut structure = None;
+        let told = structure_of(3, 3, 60, Some(&[180, 360, 720]));
+        let (temporal, spatial) = read(&told, &mut structure).expect("a key frame");
+        assert_eq!((temporal.id, temporal.opens), (0, 2));
+        let heights = Some([180, 360, 720]);
+        assert_eq!(spatial, Spatial { id: 0, count: 3, ends: false, heights });
+        // The eighth template, whose ids go on behind 63 with 0: the largest size, layer 1; and the last packet of it.
+        let (temporal, spatial) = read(&[0x40 | 3, 0, 8], &mut structure).expect("a later frame");
+        assert_eq!(temporal.id, 1);
+        assert_eq!(spatial, Spatial { id: 2, count: 3, ends: true, heights: None });
+    }
+
+    #[test]
+    fn a_frame_number_is_written_where_it_stands() {
+        let mut bytes = KEY.to_vec();
+        assert_eq!(frame(&bytes), Some(1));
+        renumber(&mut bytes, 0xabcd);
+        assert_eq!(frame(&bytes), Some(0xabcd));
+        assert_eq!((bytes[0], &bytes[3..]), (KEY[0], &KEY[3..]));
+        renumber(&mut bytes[..2], 1);
+        assert_eq!(bytes[1], 0xab, "no room, nothing written");
+    }
+
     proptest! {
+        #[test]
+        fn structures_are_read_as_they_are_written(
+            spatial in 1_u8..=3, temporal in 1_u8..=3, id_offset in 0_u8..64, has_heights in any::<bool>(),
+        ) {
+            let all = [90, 270, 810];
+            let heights = &all[..usize::from(spatial)];
+            let told = structure_of(spatial, temporal, id_offset, has_heights.then_some(heights));
+            let mut structure = None;
+            let first = read(&told, &mut structure).expect("a key frame").1;
+            prop_assert_eq!(first.largest(), has_heights.then(|| all[usize::from(spatial) - 1]));
+            for at in 0..spatial * temporal {
+                let (frame, place) = read(&[(id_offset + at) % 64, 0, 9], &mut structure).expect("a template");
+                prop_assert_eq!((place.id, frame.id, place.count), (at / temporal, at % temporal, spatial));
+            }
+            for length in 4..told.len() - 1 {
+                let mut nothing = None;
+                prop_assert!(read(&told[..length], &mut nothing).is_none());
+            }
+        }
+
         #[test]
         fn no_bytes_are_trusted(
             told in proptest::collection::vec(any::<u8>(), 0..96),
@@ -289,7 +418,8 @@ mod tests {
             let mut structure = None;
             let structured = [&[0x80, 0, 0, 0x80 | told.first().copied().unwrap_or(0)][..], &told].concat();
             for bytes in [&structured, &told, &then] {
-                if let Some(frame) = read(bytes, &mut structure) {
+                if let Some((frame, spatial)) = read(bytes, &mut structure) {
+                    prop_assert!(spatial.id < spatial.count);
                     prop_assert!(frame.id <= TID_MAX && frame.opens <= TID_MAX && frame.needs <= TID_MAX);
                 }
             }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::sfu::{PeerId, SlotId, TrackSetup};
-use crate::track::{Layer, Source, VideoCodec};
+use crate::sfu::{Codecs, PeerId, SlotId, TrackSetup};
+use crate::track::{Layer, Source};
 
 /// What a peer's role lets it do with media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +93,8 @@ pub enum Event {
         /// What; all of it.
         tracks: Vec<TrackSetup>,
     },
-    /// From now on publishers shall send this codec, as far as the peers of this branch are concerned.
-    Codec(VideoCodec),
+    /// From now on publishers shall send these codecs, as far as the peers of this branch are concerned.
+    Codecs(Codecs),
     /// A local publisher shall encode a key frame of a layer, or one of another branch shall be asked for it.
     KeyframeWanted {
         /// Whose track.

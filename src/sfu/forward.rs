@@ -12,7 +12,7 @@ use crate::sfu::red::Mended;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::slot::{Feed, Help, Passage};
 use crate::sfu::track::Subscriber;
-use crate::sfu::{Event, GoneWhy, vp8};
+use crate::sfu::{Event, GoneWhy, descriptor, vp8, vp9};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
 /// A packet with everything that its subscribers need, found out once.
@@ -32,7 +32,7 @@ impl Forwarder {
         source: Source,
         layer: Layer,
         fresh: bool,
-        mut packet: Packet,
+        packet: Packet,
         now: Instant,
     ) {
         let Some(publisher) = self.peers[place].as_mut() else { return };
@@ -41,13 +41,7 @@ impl Forwarder {
         let of_source = |at: &usize| self.tracks[*at].as_ref().is_some_and(|track| track.source == source);
         let Some(index) = publisher.tracks.iter().copied().find(of_source) else { return };
         let Some(track) = self.tracks[index].as_mut().filter(|track| track.is_on()) else { return };
-        if packet.codec == Some(VideoCodec::Vp8) {
-            packet.temporal = vp8::temporal(&packet.payload);
-        }
-        let sight = match packet.codec {
-            Some(codec) => look(codec, &packet.payload),
-            None => Sight { starts_keyframe: true, height: None },
-        };
+        let (layer, packet, sight) = classify(layer, packet, track.layers.len());
         let Some(noted) = track.note(layer, fresh, &packet, sight, now) else { return };
         if source == Source::Microphone {
             self.speakers.hear(index, packet.audio_level, now);
@@ -57,7 +51,8 @@ impl Forwarder {
             self.seat_everybody();
             self.settle(now);
         }
-        let feed = Feed { track: index, layer, epoch: noted.feed_epoch };
+        let shared = packet.spatial.is_some();
+        let feed = Feed { track: index, layer, epoch: noted.feed_epoch, shared };
         self.cross(feed, &packet);
         if source.kind() == Kind::Audio {
             let mender = self.tracks[index].as_mut().map(|track| &mut track.mender);
@@ -76,8 +71,8 @@ impl Forwarder {
     /// Keeps a packet for those who will need its key frame.
     fn keep(&mut self, passing: &Passing, now: Instant) {
         let Some(track) = self.tracks[passing.feed.track].as_mut() else { return };
-        let layer = track.layers.get_mut(usize::from(passing.feed.layer.0));
-        if let Some(layer) = layer.filter(|_| passing.packet.codec.is_some()) {
+        let flow = track.flow_of(passing.feed.layer);
+        if let Some(layer) = flow.filter(|_| passing.packet.codec.is_some()) {
             layer.cache.keep(&passing.packet, passing.begins, now);
         }
     }
@@ -177,7 +172,8 @@ impl Forwarder {
         if help == Help::Again {
             for (at, packet) in kept.packets.iter().enumerate() {
                 let sight = Sight { starts_keyframe: at == 0, height: None };
-                self.pass(subscriber, &Passing::new(feed, packet.clone(), sight), now);
+                let layer = packet.spatial.map_or(feed.layer, |spatial| Layer(spatial.id));
+                self.pass(subscriber, &Passing::new(Feed { layer, ..feed }, packet.clone(), sight), now);
             }
         }
         if let Some(layer) = self.layer(feed) {
@@ -187,8 +183,8 @@ impl Forwarder {
     }
 
     fn layer(&mut self, feed: Feed) -> Option<&mut LayerIn> {
-        let layer = self.tracks[feed.track].as_mut()?.layers.get_mut(usize::from(feed.layer.0));
-        layer.filter(|layer| layer.epoch == feed.epoch)
+        let flow = self.tracks[feed.track].as_mut()?.flow_of(feed.layer);
+        flow.filter(|flow| flow.epoch == feed.epoch)
     }
 
     /// Wants a key frame of a layer, and asks for it unless that was done a moment ago.
@@ -197,15 +193,17 @@ impl Forwarder {
         else {
             return;
         };
-        let Some(layer) = track.layers.get_mut(usize::from(feed.layer.0)) else { return };
-        layer.ask.want();
+        let Some(flow) = track.flow_of(feed.layer) else { return };
+        flow.ask.want();
         self.poll_ask(feed.track, feed.layer, now);
     }
 
     /// Asks for the key frame that a layer owes, if it is time.
     pub(super) fn poll_ask(&mut self, index: usize, layer: Layer, now: Instant) {
         let Some(track) = self.tracks[index].as_mut() else { return };
-        let due = track.layers.get_mut(usize::from(layer.0)).is_some_and(|layer| layer.ask.poll(now));
+        let due = track.flow_of(layer).is_some_and(|flow| flow.ask.poll(now));
+        // Where layers share a flow, a key frame is one of all of them.
+        let layer = if track.shared { Layer(0) } else { layer };
         let place = track.publisher;
         let source = track.source;
         let Some(publisher) = self.peers[place].as_mut().filter(|_| due) else { return };
@@ -268,10 +266,44 @@ impl Forwarder {
     }
 }
 
+/// The layer of a track that a packet belongs to, and what it says about itself.
+///
+/// Layers share a flow where the first flow of several says so; a single flow passes whole, whatever is in it.
+fn classify(layer: Layer, mut packet: Packet, layers: usize) -> (Layer, Packet, Sight) {
+    let Some(codec) = packet.codec else {
+        return (layer, packet, Sight { starts_keyframe: true, height: None });
+    };
+    let mut sight = look(codec, &packet.payload);
+    if codec == VideoCodec::Vp8 {
+        packet.temporal = vp8::temporal(&packet.payload);
+    }
+    match packet.spatial {
+        Some(spatial) if spatial.count > 1 && layer == Layer(0) && layers > 1 => {
+            (Layer(spatial.id), packet, Sight { height: None, ..sight })
+        }
+        Some(spatial) => {
+            sight.height = sight.height.or_else(|| spatial.largest());
+            packet.spatial = None;
+            (layer, packet, sight)
+        }
+        None => (layer, packet, sight),
+    }
+}
+
 impl Passing {
     fn new(feed: Feed, packet: Packet, sight: Sight) -> Self {
-        let ids = if packet.codec == Some(VideoCodec::Vp8) { vp8::ids(&packet.payload) } else { None };
-        let numbers = Numbers { sequence: packet.sequence, timestamp: packet.timestamp, vp8: ids };
+        let ids = match packet.codec {
+            Some(VideoCodec::Vp8) => vp8::ids(&packet.payload),
+            Some(VideoCodec::Vp9) => vp9::ids(&packet.payload),
+            _ => None,
+        };
+        let numbers = Numbers {
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            ids,
+            frame: packet.descriptor.as_deref().and_then(descriptor::frame),
+            marker: packet.marker,
+        };
         Self { feed, packet, numbers, begins: sight.starts_keyframe }
     }
 }

@@ -21,7 +21,7 @@ use crate::sfu::speakers::Speakers;
 use crate::sfu::statistics::Totals;
 use crate::sfu::track::Track;
 use crate::sfu::transport::DtlsIdentity;
-use crate::sfu::{Event, PeerId, PeerStats, Permit, Route, Run, SlotId, TrackFlow, Wish};
+use crate::sfu::{Codecs, Event, PeerId, PeerStats, Permit, Route, Run, SlotId, TrackFlow, Wish};
 use crate::track::{Kind, Source, VideoCodec};
 
 /// The most peers of a meeting; the next one is refused.
@@ -44,7 +44,7 @@ pub struct ForwarderConfig {
     pub ice_relayed_address: Option<SocketAddr>,
     /// The certificate that every peer presents.
     pub certificate: DtlsIdentity,
-    /// The codec of the meeting while everybody who watches can decode it.
+    /// The codec that pages send while everybody who watches can decode it.
     pub preferred_codec: VideoCodec,
     /// Whether the meeting has pictures; without, offered video lines are answered and never filled.
     pub video: bool,
@@ -70,7 +70,7 @@ pub struct Forwarder {
     pub(super) told_speakers: (Option<PeerId>, Vec<PeerId>),
     pub(super) chosen: Vec<usize>,
     /// What the peers of this branch need.
-    pub(super) codec: VideoCodec,
+    pub(super) codecs: Codecs,
     pub(super) others: Others,
     pub(super) outbox: Outbox,
     /// The places of peers that were written to.
@@ -90,7 +90,7 @@ impl Forwarder {
     #[must_use]
     pub fn new(config: ForwarderConfig) -> Self {
         Self {
-            codec: config.preferred_codec,
+            codecs: Codecs::preferring(config.preferred_codec),
             config,
             others: Others::default(),
             peers: Vec::new(),
@@ -148,7 +148,7 @@ impl Forwarder {
                 self.empty_slot(place, slot, now);
             }
         }
-        self.judge_codec();
+        self.judge_codecs();
         self.seat_everybody();
         self.settle(now);
     }
@@ -209,6 +209,8 @@ impl Forwarder {
             captured: stamped.then(|| Captured::here(&self.config.wall, packet.captured_at)),
             making: stamped.then_some(Making { encode_began: Duration::ZERO, encode_ended }),
             temporal: None,
+            spatial: None,
+            descriptor: None,
             red: None,
             payload: packet.payload,
         };
@@ -321,10 +323,10 @@ impl Forwarder {
         self.peer(peer).map(|peer| peer.stats)
     }
 
-    /// The codec that publishers shall send now.
+    /// The codecs that publishers shall send now.
     #[must_use]
-    pub fn codec(&self) -> VideoCodec {
-        self.others.codec().unwrap_or(self.codec)
+    pub fn codecs(&self) -> Codecs {
+        self.with_others(self.codecs)
     }
 
     /// The local ICE ufrag of a network peer, for [`Demux::insert_ufrag`](crate::sfu::Demux::insert_ufrag);

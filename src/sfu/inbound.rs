@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::sfu::GoneWhy;
 use crate::sfu::capture::{Captured, Making};
 use crate::sfu::red::Red;
+use crate::sfu::spatial::Spatial;
 use crate::sfu::temporal::Temporal;
 use crate::track::{Layer, Source, VideoCodec};
 
@@ -25,8 +26,12 @@ pub(super) struct Packet {
     pub(super) captured: Option<Captured>,
     /// Told a few times a second, by some publishers.
     pub(super) making: Option<Making>,
-    /// The frame's place among the temporal layers, where a dependency descriptor tells it.
+    /// The frame's place among the temporal layers, where the packet tells it.
     pub(super) temporal: Option<Temporal>,
+    /// Its place among the spatial layers, where these share a flow.
+    pub(super) spatial: Option<Spatial>,
+    /// The bytes of the dependency descriptor, where a decoder needs them.
+    pub(super) descriptor: Option<Arc<[u8]>>,
     /// The payload is sound behind copies of earlier sound; `None`: it is as it stands.
     pub(super) red: Option<Red>,
     pub(super) payload: Arc<[u8]>,
@@ -51,6 +56,8 @@ impl Packet {
             captured: None,
             making: None,
             temporal: None,
+            spatial: None,
+            descriptor: None,
             red: None,
             payload: payload.into(),
         }

@@ -2,6 +2,7 @@
 
 use str0m::format::{detect_h264_keyframe, detect_h264_nalu};
 
+use crate::sfu::vp9;
 use crate::track::VideoCodec;
 
 /// The NAL unit type of a sequence parameter set (ITU-T H.264, table 7-1).
@@ -23,6 +24,8 @@ pub(super) fn look(codec: VideoCodec, payload: &[u8]) -> Sight {
     match codec {
         VideoCodec::H264 => look_h264(payload),
         VideoCodec::Vp8 => look_vp8(payload),
+        VideoCodec::Vp9 => vp9::look(payload),
+        VideoCodec::Av1 => look_av1(payload),
     }
 }
 
@@ -48,6 +51,12 @@ fn look_vp8(payload: &[u8]) -> Sight {
         _ => None,
     };
     Sight { starts_keyframe: true, height }
+}
+
+/// AV1 RTP specification, 4.4: Z goes on with an element of the packet before, N begins a coded video sequence. Heights
+/// are told by the dependency descriptor.
+fn look_av1(payload: &[u8]) -> Sight {
+    Sight { starts_keyframe: payload.first().is_some_and(|first| first & 0x88 == 0x08), height: None }
 }
 
 /// What follows the payload descriptor of RFC 7741, 4.2.

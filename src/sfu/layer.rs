@@ -67,31 +67,56 @@ impl LayerIn {
         }
     }
 
-    pub(super) fn note(&mut self, fresh: bool, packet: &Packet, sight: Sight, now: Instant) -> bool {
+    /// Counts a packet of the flow that the layer stands for. Returns whether the sender counts anew.
+    pub(super) fn count(&mut self, fresh: bool, sequence: u64) -> bool {
         let restarted =
-            self.highest_sequence.is_some_and(|highest| fresh || packet.sequence + RESTART_GAP < highest);
+            self.highest_sequence.is_some_and(|highest| fresh || sequence + RESTART_GAP < highest);
         if restarted {
-            self.epoch += 1;
-            self.cache.forget();
-            (self.highest_sequence, self.looked_at_sequence, self.arrived) = (None, None, 0);
+            self.restart(self.epoch + 1);
         }
-        self.looked_at_sequence.get_or_insert_with(|| packet.sequence.saturating_sub(1));
+        self.looked_at_sequence.get_or_insert_with(|| sequence.saturating_sub(1));
         self.arrived += 1;
-        self.highest_sequence = self.highest_sequence.max(Some(packet.sequence));
+        self.highest_sequence = self.highest_sequence.max(Some(sequence));
+        restarted
+    }
+
+    /// Its sequence numbers begin anew.
+    pub(super) fn restart(&mut self, epoch: u32) {
+        self.epoch = epoch;
+        self.cache.forget();
+        (self.highest_sequence, self.looked_at_sequence, self.arrived) = (None, None, 0);
+    }
+
+    /// Nothing is known of what it costs, nor whether it is sent.
+    pub(super) fn forget_past(&mut self) {
+        self.live = false;
+        self.last_packet = None;
+        (self.window_since, self.window_bytes) = (None, [0; TEMPORAL_LAYERS]);
+        self.measured_bps = None;
+    }
+
+    /// It is sent in pictures of this height. Returns whether that is news.
+    pub(super) fn show(&mut self, height: u16, now: Instant) -> bool {
+        let news = !self.live || !self.height_told || self.height != height;
+        (self.height, self.height_told, self.live) = (height, true, true);
+        self.last_packet = Some(now);
+        news
+    }
+
+    /// Takes note of a packet of its own. Returns whether it was not sent before, or in another height.
+    pub(super) fn note(&mut self, packet: &Packet, sight: Sight, now: Instant) -> bool {
         self.last_packet = Some(now);
         self.measure(packet, now);
         self.delays.note(packet.captured, packet.making, now);
         if sight.starts_keyframe {
             self.ask.answered(now);
         }
-        let mut news = !self.live;
+        let news = !self.live;
         self.live = true;
-        if let Some(height) = sight.height {
-            news |= !self.height_told || self.height != height;
-            self.height = height;
-            self.height_told = true;
+        match sight.height {
+            Some(height) => self.show(height, now) || news,
+            None => news,
         }
-        news
     }
 
     /// What arrived since the last call, and what did not.
@@ -120,23 +145,14 @@ impl LayerIn {
         self.window_bytes = [0; TEMPORAL_LAYERS];
     }
 
-    /// What it costs; by its size until it was measured.
-    pub(super) fn bps(&self) -> u64 {
-        self.frames().last().map_or_else(|| self.usual_bps(), |(_, bps)| bps)
-    }
-
     /// What it costs, once it was measured.
     pub(super) fn measured_bps(&self) -> Option<u64> {
         self.measured_bps.map(|measured| measured.iter().sum())
     }
 
-    /// Its temporal layers, each with what it costs together with those below it; once it was measured.
-    pub(super) fn frames(&self) -> impl Iterator<Item = (u8, u64)> {
-        let measured = self.measured_bps.unwrap_or_else(|| [self.usual_bps(), 0, 0, 0]);
-        (0..).zip(measured).filter(|(_, bps)| *bps > 0).scan(0, |sum, (at, bps)| {
-            *sum += bps;
-            Some((at, *sum))
-        })
+    /// What each of its temporal layers costs; until that was measured, all of it by its size.
+    pub(super) fn frames_bps(&self) -> [u64; TEMPORAL_LAYERS] {
+        self.measured_bps.unwrap_or_else(|| [self.usual_bps(), 0, 0, 0])
     }
 
     fn usual_bps(&self) -> u64 {

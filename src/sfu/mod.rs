@@ -16,6 +16,7 @@ mod allocation;
 mod branch;
 mod budget;
 mod capture;
+mod codecs;
 mod demux;
 mod descriptor;
 mod dtls;
@@ -44,6 +45,7 @@ mod rtcp;
 mod seating;
 mod settle;
 mod slot;
+mod spatial;
 mod speakers;
 mod srtp;
 mod statistics;
@@ -52,11 +54,13 @@ mod tick;
 mod track;
 mod transport;
 mod vp8;
+mod vp9;
 
 use std::fmt;
 
 pub use branch::{Crossing, TrackSetup};
 pub use capture::{DelayReport, WallClock};
+pub use codecs::Codecs;
 pub use demux::Demux;
 pub use event::{
     Event, GoneWhy, OfferRefused, PeerStats, Permit, Protocol, Route, Run, TrackFlow, TrafficClass, Wish,

@@ -142,7 +142,7 @@ impl Peer {
                         codec: packet.codec,
                         sequence: numbers.sequence,
                         timestamp: numbers.timestamp,
-                        marker: packet.marker,
+                        marker: numbers.marker,
                         captured_at: packet.captured.and_then(|captured| captured.at),
                         payload: match packet.red {
                             Some(red) => packet.payload[red.primary_at..].into(),

@@ -6,28 +6,31 @@
 //!  slot        1  2  3  4  5                                     6    7
 //! ```
 //!
-//! Sequence numbers continue at the cut; the timestamp advances by the time that passed; VP8 picture ids and
-//! TL0PICIDX continue likewise (RFC 7741, 4.2). Packets from before the cut are dropped, later ones may come
+//! Sequence numbers continue at the cut; the timestamp advances by the time that passed; the picture ids and TL0PICIDX
+//! of VP8 (RFC 7741, 4.2) and VP9 (RFC 9628, 4.2) and the frame numbers of dependency descriptors continue likewise. Packets from before the cut are dropped, later ones may come
 //! in any order. Where a packet is left out, those behind it close up. Numbers start low, because the other end starts with a rollover counter of 0.
 
 use std::time::{Duration, Instant};
 
 use crate::sfu::gaps::Gaps;
 
-/// The picture ids of a VP8 packet.
+/// The picture ids of a VP8 or VP9 packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Vp8Ids {
+pub(super) struct PictureIds {
     /// 15 bits.
     pub(super) picture: Option<u16>,
     pub(super) tl0: Option<u8>,
 }
 
 /// The numbers of an incoming packet that are rewritten.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Numbers {
     pub(super) sequence: u64,
     pub(super) timestamp: u32,
-    pub(super) vp8: Option<Vp8Ids>,
+    pub(super) ids: Option<PictureIds>,
+    /// The frame number of a dependency descriptor.
+    pub(super) frame: Option<u16>,
+    pub(super) marker: bool,
 }
 
 const PICTURE_MASK: u16 = 0x7fff;
@@ -48,6 +51,9 @@ pub(super) struct Rewriter {
     timestamp_shift: u32,
     picture_shift: u16,
     tl0_shift: u8,
+    last_frame: u16,
+    /// `None` until there was a frame number since the cut.
+    frame_shift: Option<u16>,
     /// A cut has happened whose packets had picture ids.
     has_pictures: bool,
     /// The highest incoming sequence number since the cut, and its picture id without wrapping.
@@ -71,6 +77,8 @@ impl Rewriter {
             timestamp_shift: 0,
             picture_shift: 0,
             tl0_shift: 0,
+            last_frame: 0,
+            frame_shift: None,
             has_pictures: false,
             newest_in: 0,
             newest_picture_in: 0,
@@ -98,7 +106,8 @@ impl Rewriter {
         self.timestamp_shift = self.timestamp_at(now).wrapping_sub(incoming.timestamp);
         self.newest_in = incoming.sequence;
         self.left_out.clear();
-        if let Some(ids) = incoming.vp8 {
+        self.frame_shift = None;
+        if let Some(ids) = incoming.ids {
             self.cut_pictures(ids);
         }
         self.number(incoming, 0, now)
@@ -111,7 +120,7 @@ impl Rewriter {
         }
         let closed_up = self.left_out.before(incoming.sequence)?;
         self.newest_in = self.newest_in.max(incoming.sequence);
-        if let (Some(ids), false) = (incoming.vp8, self.has_pictures) {
+        if let (Some(ids), false) = (incoming.ids, self.has_pictures) {
             // The publisher changed to VP8 under way, without a cut.
             self.cut_pictures(ids);
         }
@@ -120,13 +129,14 @@ impl Rewriter {
 
     /// A later packet of the same source is left out, and those behind it close up. One that comes so late that they
     /// have their numbers already leaves a hole: it gets the numbers for a packet that fills it and says nothing.
+    /// Picture ids close up as well, where there are any: frames of VP8 do not name others by their ids.
     pub(super) fn leave_out(&mut self, incoming: Numbers, now: Instant) -> Option<Numbers> {
         if incoming.sequence <= self.newest_in {
             return self.follow(incoming, now);
         }
         self.newest_in = incoming.sequence;
         self.left_out.leave_out(incoming.sequence);
-        if let Some(picture) = incoming.vp8.and_then(|ids| ids.picture) {
+        if let Some(picture) = incoming.ids.and_then(|ids| ids.picture) {
             let picture = self.unwrapped(picture);
             if self.left_out_pictures.last().is_none_or(|last| last < picture) {
                 self.left_out_pictures.leave_out(picture);
@@ -145,7 +155,7 @@ impl Rewriter {
         self.newest_picture_in.saturating_sub(u64::from(PICTURE_MASK - ahead + 1))
     }
 
-    fn cut_pictures(&mut self, ids: Vp8Ids) {
+    fn cut_pictures(&mut self, ids: PictureIds) {
         if let Some(picture) = ids.picture {
             // A whole turn above 0, so that what came before it has a number too.
             self.newest_picture_in = u64::from(picture) + u64::from(PICTURE_MASK) + 1;
@@ -159,13 +169,20 @@ impl Rewriter {
     }
 
     fn number(&mut self, incoming: Numbers, closed_up: u64, now: Instant) -> Numbers {
+        let next_frame = self.last_frame.wrapping_add(1);
+        let frame = incoming.frame.map(|frame| {
+            let shift = self.frame_shift.get_or_insert_with(|| next_frame.wrapping_sub(frame));
+            frame.wrapping_add(*shift)
+        });
         let numbers = Numbers {
             sequence: incoming.sequence - self.cut_in + self.cut_out - closed_up,
             timestamp: incoming.timestamp.wrapping_add(self.timestamp_shift),
-            vp8: incoming.vp8.map(|ids| Vp8Ids {
+            ids: incoming.ids.map(|ids| PictureIds {
                 picture: ids.picture.map(|id| self.picture(id)),
                 tl0: ids.tl0.map(|tl0| tl0.wrapping_add(self.tl0_shift)),
             }),
+            frame,
+            marker: incoming.marker,
         };
         if numbers.sequence > self.last_sequence {
             self.remember(numbers, now);
@@ -186,7 +203,8 @@ impl Rewriter {
             self.last_timestamp = newest.timestamp;
             self.last_at = Some(now);
         }
-        let Some(ids) = newest.vp8 else { return };
+        self.last_frame = newest.frame.unwrap_or(self.last_frame);
+        let Some(ids) = newest.ids else { return };
         self.last_picture = ids.picture.unwrap_or(self.last_picture);
         self.last_tl0 = ids.tl0.unwrap_or(self.last_tl0);
     }
@@ -209,11 +227,15 @@ mod tests {
     }
 
     fn numbers(sequence: u64, timestamp: u32) -> Numbers {
-        Numbers { sequence, timestamp, vp8: None }
+        Numbers { sequence, timestamp, ..Numbers::default() }
     }
 
     fn vp8(sequence: u64, picture: u16, tl0: u8) -> Numbers {
-        Numbers { sequence, timestamp: 0, vp8: Some(Vp8Ids { picture: Some(picture), tl0: Some(tl0) }) }
+        Numbers {
+            sequence,
+            ids: Some(PictureIds { picture: Some(picture), tl0: Some(tl0) }),
+            ..Numbers::default()
+        }
     }
 
     #[test]
@@ -256,10 +278,13 @@ mod tests {
     fn picture_ids_continue_over_a_cut_and_wrap_at_15_bits() {
         let t0 = origin();
         let mut slot = Rewriter::new(90_000);
-        assert_eq!(slot.cut(vp8(1, 0x7fff, 255), t0).vp8, Some(Vp8Ids { picture: Some(1), tl0: Some(1) }));
+        assert_eq!(
+            slot.cut(vp8(1, 0x7fff, 255), t0).ids,
+            Some(PictureIds { picture: Some(1), tl0: Some(1) })
+        );
         let next = slot.follow(vp8(2, 0, 0), t0);
-        assert_eq!(next.and_then(|n| n.vp8), Some(Vp8Ids { picture: Some(2), tl0: Some(2) }));
-        assert_eq!(slot.cut(vp8(50, 300, 9), t0).vp8, Some(Vp8Ids { picture: Some(3), tl0: Some(3) }));
+        assert_eq!(next.and_then(|n| n.ids), Some(PictureIds { picture: Some(2), tl0: Some(2) }));
+        assert_eq!(slot.cut(vp8(50, 300, 9), t0).ids, Some(PictureIds { picture: Some(3), tl0: Some(3) }));
     }
 
     #[test]
@@ -268,7 +293,7 @@ mod tests {
         let mut slot = Rewriter::new(90_000);
         slot.cut(numbers(1, 0), t0);
         let turned = slot.follow(vp8(2, 9000, 7), t0);
-        assert_eq!(turned.and_then(|n| n.vp8), Some(Vp8Ids { picture: Some(1), tl0: Some(1) }));
+        assert_eq!(turned.and_then(|n| n.ids), Some(PictureIds { picture: Some(1), tl0: Some(1) }));
     }
 
     #[test]
@@ -278,7 +303,7 @@ mod tests {
         slot.cut(vp8(100, 0x7ffe, 0), t0);
         assert!(slot.leave_out(vp8(101, 0x7fff, 0), t0).is_none());
         assert!(slot.leave_out(vp8(102, 0x7fff, 0), t0).is_none());
-        let ids = |n: Numbers| (n.sequence, n.vp8.and_then(|ids| ids.picture));
+        let ids = |n: Numbers| (n.sequence, n.ids.and_then(|ids| ids.picture));
         assert_eq!(slot.follow(vp8(103, 0, 0), t0).map(ids), Some((2, Some(2))));
         assert!(slot.leave_out(vp8(104, 1, 0), t0).is_none());
         assert_eq!(slot.follow(vp8(106, 2, 1), t0).map(ids), Some((4, Some(3))));
@@ -304,7 +329,7 @@ mod tests {
         slot.leave_out(vp8(101, 8, 0), t0);
         slot.follow(vp8(102, 9, 1), t0);
         let cut = slot.cut(vp8(9000, 500, 0), t0);
-        assert_eq!((cut.sequence, cut.vp8.and_then(|ids| ids.picture)), (3, Some(3)));
+        assert_eq!((cut.sequence, cut.ids.and_then(|ids| ids.picture)), (3, Some(3)));
     }
 
     proptest! {

@@ -80,6 +80,8 @@ struct Flow {
     layer: Layer,
     /// What the templates of its dependency descriptors mean.
     structure: Option<Structure>,
+    /// How many spatial layers its VP9 has, as it told last.
+    vp9_layers: u8,
 }
 
 /// A peer on the network.

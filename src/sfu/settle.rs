@@ -8,8 +8,8 @@ use crate::sfu::peer::{Link, Peer};
 use crate::sfu::seating::{Chair, Guest, admit, seat};
 use crate::sfu::temporal::TID_MAX;
 use crate::sfu::track::Subscriber;
-use crate::sfu::{Event, PeerId};
-use crate::track::{Kind, Layer, Source, VideoCodec};
+use crate::sfu::{Codecs, Event, PeerId};
+use crate::track::{Kind, Layer, Source};
 
 /// What each sound is reckoned to take with its headers, and what with copies of what went before (RFC 2198).
 const SOUND_BPS: u64 = 50_000;
@@ -281,7 +281,7 @@ impl Forwarder {
         self.places.remove(&id);
         self.peers[place] = None;
         self.tell_speakers();
-        self.judge_codec();
+        self.judge_codecs();
         self.seat_everybody();
     }
 
@@ -305,26 +305,22 @@ impl Forwarder {
         }
     }
 
-    /// The preferred codec while everybody who watches decodes it, else the other one.
-    pub(super) fn codec_with(&self, newcomer: Option<&Peer>) -> VideoCodec {
-        let preferred = self.config.preferred_codec;
-        let other = match preferred {
-            VideoCodec::H264 => VideoCodec::Vp8,
-            VideoCodec::Vp8 => VideoCodec::H264,
-        };
+    /// What everybody who watches decodes, as far as that is possible.
+    pub(super) fn codecs_with(&self, newcomer: Option<&Peer>) -> Codecs {
         let everybody = || {
             let replaced = newcomer.map(|peer| peer.id);
             self.peers.iter().flatten().filter(move |peer| Some(peer.id) != replaced).chain(newcomer)
         };
+        let preferred = self.config.preferred_codec;
         let all_decode = |codec| everybody().filter_map(|peer| peer.decodes(codec)).all(|decodes| decodes);
-        if !self.config.video || all_decode(preferred) || !all_decode(other) { preferred } else { other }
+        if self.config.video { Codecs::choose(preferred, all_decode) } else { Codecs::preferring(preferred) }
     }
 
-    pub(super) fn judge_codec(&mut self) {
-        let codec = self.codec_with(None);
-        if codec != self.codec {
-            self.codec = codec;
-            self.outbox.tell(Event::Codec(codec));
+    pub(super) fn judge_codecs(&mut self) {
+        let codecs = self.codecs_with(None);
+        if codecs != self.codecs {
+            self.codecs = codecs;
+            self.outbox.tell(Event::Codecs(codecs));
         }
     }
 }

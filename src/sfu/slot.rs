@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A sound needs no key frame: its first packet is the cut. Another layer of the same track is assigned and
-//! cut in the same way.
+//! cut in the same way; where layers share a flow, a smaller one is there at once.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::sfu::rewrite::{Numbers, Rewriter};
 use crate::sfu::temporal::{Gate, TID_MAX};
 use crate::track::{Kind, Layer, VideoCodec};
 
-/// Clock rates: RFC 7587, 4.1; RFC 6184, 8.2.1; RFC 7741, 6.1.
+/// Clock rates: RFC 7587, 4.1; RFC 6184, 8.2.1; RFC 7741, 6.1; RFC 9628, 6.1.
 const AUDIO_CLOCK_HZ: u32 = 48_000;
 const VIDEO_CLOCK_HZ: u32 = 90_000;
 
@@ -31,11 +31,21 @@ pub(super) struct Feed {
     pub(super) layer: Layer,
     /// Another epoch counts anew, so that it needs a cut.
     pub(super) epoch: u32,
+    /// It is in one flow with the other layers, and comes with those below it.
+    pub(super) shared: bool,
 }
 
 impl Feed {
-    fn is_layer_of(self, other: Self) -> bool {
-        self.track == other.track && self.layer == other.layer
+    /// Whether a packet of that feed is in the flow of this one.
+    fn has(self, packet: Self) -> bool {
+        self.track == packet.track
+            && self.shared == packet.shared
+            && (self.shared || self.layer == packet.layer)
+    }
+
+    /// The same one, smaller.
+    fn has_below(self, other: Self) -> bool {
+        self.shared && self.has(other) && self.epoch == other.epoch && self.layer > other.layer
     }
 }
 
@@ -140,6 +150,10 @@ impl Slot {
     /// From the next cut on this feed is shown, with its temporal layers up to `frames`. Returns whether a cut is
     /// needed. Until a smaller picture is there, the way is too narrow for every frame of the larger one.
     pub(super) fn assign(&mut self, feed: Feed, frames: u8) -> bool {
+        if self.current.is_some_and(|current| current.has_below(feed)) {
+            self.current = Some(feed);
+            self.gate.want_up_to(feed.layer.0);
+        }
         self.pending = (self.current != Some(feed)).then_some(feed);
         self.pending_frames = frames;
         let shrinks =
@@ -201,31 +215,43 @@ impl Slot {
         begins: bool,
         now: Instant,
     ) -> Passage {
-        if self.pending.is_some_and(|pending| pending.is_layer_of(feed))
-            && begins
-            && self.can_decode(packet.codec)
+        if let Some(pending) =
+            self.pending.filter(|pending| pending.has(feed) && begins && self.can_decode(packet.codec))
         {
             let before = self.current.map(|current| current.track);
-            self.current = Some(feed);
+            self.current = Some(Feed { layer: pending.layer, ..feed });
             self.pending = None;
             self.gate.want(self.pending_frames);
+            self.gate.want_up_to(if feed.shared { pending.layer.0 } else { u8::MAX });
             self.gate.restart();
-            self.gate.admits(packet.temporal, packet.timestamp, begins);
+            let (_, numbers) = self.judge(packet, numbers, begins);
             return Passage::Cut { numbers: self.rewriter.cut(numbers, now), before };
         }
-        if !self.current.is_some_and(|current| current.is_layer_of(feed)) {
-            return Passage::Dropped;
-        }
-        if self.current != Some(feed) || !self.can_decode(packet.codec) {
+        let Some(current) = self.current.filter(|current| current.has(feed)) else { return Passage::Dropped };
+        if current.epoch != feed.epoch || !self.can_decode(packet.codec) {
             self.current = None;
-            self.pending.get_or_insert(feed);
+            self.pending.get_or_insert(Feed { layer: current.layer, ..feed });
             return Passage::Stalled;
         }
-        if self.gate.admits(packet.temporal, packet.timestamp, begins) {
-            self.rewriter.follow(numbers, now).map_or(Passage::Dropped, Passage::Passed)
-        } else {
-            self.rewriter.leave_out(numbers, now).map_or(Passage::Dropped, Passage::Blank)
+        let (passes, numbers) = self.judge(packet, numbers, begins);
+        if passes {
+            return self.rewriter.follow(numbers, now).map_or(Passage::Dropped, Passage::Passed);
         }
+        // Frames of VP9 name others by how far their picture ids are apart.
+        let ids = numbers.ids.filter(|_| packet.codec == Some(VideoCodec::Vp8));
+        let numbers = Numbers { ids, ..numbers };
+        self.rewriter.leave_out(numbers, now).map_or(Passage::Dropped, Passage::Blank)
+    }
+
+    /// Whether a packet of the feed passes; and that it ends its picture, where what follows in it does not.
+    fn judge(&mut self, packet: &Packet, numbers: Numbers, begins: bool) -> (bool, Numbers) {
+        let Some(spatial) = packet.spatial else {
+            return (self.gate.admits(packet.temporal, packet.timestamp, begins), numbers);
+        };
+        let up_to = self.gate.up_to(packet.temporal, packet.timestamp, begins);
+        let ends = spatial.ends && up_to == Some(spatial.id);
+        let passes = up_to.is_some_and(|largest| spatial.id <= largest);
+        (passes, Numbers { marker: numbers.marker || ends, ..numbers })
     }
 }
 
@@ -234,6 +260,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::sfu::spatial::Spatial;
 
     #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; it is only added to")]
     fn origin() -> Instant {
@@ -241,7 +268,7 @@ mod tests {
     }
 
     fn feed(track: usize) -> Feed {
-        Feed { track, layer: Layer(0), epoch: 0 }
+        Feed { track, layer: Layer(0), epoch: 0, shared: false }
     }
 
     struct Viewer {
@@ -267,7 +294,7 @@ mod tests {
         ) -> Option<u64> {
             self.now += Duration::from_millis(33);
             let packet = self.packet(sequence, codec);
-            let numbers = Numbers { sequence, timestamp: sequence as u32 * 3000, vp8: None };
+            let numbers = Numbers { sequence, timestamp: sequence as u32 * 3000, ..Numbers::default() };
             match self.slot.take(feed, &packet, numbers, begins, self.now) {
                 Passage::Passed(numbers) | Passage::Cut { numbers, .. } => Some(numbers.sequence),
                 Passage::Dropped | Passage::Blank(_) | Passage::Stalled => None,
@@ -284,6 +311,62 @@ mod tests {
         assert_eq!(viewer.take(feed(1), 10, H264, false), None);
         assert_eq!(viewer.take(feed(1), 11, H264, true), Some(1));
         assert_eq!(viewer.take(feed(1), 12, H264, false), Some(2));
+    }
+
+    /// A packet of one of three sizes that share a flow: whether it passes, and whether it ends its picture.
+    fn sized(
+        viewer: &mut Viewer,
+        size: u8,
+        sequence: u64,
+        picture: u32,
+        begins: bool,
+    ) -> Option<(u64, bool)> {
+        let spatial = Spatial { id: size, count: 3, ends: true, heights: None };
+        let mut packet = Packet::bare(sequence, picture * 3000, Some(VideoCodec::Vp9), [0_u8; 4]);
+        packet.spatial = Some(spatial);
+        let feed = Feed { layer: Layer(size), shared: true, ..feed(1) };
+        let numbers =
+            Numbers { sequence, timestamp: packet.timestamp, marker: size == 2, ..Numbers::default() };
+        match viewer.slot.take(feed, &packet, numbers, begins, viewer.now) {
+            Passage::Passed(numbers) | Passage::Cut { numbers, .. } => {
+                Some((numbers.sequence, numbers.marker))
+            }
+            Passage::Dropped | Passage::Blank(_) | Passage::Stalled => None,
+        }
+    }
+
+    #[test]
+    fn of_sizes_that_share_a_flow_those_up_to_the_wanted_one_pass_and_the_last_ends_the_picture() {
+        let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::Vp9]);
+        let middle = Feed { layer: Layer(1), shared: true, ..feed(1) };
+        viewer.slot.assign(middle, TID_MAX);
+        assert_eq!(sized(&mut viewer, 1, 9, 0, false), None);
+        assert_eq!(sized(&mut viewer, 0, 10, 1, true), Some((1, false)));
+        assert_eq!(sized(&mut viewer, 1, 11, 1, false), Some((2, true)));
+        assert_eq!(sized(&mut viewer, 2, 12, 1, false), None);
+        assert_eq!(sized(&mut viewer, 0, 13, 2, false), Some((3, false)), "numbers close up");
+    }
+
+    #[test]
+    fn a_smaller_size_of_the_flow_is_there_from_the_next_picture_on_and_a_larger_one_at_a_key_frame() {
+        let mut viewer = Viewer::of(Kind::Video, &[VideoCodec::Vp9]);
+        let size = |layer: u8| Feed { layer: Layer(layer), shared: true, ..feed(1) };
+        viewer.slot.assign(size(2), TID_MAX);
+        assert_eq!(sized(&mut viewer, 0, 10, 1, true), Some((1, false)));
+        assert!(!viewer.slot.assign(size(0), TID_MAX), "nothing is awaited");
+        assert_eq!(
+            sized(&mut viewer, 1, 11, 1, false),
+            Some((2, false)),
+            "the picture is sent as it was begun"
+        );
+        assert_eq!(sized(&mut viewer, 2, 12, 1, false), Some((3, true)));
+        assert_eq!(sized(&mut viewer, 0, 13, 2, false), Some((4, true)));
+        assert_eq!(sized(&mut viewer, 1, 14, 2, false), None);
+        assert!(viewer.slot.assign(size(2), TID_MAX), "a key frame is awaited");
+        assert_eq!(sized(&mut viewer, 0, 15, 3, false), Some((5, true)));
+        assert_eq!(sized(&mut viewer, 2, 16, 3, false), None);
+        assert_eq!(sized(&mut viewer, 0, 17, 4, true), Some((6, false)));
+        assert_eq!(sized(&mut viewer, 2, 19, 4, false).map(|(_, marker)| marker), Some(true));
     }
 
     #[test]

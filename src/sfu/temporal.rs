@@ -1,4 +1,5 @@
-//! Temporal layers: leaving out frames that no other frame needs, so that a narrow way carries fewer of them.
+//! Leaving out what no other frame needs, so that a narrow way carries less: temporal layers, and of layers that share a
+//! flow the larger pictures.
 //!
 //! ```text
 //!   layer 2      ▪       ▪       ▪       ▪          30 frames a second with all three,
@@ -6,7 +7,8 @@
 //!   layer 0  ▪               ▪               ▪      7.5 with layer 0 alone
 //! ```
 //!
-//! Down is possible at any frame; up only where the frames that were left out are not needed any more.
+//! Down is possible at any frame; up only where the frames that were left out are not needed any more. Larger pictures
+//! come back with a key frame alone.
 
 /// The highest temporal layer that is told apart; those above count as it.
 pub(super) const TID_MAX: u8 = 3;
@@ -33,14 +35,16 @@ pub(super) struct Gate {
     wanted: u8,
     /// Layers up to this one pass.
     passes: u8,
-    /// The newest frames by their timestamps, and whether they passed.
-    frames: [Option<(u32, bool)>; FRAMES_KEPT],
+    /// Of frames that share a timestamp, those of spatial layers up to this one pass.
+    largest: u8,
+    /// The newest frames by their timestamps: whether they passed, and up to which spatial layer.
+    frames: [Option<(u32, Option<u8>)>; FRAMES_KEPT],
     next: usize,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { wanted: TID_MAX, passes: TID_MAX, frames: [None; FRAMES_KEPT], next: 0 }
+        Self { wanted: TID_MAX, passes: TID_MAX, largest: u8::MAX, frames: [None; FRAMES_KEPT], next: 0 }
     }
 }
 
@@ -50,19 +54,30 @@ impl Gate {
         self.wanted = layer;
     }
 
+    /// From the next picture on, those of spatial layers up to this one are wanted.
+    pub(super) fn want_up_to(&mut self, largest: u8) {
+        self.largest = largest;
+    }
+
     /// Another feed begins with a key frame, from which every layer can be followed.
     pub(super) fn restart(&mut self) {
-        *self = Self { wanted: self.wanted, passes: self.wanted, ..Self::default() };
+        *self = Self { wanted: self.wanted, passes: self.wanted, largest: self.largest, ..Self::default() };
     }
 
     /// Whether a packet passes: all packets of a frame do, or none.
     pub(super) fn admits(&mut self, frame: Option<Temporal>, timestamp: u32, is_key: bool) -> bool {
         // A sender without layers, or whose packets tell nothing of them.
-        let Some(frame) = frame else { return true };
+        frame.is_none() || self.up_to(frame, timestamp, is_key).is_some()
+    }
+
+    /// Up to which spatial layer the frames of this timestamp pass: whatever is wanted meanwhile, a picture is sent as it
+    /// was begun.
+    pub(super) fn up_to(&mut self, frame: Option<Temporal>, timestamp: u32, is_key: bool) -> Option<u8> {
         if let Some((_, passed)) = self.frames.iter().flatten().find(|(one, _)| *one == timestamp) {
             return *passed;
         }
-        let passed = self.judge(frame, is_key);
+        let passes = frame.is_none_or(|frame| self.judge(frame, is_key));
+        let passed = passes.then_some(self.largest);
         self.frames[self.next] = Some((timestamp, passed));
         self.next = (self.next + 1) % FRAMES_KEPT;
         passed

@@ -8,7 +8,7 @@ use crate::sfu::keyframe::Sight;
 use crate::sfu::layer::{KeyframeAsk, LayerIn, WantedLayers};
 use crate::sfu::red::Mender;
 use crate::sfu::slot::Feed;
-use crate::sfu::temporal::TID_MAX;
+use crate::sfu::temporal::{TEMPORAL_LAYERS, TID_MAX};
 use crate::sfu::{PeerId, TrackFlow};
 use crate::track::{Kind, Layer, Source, VideoCodec};
 
@@ -33,6 +33,8 @@ pub(super) struct Track {
     /// Its publisher's role lets it send.
     pub(super) permitted: bool,
     pub(super) codec: Option<VideoCodec>,
+    /// The layers share one flow; the first of them stands for it.
+    pub(super) shared: bool,
     pub(super) layers: Vec<LayerIn>,
     pub(super) subscribers: Vec<Subscriber>,
     wanted: WantedLayers,
@@ -68,6 +70,7 @@ impl Track {
             flow: TrackFlow::Off,
             permitted: true,
             codec: None,
+            shared: false,
             layers: (0..layers).map(layer_in).collect(),
             subscribers: Vec::new(),
             wanted: WantedLayers::all(layers),
@@ -87,7 +90,13 @@ impl Track {
         self.elsewhere.push((branch, highest));
     }
 
-    /// Takes note of a packet that arrived.
+    /// Where what concerns the flow of a layer is kept: its numbers, and key frames.
+    pub(super) fn flow_of(&mut self, layer: Layer) -> Option<&mut LayerIn> {
+        let at = if self.shared { 0 } else { usize::from(layer.0) };
+        self.layers.get_mut(at)
+    }
+
+    /// Takes note of a packet that arrived. `None`: it is of no use.
     pub(super) fn note(
         &mut self,
         layer: Layer,
@@ -97,15 +106,42 @@ impl Track {
         now: Instant,
     ) -> Option<Noted> {
         let simulcast = self.layers.len() > 1;
+        let turns = self.shared != packet.spatial.is_some();
+        if turns {
+            if !sight.starts_keyframe {
+                // From before the turn, and late.
+                return None;
+            }
+            self.turn();
+        }
         let codec_changed = packet.codec.is_some() && self.codec != packet.codec;
         self.codec = packet.codec.or(self.codec);
+        let mut news = codec_changed | turns;
+        if self.flow_of(layer)?.count(fresh, packet.sequence) && self.shared {
+            let epoch = self.layers[0].epoch;
+            self.layers[1..].iter_mut().for_each(|layer| layer.restart(epoch));
+        }
         let state = self.layers.get_mut(usize::from(layer.0))?;
-        let news = state.note(fresh, packet, sight, now);
+        news |= state.note(packet, sight, now);
         let feed_epoch = state.epoch;
-        if simulcast && sight.height.is_some() {
+        if let Some(heights) = packet.spatial.and_then(|spatial| spatial.heights) {
+            // All that follow in the same picture are known from its first packet on.
+            let told = self.layers.iter_mut().zip(heights).filter(|(_, height)| *height > 0);
+            told.for_each(|(layer, height)| news |= layer.show(height, now));
+        } else if simulcast && sight.height.is_some() {
             self.guess_heights();
         }
-        Some(Noted { feed_epoch, news: news || codec_changed })
+        Some(Noted { feed_epoch, news })
+    }
+
+    /// From now on the layers share a flow, or each is one again.
+    fn turn(&mut self) {
+        self.shared = !self.shared;
+        let epoch = self.layers.iter().map(|layer| layer.epoch).max().unwrap_or(0) + 1;
+        for layer in &mut self.layers {
+            layer.restart(epoch);
+            layer.forget_past();
+        }
     }
 
     /// Layers of unknown height are halves and doubles of their neighbours.
@@ -123,10 +159,7 @@ impl Track {
         let mut rungs: Vec<Rung> = Vec::new();
         let smallest = self.layers.iter().map(|layer| layer.height).min();
         for (at, layer) in self.layers.iter().enumerate() {
-            let mut frames: Vec<(u8, u64)> = layer.frames().collect();
-            if frames.is_empty() {
-                frames.push((0, layer.bps()));
-            }
+            let frames = self.frames(at);
             // Half of the frames are better than a smaller picture, a quarter of them is not.
             let fewest = if Some(layer.height) == smallest { 0 } else { frames.len().saturating_sub(2) };
             let whole = frames.len() - 1;
@@ -139,13 +172,37 @@ impl Track {
         rungs
     }
 
+    /// The temporal layers of a layer, each with what it costs together with those below it.
+    fn frames(&self, at: usize) -> Vec<(u8, u64)> {
+        // In one flow a layer comes with those below it.
+        let from = if self.shared { 0 } else { at };
+        let mut each = [0; TEMPORAL_LAYERS];
+        for layer in &self.layers[from..=at] {
+            each.iter_mut().zip(layer.frames_bps()).for_each(|(sum, bps)| *sum += bps);
+        }
+        let mut sum = 0;
+        let frames = (0..).zip(each).filter(|(_, bps)| *bps > 0);
+        let mut frames: Vec<(u8, u64)> = frames
+            .map(|(at, bps)| {
+                (at, {
+                    sum += bps;
+                    sum
+                })
+            })
+            .collect();
+        if frames.is_empty() {
+            frames.push((0, 0));
+        }
+        frames
+    }
+
     /// The feed that comes closest to a layer among those that are sent: the next smaller one, else the
     /// next larger one; itself if none is sent.
     pub(super) fn nearest(&self, index: usize, ideal: Layer) -> Feed {
         let sent = |at: &usize| self.layers[*at].live;
         let at = usize::from(ideal.0).min(self.layers.len() - 1);
         let at = (0..=at).rev().find(sent).or_else(|| (at..self.layers.len()).find(sent)).unwrap_or(at);
-        Feed { track: index, layer: Layer(at as u8), epoch: self.layers[at].epoch }
+        Feed { track: index, layer: Layer(at as u8), epoch: self.layers[at].epoch, shared: self.shared }
     }
 
     /// Time has passed; returns whether a layer died.

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use str0m::RtcConfig;
 use str0m::config::DtlsCert;
-use str0m::format::{Codec, CodecConfig};
+use str0m::format::{Codec, CodecConfig, FormatParams};
+use str0m::media::Frequency;
 use str0m::rtp::{Extension, ExtensionMap};
 
 use crate::sfu::{ForwarderConfig, WallClock, descriptor, dtls};
@@ -42,7 +43,7 @@ pub(super) struct RtcSetup<'a> {
     pub(super) ice_tcp_addresses: &'a [SocketAddr],
     pub(super) ice_relayed_address: Option<SocketAddr>,
     pub(super) certificate: &'a DtlsIdentity,
-    /// Comes first in the answer, so that a browser starts with it.
+    /// H.264 or VP8: comes first in the answer, so that a browser starts with it.
     pub(super) codec: VideoCodec,
     pub(super) start_bitrate_bps: u64,
     pub(super) wall: WallClock,
@@ -77,17 +78,22 @@ pub(super) fn configure(setup: RtcSetup<'_>, has_numbers: bool) -> RtcConfig {
     let add_h264 = |codecs: &mut CodecConfig| {
         codecs.add_h264(108.into(), Some(109.into()), true, 0x42_e0_1f);
     };
-    match setup.codec {
-        VideoCodec::H264 => {
-            add_h264(codecs);
-            codecs.enable_vp8(true);
-        }
-        VideoCodec::Vp8 => {
-            codecs.enable_vp8(true);
-            add_h264(codecs);
-        }
+    if setup.codec == VideoCodec::Vp8 {
+        codecs.enable_vp8(true);
+        add_h264(codecs);
+    } else {
+        add_h264(codecs);
+        codecs.enable_vp8(true);
     }
+    add_vp9(codecs);
+    codecs.enable_av1(true);
     config
+}
+
+/// Eight bits a sample: profile 0 alone.
+fn add_vp9(codecs: &mut CodecConfig) {
+    let format = FormatParams { profile_id: Some(0), ..FormatParams::default() };
+    codecs.add_config(98.into(), Some(99.into()), Codec::Vp9, Frequency::NINETY_KHZ, None, format);
 }
 
 /// Video orientation is left out on purpose: phones then turn the picture themselves, and neither the room
@@ -113,6 +119,8 @@ pub(super) fn video_codec(codec: Codec) -> Option<VideoCodec> {
     match codec {
         Codec::H264 => Some(VideoCodec::H264),
         Codec::Vp8 => Some(VideoCodec::Vp8),
+        Codec::Vp9 => Some(VideoCodec::Vp9),
+        Codec::Av1 => Some(VideoCodec::Av1),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! The VP8 payload descriptor (RFC 7741, 4.2): the ids that a slot counts by itself, and temporal layers.
 
-use crate::sfu::rewrite::Vp8Ids;
+use crate::sfu::rewrite::PictureIds;
 use crate::sfu::temporal::Temporal;
 
 const EXTENDED: u8 = 0x80;
@@ -45,14 +45,14 @@ pub(super) fn temporal(payload: &[u8]) -> Option<Temporal> {
 }
 
 /// The ids of a packet; `None` where it has none.
-pub(super) fn ids(payload: &[u8]) -> Option<Vp8Ids> {
+pub(super) fn ids(payload: &[u8]) -> Option<PictureIds> {
     let (picture, tl0) = places(payload)?;
     let picture = picture.map(|at| u16::from_be_bytes([payload[at], payload[at + 1]]) & 0x7fff);
-    Some(Vp8Ids { picture, tl0: tl0.map(|at| payload[at]) })
+    Some(PictureIds { picture, tl0: tl0.map(|at| payload[at]) })
 }
 
 /// Writes other ids over those that a packet has.
-pub(super) fn renumber(payload: &mut [u8], ids: Vp8Ids) {
+pub(super) fn renumber(payload: &mut [u8], ids: PictureIds) {
     let Some((picture_at, tl0_at)) = places(payload) else { return };
     if let (Some(at), Some(picture)) = (picture_at, ids.picture) {
         let [high, low] = picture.to_be_bytes();
@@ -70,16 +70,16 @@ mod tests {
     #[test]
     fn ids_are_read_and_written_where_they_stand() {
         let mut packet = [0x90, 0xe0, 0x92, 0x34, 7, 0x20, 9, 9];
-        assert_eq!(ids(&packet), Some(Vp8Ids { picture: Some(0x1234), tl0: Some(7) }));
-        renumber(&mut packet, Vp8Ids { picture: Some(0x7ffe), tl0: Some(255) });
+        assert_eq!(ids(&packet), Some(PictureIds { picture: Some(0x1234), tl0: Some(7) }));
+        renumber(&mut packet, PictureIds { picture: Some(0x7ffe), tl0: Some(255) });
         assert_eq!(packet, [0x90, 0xe0, 0xff, 0xfe, 255, 0x20, 9, 9]);
     }
 
     #[test]
     fn a_short_picture_id_stays_and_what_follows_is_found() {
         let mut packet = [0x90, 0xc0, 0x12, 7, 9];
-        assert_eq!(ids(&packet), Some(Vp8Ids { picture: None, tl0: Some(7) }));
-        renumber(&mut packet, Vp8Ids { picture: Some(1), tl0: Some(8) });
+        assert_eq!(ids(&packet), Some(PictureIds { picture: None, tl0: Some(7) }));
+        renumber(&mut packet, PictureIds { picture: Some(1), tl0: Some(8) });
         assert_eq!(packet, [0x90, 0xc0, 0x12, 8, 9]);
     }
 
@@ -100,7 +100,7 @@ mod tests {
     fn packets_without_ids_or_cut_short_are_left_alone() {
         for packet in [&[0x10, 1, 2, 3][..], &[0x90], &[0x90, 0x80], &[0x90, 0x80, 0x92], &[]] {
             let mut copy = packet.to_vec();
-            renumber(&mut copy, Vp8Ids { picture: Some(1), tl0: Some(1) });
+            renumber(&mut copy, PictureIds { picture: Some(1), tl0: Some(1) });
             assert_eq!(copy, packet);
         }
     }

@@ -367,6 +367,10 @@ pub enum VideoCodec {
     H264,
     /// VP8.
     Vp8,
+    /// VP9: the camera's layers share one flow.
+    Vp9,
+    /// AV1, likewise.
+    Av1,
 }
 
 /// Why a participant is no longer there.

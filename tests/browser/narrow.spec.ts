@@ -1,9 +1,9 @@
 // Narrow ways: a screen stays sharp, and pictures have fewer frames before there is nothing.
 import { test, expect, type Browser, type Page } from '@playwright/test'
 import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
-import { launch, person } from './support/browser.ts'
+import { busy, launch, person } from './support/browser.ts'
 import { lay } from './support/cable.ts'
-import { idOf, join, seen } from './support/meeting.ts'
+import { idOf, join, received, seen } from './support/meeting.ts'
 
 let appliance: Appliance
 let browser: Browser
@@ -15,23 +15,6 @@ test.beforeEach(async () => { appliance = await startAppliance('workers = 1\n') 
 test.afterEach(async ({}, info) => {
   await stopCleanly(appliance, info)
 })
-
-/** Runs in the page: a camera with a lot going on before it, so that its layers take their bits. */
-function busy() {
-  navigator.mediaDevices.getUserMedia = async () => {
-    const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 })
-    const paint = canvas.getContext('2d')!
-    let turn = 0
-    setInterval(() => {
-      turn += 1
-      paint.fillStyle = `rgb(${turn % 255} 60 90)`
-      paint.fillRect(0, 0, 1280, 720)
-      paint.fillStyle = '#fff'
-      for (let at = 0; at < 20; at++) paint.fillRect((turn * 9 + at * 64) % 1280, (at * 36 + turn * 3) % 720, 60, 60)
-    }, 33)
-    return canvas.captureStream(30)
-  }
-}
 
 /** Ann and Bob in a meeting of their own; one of them at the end of a cable. */
 async function annAndBob(atCable: 'Ann' | 'Bob', camera?: () => void) {
@@ -53,23 +36,6 @@ async function annAndBob(atCable: 'Ann' | 'Bob', camera?: () => void) {
   }
   return { ann: ann.page, bob: bob.page, annId, cable, close }
 }
-
-/** What a page receives of somebody's picture within two seconds. */
-const received = (page: Page, participant: string, source: string) => page.evaluate(async ([id, source]) => {
-  const { mid } = window.alcove.slots().find((one: any) => one.participant === id && one.source === source) ?? {}
-  const flow = async () => (await window.alcove.stats()).find((one: any) => one.type === 'inbound-rtp' && one.mid === mid)
-  const before = await flow()
-  await new Promise((done) => { setTimeout(done, 2_000) })
-  const after = await flow()
-  // The picture may have yet to come.
-  if (!before || !after) return { height: 0, frames: 0, kbits: 0 }
-  const seconds = (after.timestamp - before.timestamp) / 1_000
-  return {
-    height: after.frameHeight,
-    frames: (after.framesDecoded - before.framesDecoded) / seconds,
-    kbits: (after.bytesReceived - before.bytesReceived) / 125 / seconds,
-  }
-}, [participant, source] as const)
 
 test('a screen keeps its resolution when its way becomes narrow', async () => {
   const { ann, bob, annId, cable, close } = await annAndBob('Ann')

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use alcove::sfu::{Event, PeerId, TrackFlow};
+use alcove::sfu::{Codecs, Event, PeerId, TrackFlow};
 use alcove::track::{Layer, Source, VideoCodec};
 
 use crate::browser::Stamp;
@@ -19,7 +19,7 @@ struct Spread {
     /// How many events of each were looked at.
     looked_at: [usize; 2],
     homes: BTreeMap<PeerId, usize>,
-    codecs: [VideoCodec; 2],
+    codecs: [Codecs; 2],
     /// The layers of the pictures that went from one to the other.
     crossed: Vec<Layer>,
 }
@@ -35,7 +35,7 @@ impl Spread {
             branches,
             looked_at: [0, 0],
             homes: BTreeMap::new(),
-            codecs: [VideoCodec::H264; 2],
+            codecs: [Codecs::preferring(VideoCodec::H264); 2],
             crossed: Vec::new(),
         }
     }
@@ -104,19 +104,18 @@ impl Spread {
             Event::LayersWanted { peer, source, highest } if is_foreign(peer, &self.homes) => {
                 other.forwarder.watched_elsewhere(peer, source, from, highest, now);
             }
-            Event::Codec(codec) => self.turn_to(from, codec),
+            Event::Codecs(codecs) => self.turn_to(from, codecs),
             _ => {}
         }
     }
 
-    fn turn_to(&mut self, branch: usize, codec: VideoCodec) {
-        self.codecs[branch] = codec;
+    fn turn_to(&mut self, branch: usize, codecs: Codecs) {
+        self.codecs[branch] = codecs;
         for at in 0..2 {
-            let needed = Some(self.codecs[1 - at]).filter(|codec| *codec != VideoCodec::H264);
-            self.branches[at].forwarder.set_codec_elsewhere(needed);
+            self.branches[at].forwarder.set_codecs_elsewhere(self.codecs[1 - at]);
         }
         for world in &mut self.branches {
-            let codec = world.forwarder.codec();
+            let codec = world.forwarder.codecs().of_pages();
             world.browsers.iter_mut().for_each(|browser| browser.use_codec(codec));
         }
     }

@@ -39,6 +39,7 @@ pub(crate) struct Arrival {
     pub(crate) timestamp: u32,
     pub(crate) at: Instant,
     pub(crate) picture: Option<u16>,
+    pub(crate) marker: bool,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -71,6 +72,8 @@ pub(crate) struct Browser {
     pub(crate) arrivals: BTreeMap<Mid, BTreeMap<u64, Arrival>>,
     /// The timestamps of which copies arrived, by slot.
     pub(crate) copies: BTreeMap<Mid, Vec<u32>>,
+    /// How many sizes of the camera share its flow, of VP9.
+    sizes: u8,
     next_frame: Instant,
     next_sound: Instant,
     started: Instant,
@@ -92,6 +95,8 @@ impl Browser {
             match codec {
                 VideoCodec::Vp8 => known.enable_vp8(true),
                 VideoCodec::H264 => known.add_h264(102.into(), Some(103.into()), true, 0x42_e0_1f),
+                VideoCodec::Vp9 => known.enable_vp9(true),
+                VideoCodec::Av1 => known.enable_av1(true),
             }
         }
         let mut rtc = config.build(now);
@@ -114,6 +119,7 @@ impl Browser {
             keyframe_requests: Vec::new(),
             arrivals: BTreeMap::new(),
             copies: BTreeMap::new(),
+            sizes: 3,
             next_frame: now + Duration::from_millis(id.0 % 33),
             next_sound: now + Duration::from_millis(id.0 % 20),
             started: now,
@@ -178,10 +184,14 @@ impl Browser {
         }
         if self.connected && now >= self.next_frame {
             self.next_frame += FRAME;
-            for layer in 0..3 {
-                self.send_frame(Source::Camera, Some(layer), now);
+            if self.codec == VideoCodec::Vp9 {
+                self.send_picture(now);
+            } else {
+                for layer in 0..3 {
+                    self.send_frame(Source::Camera, Some(layer), now);
+                }
+                self.send_frame(Source::Screen, None, now);
             }
-            self.send_frame(Source::Screen, None, now);
         }
         if self.deadline <= now {
             self.rtc.handle_input(Input::Timeout(now)).expect("time passes");
@@ -244,6 +254,35 @@ impl Browser {
         }
     }
 
+    /// A picture of the camera in all of its sizes, in the flow of the first (L3T3).
+    fn send_picture(&mut self, now: Instant) {
+        if !self.sends.contains(&Source::Camera) {
+            return;
+        }
+        let timestamp = self.ticks(now, 90_000);
+        let flow = self.flows.entry((Source::Camera, 0));
+        let flow = flow.or_insert_with(|| Flow { wants_keyframe: true, ..Flow::default() });
+        let key = std::mem::take(&mut flow.wants_keyframe);
+        flow.picture = (flow.picture + 1) & 0x7fff;
+        let picture = flow.picture;
+        let sizes = self.sizes;
+        for layer in 0..sizes {
+            let packets = if key { 4 } else { 1 + layer };
+            for packet in 0..packets {
+                let place = Vp9 { picture, key, sizes, begins: packet == 0, ends: packet + 1 == packets };
+                let begins = key && layer == 0 && packet == 0;
+                let (source, codec) = (Source::Camera, Some(VideoCodec::Vp9));
+                let stamp = Stamp { publisher: self.id.0, source, layer, begins, codec };
+                let flow = self.flows.entry((source, 0)).or_default();
+                flow.sequence += 1;
+                let sequence = flow.sequence + 1000 * self.id.0 % 60_000;
+                let body = place.payload(stamp, if place.ends { 300 } else { 900 });
+                let last = place.ends && layer + 1 == sizes;
+                self.write(source, Some(0), sequence, timestamp, body, last, ExtensionValues::default(), now);
+            }
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the fields of an RTP packet")]
     fn write(
         &mut self,
@@ -260,6 +299,8 @@ impl Browser {
             (false, _) => Codec::Opus,
             (true, VideoCodec::H264) => Codec::H264,
             (true, VideoCodec::Vp8) => Codec::Vp8,
+            (true, VideoCodec::Vp9) => Codec::Vp9,
+            (true, VideoCodec::Av1) => Codec::Av1,
         };
         let params = self.rtc.codec_config().params();
         let params = params.iter().find(|one| one.spec().codec == wanted).expect("a codec of its own");
@@ -325,15 +366,23 @@ impl Browser {
                 let mut direct = self.rtc.direct_api();
                 let mid = direct.stream_rx(&packet.header.ssrc).expect("a known stream").mid();
                 let (stamp, picture) = read_payload(&packet.payload);
-                let timestamp = packet.header.timestamp;
+                let (timestamp, marker) = (packet.header.timestamp, packet.header.marker);
                 let arrivals = self.arrivals.entry(mid).or_default();
-                arrivals.insert(*packet.seq_no, Arrival { stamp, timestamp, at: now, picture });
+                arrivals.insert(*packet.seq_no, Arrival { stamp, timestamp, at: now, picture, marker });
                 if let Some((offset, copy)) = copy_in(&packet.payload) {
                     assert_eq!(read_payload(copy).0.publisher, stamp.publisher);
                     self.copies.entry(mid).or_default().push(timestamp.wrapping_sub(offset));
                 }
             }
             _ => {}
+        }
+    }
+
+    /// So many sizes of the camera share its flow from now on; that begins with a key frame, as in a real encoder.
+    pub(crate) fn make_sizes(&mut self, sizes: u8) {
+        self.sizes = sizes;
+        if let Some(flow) = self.flows.get_mut(&(Source::Camera, 0)) {
+            flow.wants_keyframe = true;
         }
     }
 
@@ -396,29 +445,75 @@ pub(crate) fn payload(stamp: Stamp, picture: u16, length: usize) -> Vec<u8> {
             }
             bytes
         }
+        (Some(VideoCodec::Vp9 | VideoCodec::Av1), begins) => vec![if begins { 0x08 } else { 0x48 }],
     };
     bytes.resize(length, 0);
+    sign(bytes, stamp)
+}
+
+/// The stamp at the end of a payload.
+fn sign(mut bytes: Vec<u8>, stamp: Stamp) -> Vec<u8> {
     bytes.extend(stamp.publisher.to_be_bytes());
     let source = Source::ALL.iter().position(|one| *one == stamp.source).expect("a source") as u8;
     let codec = match stamp.codec {
         None => 0,
         Some(VideoCodec::H264) => 1,
         Some(VideoCodec::Vp8) => 2,
+        Some(VideoCodec::Vp9) => 3,
+        Some(VideoCodec::Av1) => 4,
     };
     bytes.extend([source, stamp.layer, u8::from(stamp.begins), codec]);
     bytes
 }
 
-/// The stamp of a payload, and the picture id of a VP8 one.
+/// Where a packet stands in a picture of VP9 (RFC 9628, 4.2).
+struct Vp9 {
+    picture: u16,
+    key: bool,
+    sizes: u8,
+    begins: bool,
+    ends: bool,
+}
+
+impl Vp9 {
+    fn payload(&self, stamp: Stamp, length: usize) -> Vec<u8> {
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        let flags = 0xa0 | flag(!self.key, 0x40) | flag(self.begins, 0x08) | flag(self.ends, 0x04);
+        let [high, low] = (self.picture | 0x8000).to_be_bytes();
+        // Temporal layers 0, 2, 1 and 2; from each, those above it can be followed.
+        let temporal = if self.key { 0 } else { [0, 2, 1, 2][usize::from(self.picture % 4)] };
+        let layer = temporal << 5 | 0x10 | stamp.layer << 1 | flag(stamp.layer > 0, 1);
+        let mut bytes = vec![flags | flag(stamp.begins, 0x02), high, low, layer, (self.picture / 4) as u8];
+        if stamp.begins {
+            bytes.push((self.sizes - 1) << 5 | 0x10);
+            for height in &HEIGHTS[..usize::from(self.sizes)] {
+                bytes.extend((height / 9 * 16).to_be_bytes());
+                bytes.extend(height.to_be_bytes());
+            }
+        }
+        bytes.resize(length, 0);
+        sign(bytes, stamp)
+    }
+}
+
+/// The stamp of a payload, and the picture id of one of VP8 or VP9.
 pub(crate) fn read_payload(bytes: &[u8]) -> (Stamp, Option<u16>) {
     let [.., source, layer, begins, codec] = *bytes else { panic!("a payload without a stamp") };
     let publisher = bytes[bytes.len() - 12..bytes.len() - 4].try_into().expect("eight bytes");
     let codec = match codec {
         0 => None,
         1 => Some(VideoCodec::H264),
-        _ => Some(VideoCodec::Vp8),
+        2 => Some(VideoCodec::Vp8),
+        3 => Some(VideoCodec::Vp9),
+        _ => Some(VideoCodec::Av1),
     };
-    let picture = (codec == Some(VideoCodec::Vp8)).then(|| u16::from_be_bytes([bytes[2], bytes[3]]) & 0x7fff);
+    let picture = match codec {
+        Some(VideoCodec::Vp8) => Some(u16::from_be_bytes([bytes[2], bytes[3]]) & 0x7fff),
+        Some(VideoCodec::Vp9) if bytes[0] & 0x80 != 0 => {
+            Some(u16::from_be_bytes([bytes[1], bytes[2]]) & 0x7fff)
+        }
+        _ => None,
+    };
     let stamp = Stamp {
         publisher: u64::from_be_bytes(publisher),
         source: Source::ALL[usize::from(source)],

@@ -5,4 +5,5 @@ mod browser;
 mod link;
 mod meetings;
 mod networks;
+mod scalable;
 mod world;

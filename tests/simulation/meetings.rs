@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alcove::sfu::local::{LocalSetup, Published};
-use alcove::sfu::{Event, GoneWhy, OfferRefused, PeerId, Permit, SlotId, TrackFlow};
+use alcove::sfu::{Codecs, Event, GoneWhy, OfferRefused, PeerId, Permit, SlotId, TrackFlow};
 use alcove::track::{Layer, Source, VideoCodec};
 
 use crate::browser::{AUDIO_SLOTS, Stamp, payload};
@@ -96,7 +96,7 @@ fn a_vp8_only_browser_turns_the_meeting_to_vp8_and_its_leaving_turns_it_back() {
     world.run(SECOND);
     let c = world.join(&[VideoCodec::Vp8], &CAMERA);
     world.run(SECOND);
-    assert!(world.events.contains(&Event::Codec(VideoCodec::Vp8)));
+    assert!(world.events.contains(&Event::Codecs(Codecs::preferring(VideoCodec::Vp8))));
     for viewer in [a, b, c] {
         let seen = world.seen_by(viewer);
         assert_eq!(seen.len(), 2);
@@ -105,8 +105,8 @@ fn a_vp8_only_browser_turns_the_meeting_to_vp8_and_its_leaving_turns_it_back() {
     world.leave(c);
     world.run(SECOND);
     assert_eq!(
-        world.events.iter().rfind(|event| matches!(event, Event::Codec(_))),
-        Some(&Event::Codec(VideoCodec::H264))
+        world.events.iter().rfind(|event| matches!(event, Event::Codecs(_))),
+        Some(&Event::Codecs(Codecs::preferring(VideoCodec::H264)))
     );
     let seen = world.seen_by(a);
     assert!(seen.len() == 1 && seen[0].codec == Some(VideoCodec::H264), "{seen:?}");
@@ -325,7 +325,7 @@ fn a_page_that_is_loaded_anew_under_its_id_takes_its_own_place() {
     let answer = world.forwarder.offer(b, EVERYTHING, &anew.offer(), world.now).expect("an answer");
     world.demux.insert_ufrag(b, world.forwarder.ufrag(b).expect("a ufrag"));
     anew.answer(&answer);
-    anew.use_codec(world.forwarder.codec());
+    anew.use_codec(world.forwarder.codecs().of_pages());
     world.browsers.retain(|browser| browser.id != b);
     world.browsers.push(anew);
     world.run(2 * SECOND);

@@ -33,6 +33,10 @@ const PROBE_PAYLOADS: usize = 64;
 const H264_DECODERS: [&str; 3] = ["avdec_h264", "openh264dec", "v4l2h264dec"];
 /// Decoders for VP8, best first.
 const VP8_DECODERS: [&str; 2] = ["vp8dec", "avdec_vp8"];
+/// Decoders for VP9 whose pictures may change their size from one to the next.
+const VP9_DECODERS: [&str; 1] = ["vp9dec"];
+/// Decoders for AV1.
+const AV1_DECODERS: [&str; 1] = ["av1dec"];
 
 /// An encoder that worked when it was tried.
 struct Candidate {
@@ -154,16 +158,25 @@ impl Codecs for GstCodecs {
         Ok(Box::new(encoder?))
     }
 
+    fn decodes(&self, codec: Codec) -> bool {
+        pipeline::init().is_ok() && decoder_for(codec).is_some()
+    }
+
     fn decoder(&self, codec: Codec) -> Result<Box<dyn VideoDecoder>> {
-        let known = match codec {
-            Codec::H264 => H264_DECODERS.as_slice(),
-            Codec::Vp8 => VP8_DECODERS.as_slice(),
-        };
-        let Some(factory) = known.iter().find(|factory| pipeline::has_element(factory)) else {
-            return Err(nothing_for(codec, "decoder"));
-        };
+        let Some(factory) = decoder_for(codec) else { return Err(nothing_for(codec, "decoder")) };
         Ok(Box::new(GstDecoder::start(codec, factory, Arc::clone(&self.clock))?))
     }
+}
+
+/// The best decoder that is installed.
+fn decoder_for(codec: Codec) -> Option<&'static str> {
+    let known = match codec {
+        Codec::H264 => H264_DECODERS.as_slice(),
+        Codec::Vp8 => VP8_DECODERS.as_slice(),
+        Codec::Vp9 => VP9_DECODERS.as_slice(),
+        Codec::Av1 => AV1_DECODERS.as_slice(),
+    };
+    known.iter().copied().find(|factory| pipeline::has_element(factory))
 }
 
 /// Whether the end of a frame came out in time.
@@ -180,6 +193,8 @@ fn nothing_for(codec: Codec, what: &str) -> Error {
     let cause = match codec {
         Codec::H264 => "no H.264 worked; install gstreamer1.0-plugins-ugly and gstreamer1.0-libav",
         Codec::Vp8 => "no VP8 worked; install gstreamer1.0-plugins-good",
+        Codec::Vp9 => "no VP9 worked; install gstreamer1.0-plugins-good",
+        Codec::Av1 => "no AV1 worked; install gstreamer1.0-plugins-bad",
     };
     Error::Unsupported { device: format!("video {what}"), cause: cause.to_owned() }
 }

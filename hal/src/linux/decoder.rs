@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   push() -> jitter buffer (50 ms, only while a packet is missing) -> depayloader -> decoder -> [1 frame]
+//!                                                                      (of AV1: ours)
 //! ```
 //! After a loss the picture stands still until the next key frame, which is wished for at once. The RTP
 //! timestamp of a picture is found by its time in the pipeline: the jitter buffer gives all packets of a frame
@@ -18,6 +19,7 @@ use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 
+use super::av1;
 use super::colour::Conversion;
 use super::pipeline::Pipeline;
 use crate::Result;
@@ -33,6 +35,13 @@ const REMEMBERED_TIMES: usize = 64;
 /// Frames in a row without a picture after which a decoder is taken for spoilt (by broken parameter sets that it
 /// remembers, for example): 5 s at 30 frames per second, more than any key frame takes.
 const SPOILT_AFTER_FRAMES: u32 = 150;
+
+/// What [`write_packet`] writes before a payload.
+pub(super) const RTP_HEADER_BYTES: usize = 12;
+/// Where [`av1::join`] stands between the jitter buffer and the decoder.
+const AV1_UNITS: &str = "appsink name=ordered sync=false async=false enable-last-sample=false \
+     appsrc name=units is-live=true format=time max-bytes=0 max-buffers=64 leaky-type=downstream \
+     caps=video/x-av1,stream-format=obu-stream,alignment=tu";
 
 /// Time in the pipeline and RTP timestamp of the latest frames.
 type Times = Arc<Mutex<VecDeque<(gst::ClockTime, u32)>>>;
@@ -60,6 +69,11 @@ impl GstDecoder {
         note_times(&pipeline.element("jitterbuffer")?, &times);
         let keyframe_wished = Arc::new(AtomicBool::new(false));
         note_wishes(&packets, &keyframe_wished);
+        if codec == Codec::Av1 {
+            let wished = Arc::clone(&keyframe_wished);
+            let wish = move || wished.store(true, Ordering::Relaxed);
+            av1::join(&pipeline.sink("ordered")?, pipeline.source("units")?, wish);
+        }
         let unanswered = Arc::new(AtomicU32::new(0));
         let decoded_at = Arc::default();
         note_pictures(&pictures, &unanswered, &decoded_at, &clock);
@@ -99,10 +113,12 @@ fn describe(codec: Codec, factory: &str) -> String {
     let (encoding, depayloader) = match codec {
         Codec::H264 => ("H264", "rtph264depay request-keyframe=true wait-for-keyframe=true ! h264parse"),
         Codec::Vp8 => ("VP8", "rtpvp8depay request-keyframe=true wait-for-keyframe=true"),
+        Codec::Vp9 => ("VP9", "rtpvp9depay request-keyframe=true wait-for-keyframe=true"),
+        Codec::Av1 => ("AV1", AV1_UNITS),
     };
     let threads = match factory {
         "avdec_h264" => "max-threads=1 max-errors=-1",
-        "vp8dec" => "threads=1 max-errors=-1",
+        "vp8dec" | "vp9dec" => "threads=1 max-errors=-1",
         _ => "",
     };
     format!(
@@ -120,7 +136,7 @@ fn write_packet(packet: &Packet<'_>) -> Vec<u8> {
     const VERSION_2: u8 = 0x80;
     const PAYLOAD_TYPE: u8 = 96;
     const SSRC: [u8; 4] = [0, 0, 0, 1];
-    let mut bytes = Vec::with_capacity(12 + packet.payload.len());
+    let mut bytes = Vec::with_capacity(RTP_HEADER_BYTES + packet.payload.len());
     bytes.extend([VERSION_2, PAYLOAD_TYPE | u8::from(packet.marker) << 7]);
     bytes.extend(packet.sequence_number.to_be_bytes());
     bytes.extend(packet.timestamp.to_be_bytes());

@@ -151,6 +151,8 @@ fn describe(profile: &Profile, settings: &EncoderSettings) -> String {
     let payloader = match settings.codec {
         Codec::H264 => "rtph264pay aggregate-mode=zero-latency config-interval=-1",
         Codec::Vp8 => "rtpvp8pay picture-id-mode=15-bit",
+        Codec::Vp9 => "rtpvp9pay picture-id-mode=15-bit",
+        Codec::Av1 => "rtpav1pay",
     };
     format!(
         "appsrc name=frames is-live=true format=time max-bytes=0 max-buffers={WAITING_FRAMES} \

@@ -1,5 +1,6 @@
 //! The real back end: V4L2 cameras, ALSA sound, GStreamer codecs and displays.
 
+mod av1;
 pub mod camera;
 mod camera_controls;
 mod camera_h264;

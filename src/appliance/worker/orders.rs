@@ -10,7 +10,7 @@ use rtrb::{Consumer, Producer};
 use super::{Hosted, MeetingId, ToBranch, WayTo, WorkerThread};
 use crate::room::SfuEnd;
 use crate::sfu::{
-    Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport, Permit, SlotId, Totals,
+    Codecs, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport, Permit, SlotId, Totals,
     TrackFlow, TrackSetup, Wish,
 };
 use crate::track::{Layer, Source, VideoCodec};
@@ -105,9 +105,9 @@ pub(in crate::appliance) enum Order {
         source: Source,
         layer: Layer,
     },
-    CodecElsewhere {
+    CodecsElsewhere {
         meeting: MeetingId,
-        codec: Option<VideoCodec>,
+        codecs: Codecs,
     },
     /// What is published here goes to another worker through this ring; after putting packets in, `wake` is called.
     WayTo {
@@ -210,9 +210,9 @@ impl WorkerThread {
                     hosted.forwarder.want_keyframe_elsewhere(peer, source, layer, now);
                 }
             }
-            Order::CodecElsewhere { meeting, codec } => {
+            Order::CodecsElsewhere { meeting, codecs } => {
                 if let Some(hosted) = self.touch(meeting) {
-                    hosted.forwarder.set_codec_elsewhere(codec);
+                    hosted.forwarder.set_codecs_elsewhere(codecs);
                 }
             }
             Order::WayTo { worker, ring, wake } => {

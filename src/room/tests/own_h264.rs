@@ -33,6 +33,10 @@ impl Codecs for SlowCodecs {
         GlassCodecs.encoder(settings, sink)
     }
 
+    fn decodes(&self, _: Codec) -> bool {
+        true
+    }
+
     fn decoder(&self, codec: Codec) -> Result<Box<dyn VideoDecoder>> {
         GlassCodecs.decoder(codec)
     }

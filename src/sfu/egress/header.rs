@@ -1,10 +1,16 @@
-//! The RTP header of what we send (RFC 3550, 5.1), with one-byte header extensions (RFC 8285, 4.2).
+//! The RTP header of what we send (RFC 3550, 5.1), with header extensions: of one byte each, or of two where one is long
+//! (RFC 8285, 4.2 and 4.3).
 
 use str0m::rtp::Extension;
+
+use crate::sfu::descriptor;
 
 /// Of a header without extensions.
 pub(super) const FIXED_BYTES: usize = 12;
 const ONE_BYTE_PROFILE: [u8; 4] = [0xbe, 0xde, 0, 0];
+const TWO_BYTE_PROFILE: [u8; 4] = [0x10, 0, 0, 0];
+/// The longest value behind one byte.
+const ONE_BYTE_MAX: usize = 16;
 /// The largest id that a one-byte extension can have.
 const ID_MAX: u8 = 14;
 /// Playout delay counts in units of 10 ms, two numbers of 12 bits: at once, and at most 200 ms.
@@ -19,6 +25,7 @@ pub(in crate::sfu) struct ExtensionIds {
     playout_delay: Option<u8>,
     audio_level: Option<u8>,
     capture_time: Option<u8>,
+    descriptor: Option<u8>,
 }
 
 impl ExtensionIds {
@@ -33,6 +40,7 @@ impl ExtensionIds {
             playout_delay: id(Extension::PlayoutDelay),
             audio_level: id(Extension::AudioLevel),
             capture_time: id(Extension::AbsoluteCaptureTime),
+            descriptor: id(descriptor::extension()),
         }
     }
 
@@ -66,6 +74,8 @@ pub(super) struct Extensions<'a> {
     pub(super) audio_level: Option<(i8, bool)>,
     /// NTP time, and the offset of the publisher's clock.
     pub(super) capture_time: Option<(u64, Option<i64>)>,
+    /// A dependency descriptor, and the frame number that is written into it.
+    pub(super) descriptor: Option<(&'a [u8], u16)>,
 }
 
 impl Header {
@@ -82,9 +92,10 @@ impl Header {
         bytes.extend_from_slice(&self.sequence.to_be_bytes());
         bytes.extend_from_slice(&self.timestamp.to_be_bytes());
         bytes.extend_from_slice(&self.ssrc.to_be_bytes());
-        bytes.extend_from_slice(&ONE_BYTE_PROFILE);
+        let is_long = extensions.descriptor.is_some_and(|(descriptor, _)| descriptor.len() > ONE_BYTE_MAX);
+        bytes.extend_from_slice(if is_long { &TWO_BYTE_PROFILE } else { &ONE_BYTE_PROFILE });
         let body = bytes.len();
-        extensions.write(ids, bytes);
+        extensions.write(ids, is_long, bytes);
         while !(bytes.len() - body).is_multiple_of(4) {
             bytes.push(0);
         }
@@ -95,10 +106,13 @@ impl Header {
 }
 
 impl Extensions<'_> {
-    fn write(&self, ids: &ExtensionIds, bytes: &mut Vec<u8>) {
+    fn write(&self, ids: &ExtensionIds, is_long: bool, bytes: &mut Vec<u8>) {
         let mut put = |id: Option<u8>, value: &[u8]| {
             if let Some(id) = id {
-                bytes.push(id << 4 | (value.len() - 1) as u8);
+                match is_long {
+                    true => bytes.extend([id, value.len() as u8]),
+                    false => bytes.push(id << 4 | (value.len() - 1) as u8),
+                }
                 bytes.extend_from_slice(value);
             }
         };
@@ -114,6 +128,11 @@ impl Extensions<'_> {
         }
         if let Some((dbov, is_speech)) = self.audio_level {
             put(ids.audio_level, &[u8::from(is_speech) << 7 | dbov.unsigned_abs().min(127)]);
+        }
+        if let Some((descriptor, frame)) = self.descriptor {
+            let mut value = descriptor.to_vec();
+            descriptor::renumber(&mut value, frame);
+            put(ids.descriptor, &value);
         }
         match self.capture_time {
             Some((ntp, None)) => put(ids.capture_time, &ntp.to_be_bytes()),

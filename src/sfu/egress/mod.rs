@@ -36,9 +36,9 @@ use crate::sfu::outbox::Outbox;
 use crate::sfu::quality::Tally;
 use crate::sfu::rewrite::Numbers;
 use crate::sfu::srtp::{self, Opener, Protector};
-use crate::sfu::vp8;
-use crate::sfu::{PeerId, Route, TrafficClass};
-use crate::track::Kind;
+
+use crate::sfu::{PeerId, Route, TrafficClass, vp8, vp9};
+use crate::track::{Kind, VideoCodec};
 
 /// The most pictures' packets that wait; with more the path is too narrow for them by far.
 const QUEUED_MAX: usize = 2048;
@@ -291,7 +291,7 @@ impl Egress {
         at: usize,
         sent: &Sent,
         purpose: Purpose,
-        extensions: Extensions<'static>,
+        extensions: Extensions<'_>,
         now: Instant,
         out: &mut Outbox,
     ) {
@@ -316,6 +316,7 @@ impl Egress {
             mid: (!outlet.is_known).then_some(outlet.mid.as_str()),
             transport_number: self.estimator.as_mut().map(|estimator| estimator.on_sent(rough, now)),
             send_time: send_time(now.saturating_duration_since(self.origin)),
+            descriptor: sent.descriptor().filter(|_| purpose != Purpose::Padding),
             ..extensions
         };
         let bytes = out.begin();
@@ -383,8 +384,10 @@ fn write_payload(sent: &Sent, purpose: Purpose, bytes: &mut Vec<u8>) {
     }
     let start = bytes.len();
     bytes.extend_from_slice(sent.payload());
-    if let Some(ids) = sent.vp8 {
-        vp8::renumber(&mut bytes[start..], ids);
+    match (sent.ids, sent.payload_type.codec) {
+        (Some(ids), Some(VideoCodec::Vp8)) => vp8::renumber(&mut bytes[start..], ids),
+        (Some(ids), Some(VideoCodec::Vp9)) => vp9::renumber(&mut bytes[start..], ids),
+        _ => {}
     }
 }
 

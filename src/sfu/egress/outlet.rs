@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::header::ExtensionIds;
 use crate::sfu::inbound::Packet;
-use crate::sfu::rewrite::{Numbers, Vp8Ids};
+use crate::sfu::rewrite::{Numbers, PictureIds};
 use crate::track::{Kind, VideoCodec};
 
 /// What was sent longer ago comes too late to be shown.
@@ -54,7 +54,9 @@ pub(super) struct Sent {
     pub(super) timestamp: u32,
     pub(super) marker: bool,
     pub(super) payload_type: PayloadType,
-    pub(super) vp8: Option<Vp8Ids>,
+    pub(super) ids: Option<PictureIds>,
+    /// A dependency descriptor and the frame number that belongs into it.
+    descriptor: Option<(Arc<[u8]>, u16)>,
     payload: Arc<[u8]>,
     /// So much of the payload's beginning is left out.
     skipped: usize,
@@ -81,9 +83,10 @@ impl Sent {
         Self {
             sequence: numbers.sequence,
             timestamp: numbers.timestamp,
-            marker: packet.marker,
+            marker: numbers.marker,
             payload_type,
-            vp8: numbers.vp8,
+            ids: numbers.ids,
+            descriptor: packet.descriptor.clone().zip(numbers.frame),
             payload: packet.payload.clone(),
             skipped,
             at,
@@ -93,6 +96,12 @@ impl Sent {
 
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload[self.skipped..]
+    }
+
+    /// A packet that says nothing tells nothing of a frame either.
+    pub(super) fn descriptor(&self) -> Option<(&[u8], u16)> {
+        let (bytes, frame) = self.descriptor.as_ref().filter(|_| !self.payload().is_empty())?;
+        Some((bytes, *frame))
     }
 }
 
@@ -192,7 +201,7 @@ mod tests {
         let payload_type =
             PayloadType { codec: Some(VideoCodec::H264), number: 108, resend: Some(109), red: None };
         let packet = Packet { marker: false, ..Packet::bare(sequence, 0, Some(VideoCodec::H264), []) };
-        Sent::new(&packet, Numbers { sequence, timestamp: 0, vp8: None }, false, payload_type, at)
+        Sent::new(&packet, Numbers { sequence, ..Numbers::default() }, false, payload_type, at)
     }
 
     const ROUND_TRIP: Duration = Duration::from_millis(50);

@@ -77,7 +77,8 @@ impl Line {
     fn write(&mut self, slot: usize, bytes: usize) {
         self.sequence += 1;
         let packet = Packet::bare(self.sequence, 0, (slot == 0).then_some(VideoCodec::H264), vec![0; bytes]);
-        let numbers = Numbers { sequence: self.sequence, timestamp: 9000, vp8: None };
+        let numbers =
+            Numbers { sequence: self.sequence, timestamp: 9000, marker: true, ..Numbers::default() };
         assert!(self.egress.write(slot, &packet, numbers, false, self.now));
     }
 
@@ -120,7 +121,7 @@ fn red_leaves(line: &mut Line, block_type: u8) -> (u8, usize) {
     let payload = [0x80 | block_type, 0x0f, 0, 2, block_type, 1, 2, 3, 4, 5];
     let packet =
         Packet { marker: false, red: Red::read(&payload, block_type), ..Packet::bare(1, 0, None, payload) };
-    assert!(line.egress.write(1, &packet, Numbers { sequence: 1, timestamp: 0, vp8: None }, false, line.now));
+    assert!(line.egress.write(1, &packet, Numbers { sequence: 1, ..Numbers::default() }, false, line.now));
     line.egress.flush(line.now, &mut line.out, &mut line.up);
     while let Some((_, contents)) = line.out.poll_transmit() {
         let payload_type = contents[1] & 0x7f;

@@ -16,11 +16,13 @@ pub fn descriptors(data: &[u8]) {
         timestamp = timestamp.wrapping_add(u32::from(step >> 2 & 3) * 3000);
         let bytes = &bytes[..bytes.len().min(BYTES_MAX)];
         let before: Option<Structure> = structure.clone();
-        let Some(frame) = descriptor::read(bytes, &mut structure) else { continue };
+        let Some(told) = descriptor::read(bytes, &mut structure) else { continue };
+        let (frame, spatial) = told;
+        assert!(spatial.id < spatial.count, "a size beyond the largest");
         assert!(frame.id <= TID_MAX && frame.opens <= TID_MAX && frame.needs <= TID_MAX);
         assert!(bytes.len() > 3 || structure == before, "a structure out of nothing");
         let mut again = structure.clone();
-        assert_eq!(descriptor::read(bytes, &mut again), Some(frame), "what was told is not what is known");
+        assert_eq!(descriptor::read(bytes, &mut again), Some(told), "what was told is not what is known");
         assert_eq!(again, structure);
         let passed = gate.admits(Some(frame), timestamp, step & 0x10 != 0);
         assert_eq!(gate.admits(Some(frame), timestamp, false), passed, "half a frame");

@@ -122,6 +122,10 @@ fn published(
         (VideoCodec::H264, false) => &[0x61, 0x9a, 0, 0],
         (VideoCodec::Vp8, true) => &[0x90, 0xe0, 0x80, 7, 7, 0x20, 0x10, 0, 0, 0x9d, 1, 0x2a, 0, 1, 0xd0, 2],
         (VideoCodec::Vp8, false) => &[0x80, 0xe0, 0x80, 7, 7, 0x20, 0x11],
+        (VideoCodec::Vp9, true) => &[0xac, 0x80, 7, 0, 7, 0x82, 0x49],
+        (VideoCodec::Vp9, false) => &[0xec, 0x80, 7, 0, 7, 0x86, 0],
+        (VideoCodec::Av1, true) => &[0x18, 0x0a, 0, 0],
+        (VideoCodec::Av1, false) => &[0x10, 0x32, 0, 0],
     };
     let is_video = source == Source::Camera;
     Published {

@@ -118,7 +118,7 @@ impl Sender {
         for sequence in 0..SENT {
             for (slot, codec) in [Some(VideoCodec::H264), None].into_iter().enumerate() {
                 let packet = Packet::bare(sequence, sequence as u32 * 3000, codec, Arc::clone(&payload));
-                let numbers = Numbers { sequence, timestamp: packet.timestamp, vp8: None };
+                let numbers = Numbers { sequence, timestamp: packet.timestamp, ..Numbers::default() };
                 assert!(self.egress.write(slot, &packet, numbers, false, now));
             }
         }

@@ -127,7 +127,7 @@ impl RtcPeer {
                 self.rtc.media(Mid::from(line.mid.as_str())).map_or(&[][..], |media| media.remote_pts());
             if negotiated.is_empty() && !line.is_rejected() {
                 return Err(OfferRefused::NothingUsable(
-                    "a media line offers neither Opus nor H.264 nor VP8",
+                    "a media line offers neither Opus nor H.264, VP8, VP9 or AV1",
                 ));
             }
         }

@@ -10,8 +10,8 @@ use crate::sfu::descriptor::Descriptor;
 use crate::sfu::inbound::{FromPeer, Packet};
 use crate::sfu::outbox::Outbox;
 use crate::sfu::red::Red;
-use crate::sfu::{GoneWhy, Protocol, Route, descriptor};
-use crate::track::{Kind, Layer};
+use crate::sfu::{GoneWhy, Protocol, Route, descriptor, vp9};
+use crate::track::{Kind, Layer, VideoCodec};
 
 /// Extended sequence numbers have 48 bits (RFC 3711, 3.3.1).
 const NUMBERS: u64 = 1 << 48;
@@ -85,7 +85,7 @@ impl RtcPeer {
         let flow = &mut self.flows[at];
         let (source, layer, fresh) = (flow.source, flow.layer, known.is_none());
         let described = Descriptor::of(&rtp.header.ext_vals);
-        let temporal = described.and_then(|bytes| descriptor::read(bytes, &mut flow.structure));
+        let mut layers = described.and_then(|bytes| descriptor::read(bytes, &mut flow.structure));
         let coding = self.payload_types.iter().find(|(pt, _)| *pt == rtp.header.payload_type);
         let (codec, red) = match coding {
             Some((_, Coding::Opus)) => (None, None),
@@ -99,6 +99,9 @@ impl RtcPeer {
         };
         if codec.is_some() != (source.kind() == Kind::Video) || rtp.payload.is_empty() {
             return;
+        }
+        if codec == Some(VideoCodec::Vp9) && layers.is_none() {
+            layers = vp9::layers(&rtp.payload, &mut self.flows[at].vp9_layers);
         }
         let packet = Packet {
             sequence: *rtp.seq_no,
@@ -117,7 +120,9 @@ impl RtcPeer {
                 .ext_vals
                 .video_timing
                 .map(|told| Making::new(told.encode_start, told.encode_finish)),
-            temporal,
+            temporal: layers.map(|(temporal, _)| temporal),
+            spatial: layers.map(|(_, spatial)| spatial),
+            descriptor: described.filter(|_| codec == Some(VideoCodec::Av1)).map(Into::into),
             red,
             payload: rtp.payload,
         };
@@ -137,7 +142,7 @@ impl RtcPeer {
         if self.flows.len() >= SSRCS_MAX {
             self.flows.remove(0);
         }
-        self.flows.push(Flow { ssrc, source: inlet.source, layer, structure: None });
+        self.flows.push(Flow { ssrc, source: inlet.source, layer, structure: None, vp9_layers: 1 });
         Some(self.flows.len() - 1)
     }
 }

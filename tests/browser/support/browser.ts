@@ -182,3 +182,20 @@ export interface Look {
   /** How old the time code is, in ms. */
   readonly age: number | null
 }
+
+/** Runs in the page: a camera with a lot going on before it, so that its layers take their bits. */
+export function busy() {
+  navigator.mediaDevices.getUserMedia = async () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 })
+    const paint = canvas.getContext('2d')!
+    let turn = 0
+    setInterval(() => {
+      turn += 1
+      paint.fillStyle = `rgb(${turn % 255} 60 90)`
+      paint.fillRect(0, 0, 1280, 720)
+      paint.fillStyle = '#fff'
+      for (let at = 0; at < 20; at++) paint.fillRect((turn * 9 + at * 64) % 1280, (at * 36 + turn * 3) % 720, 60, 60)
+    }, 33)
+    return canvas.captureStream(30)
+  }
+}

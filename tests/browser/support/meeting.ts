@@ -86,8 +86,8 @@ export async function heardAt(page: Page, participant: string, hz: number): Prom
 }
 
 /** Which part of a PNG's pixels, 0 to 1, has that colour: as near as an eye would take it for the same. */
-export function partInColour(page: Page, png: Buffer, colour: readonly number[]): Promise<number> {
-  return page.evaluate(async ([encoded, colour]) => {
+export function partInColour(page: Page, png: Buffer, colour: readonly number[], within = 10): Promise<number> {
+  return page.evaluate(async ([encoded, colour, within]) => {
     const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))
     const picture = await createImageBitmap(new Blob([bytes], { type: 'image/png' }))
     const paint = new OffscreenCanvas(picture.width, picture.height).getContext('2d')!
@@ -95,8 +95,27 @@ export function partInColour(page: Page, png: Buffer, colour: readonly number[])
     const { data } = paint.getImageData(0, 0, picture.width, picture.height)
     let near = 0
     for (let at = 0; at < data.length; at += 4) {
-      if (colour.every((value, channel) => Math.abs(data[at + channel]! - value) <= 10)) near += 1
+      if (colour.every((value, channel) => Math.abs(data[at + channel]! - value) <= within)) near += 1
     }
     return near / (data.length / 4)
-  }, [png.toString('base64'), colour] as const)
+  }, [png.toString('base64'), colour, within] as const)
 }
+
+/** What a page receives of somebody's picture within two seconds. */
+export const received = (page: Page, participant: string, source: string) => page.evaluate(async ([id, source]) => {
+  const { mid } = window.alcove.slots().find((one: any) => one.participant === id && one.source === source) ?? {}
+  const flow = async () => (await window.alcove.stats()).find((one: any) => one.type === 'inbound-rtp' && one.mid === mid)
+  const before = await flow()
+  await new Promise((done) => { setTimeout(done, 2_000) })
+  const after = await flow()
+  const codecs = (await window.alcove.stats()).filter((one: any) => one.type === 'codec')
+  // The picture may have yet to come.
+  if (!before || !after) return { codec: '', height: 0, frames: 0, kbits: 0 }
+  const seconds = (after.timestamp - before.timestamp) / 1_000
+  return {
+    codec: codecs.find((one: any) => one.id === after.codecId)?.mimeType ?? '',
+    height: after.frameHeight,
+    frames: (after.framesDecoded - before.framesDecoded) / seconds,
+    kbits: (after.bytesReceived - before.bytesReceived) / 125 / seconds,
+  }
+}, [participant, source] as const)

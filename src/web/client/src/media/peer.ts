@@ -1,5 +1,6 @@
 /** The one peer connection: one offer with everything that will ever be needed, then only tracks change. */
-import { pick, trimmed } from "./codecs";
+import { isScalable, pick, trimmed } from "./codecs";
+import { CAMERA_LAYERS, type Encoding, SCREEN_LAYERS, cameraSettings } from "./encodings";
 import { tidied } from "./sdp";
 import type { Source, VideoCodec } from "../words/wire";
 
@@ -7,24 +8,6 @@ import type { Source, VideoCodec } from "../words/wire";
 export const AUDIO_SLOTS = 3;
 /** How many pictures are seen at once; nine keep the join fast. */
 export const VIDEO_SLOTS = 9;
-
-/** An encoding with what the types of the DOM do not know yet: the codec to send, and its temporal layers. */
-type Encoding = RTCRtpEncodingParameters & { codec?: RTCRtpCodec; scalabilityMode?: string };
-
-/** Three temporal layers: the appliance leaves out frames for those whose way is narrow. */
-const TEMPORAL = "L1T3";
-
-/**
- * The layers of the camera: a quarter, a half and the full height. None has a frame rate of its own: Chromium
- * holds all layers to the lowest of them.
- */
-const CAMERA_LAYERS: Encoding[] = [
-  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 160_000, scalabilityMode: TEMPORAL },
-  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 600_000, scalabilityMode: TEMPORAL },
-  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 2_200_000, scalabilityMode: TEMPORAL },
-];
-/** A screen: sharp text matters more than motion; who has a narrow way gets half of the frames, as sharp as the rest. */
-const SCREEN_LAYERS: Encoding[] = [{ maxBitrate: 3_000_000, maxFramerate: 30, scalabilityMode: "L1T2" }];
 
 type Kind = "audio" | "video";
 
@@ -65,6 +48,10 @@ export class Peer {
   /** The codec that is sent; the answer's order has chosen it until another one is asked for. */
   #codec: VideoCodec | null = null;
   #codecWaits = false;
+  /** How many layers of the camera are watched. */
+  #watched = CAMERA_LAYERS.length;
+  /** All sizes of the camera share one flow. */
+  #isScalable = false;
   /** A sender's parameters can be changed once at a time: what was read last must be what is written next. */
   #changes: Promise<boolean> = Promise.resolve(false);
 
@@ -132,11 +119,13 @@ export class Peer {
     if ((this.#sent.get(source) ?? null) === track) return;
     this.#sent.set(source, track);
     await this.#senders[source].sender.replaceTrack(track);
+    if (source === "camera" && this.#isScalable) await this.#shapeCamera();
   }
 
-  /** Notes the codec that the answer brings about by its order, so that nothing needs to be set at the join. */
+  /** Notes the codec to begin with. The answer's order brings H.264 or VP8 about, so that nothing needs to be set. */
   expect(codec: VideoCodec): void {
     this.#codec = codec;
+    this.#codecWaits = isScalable(codec);
   }
 
   /** Sends another codec from now on, without another offer where the browser knows how to. */
@@ -149,6 +138,8 @@ export class Peer {
 
   /** Encodes and sends this many layers of a video source, from the smallest on. */
   watched(source: Source, layers: number): Promise<boolean> {
+    if (source === "camera") this.#watched = layers;
+    if (source === "camera" && this.#isScalable) return this.#shapeCamera();
     return this.#change(this.#senders[source].sender, ({ encodings }) => {
       const changed = encodings.filter((encoding, at) => encoding.active !== at < layers);
       for (const encoding of changed) encoding.active = !encoding.active;
@@ -207,15 +198,22 @@ export class Peer {
 
   async #applyCodec(): Promise<void> {
     this.#codecWaits = false;
-    if (!this.#codec) return;
-    for (const source of ["camera", "screen"] as const) await this.#setCodec(this.#senders[source].sender, this.#codec);
+    const codec = this.#codec;
+    if (!codec) return;
+    const { camera, screen } = this.#senders;
+    await this.#setCodec(camera.sender, codec, this.#isScalable && !isScalable(codec));
+    this.#isScalable = isScalable(codec) && sends(camera.sender, codec);
+    if (this.#isScalable) await this.#shapeCamera();
+    await this.#setCodec(screen.sender, codec, false);
   }
 
-  async #setCodec(sender: RTCRtpSender, wanted: VideoCodec): Promise<void> {
+  /** `unfold`: the sizes of the camera shared a flow, and are to be flows of their own again. */
+  async #setCodec(sender: RTCRtpSender, wanted: VideoCodec, unfold: boolean): Promise<void> {
     // A browser without this keeps to the codec of the answer, which the appliance has put first.
     const set = (hasLayers: boolean) =>
       this.#change(sender, ({ codecs, encodings }) => {
         const codec = pick(codecs, wanted);
+        if (unfold) this.#shape(encodings, wanted);
         for (const encoding of encodings as Encoding[]) {
           if (codec) encoding.codec = codec;
           if (!hasLayers) delete encoding.scalabilityMode;
@@ -224,6 +222,19 @@ export class Peer {
       });
     // An encoder may have no temporal layers for this codec: better none than the wrong codec.
     if (!(await set(true))) await set(false);
+  }
+
+  /** Puts all sizes of the camera that are watched into one flow. */
+  #shapeCamera(): Promise<boolean> {
+    return this.#change(this.#senders.camera.sender, ({ encodings }) => this.#shape(encodings, this.#codec ?? "h264"));
+  }
+
+  #shape(encodings: RTCRtpEncodingParameters[], codec: VideoCodec): boolean {
+    const { width = 0, height = 0 } = this.#sent.get("camera")?.getSettings() ?? {};
+    const settings = cameraSettings(codec, this.#watched, Math.min(width, height));
+    const before = JSON.stringify(encodings);
+    encodings.forEach((encoding, at) => Object.assign(encoding, settings[at]));
+    return JSON.stringify(encodings) !== before;
   }
 
   /**
@@ -249,6 +260,13 @@ function stampCaptures(transceiver: StampingTransceiver): void {
   if (!stamp) return; // This browser does not know how to: its pictures are shown without their age.
   stamp.direction = "sendrecv";
   transceiver.setHeaderExtensionsToNegotiate?.(extensions);
+}
+
+/** Whether a sender can be told which codec to send, and sends this one. */
+function sends(sender: RTCRtpSender, codec: VideoCodec): boolean {
+  const { codecs, encodings } = sender.getParameters();
+  const wanted = pick(codecs, codec)?.mimeType;
+  return wanted !== undefined && (encodings[0] as Encoding | undefined)?.codec?.mimeType === wanted;
 }
 
 function fill(count: number, kind: Kind): Kind[] {

@@ -294,7 +294,7 @@ export type Mode = "video" | "audio";
 /**
  * The codec that publishers shall send.
  */
-export type VideoCodec = "h264" | "vp8";
+export type VideoCodec = "h264" | "vp8" | "vp9" | "av1";
 
 /**
  * Why a participant is no longer there.
