@@ -2,10 +2,10 @@
 //! specification, 6.1.1).
 //!
 //! ```text
-//!   layer 2   720 rows   K──▪──▪──▪       from the key frame on each layer needs itself alone (L3T3_KEY), so
-//!                        │                whoever is sent the layers up to one of them sees that one: down at any
-//!   layer 1   360 rows   K──▪──▪──▪       picture, up at the next key frame
-//!                        │
+//!   layer 2   720 rows   K──▪──▪──▪       each picture of a layer needs the one before it and the layer below it
+//!                        │  │  │  │       (L3T3), so whoever is sent the layers up to one of them sees that one:
+//!   layer 1   360 rows   K──▪──▪──▪       down at any picture, up at the next key frame
+//!                        │  │  │  │
 //!   layer 0   180 rows   K──▪──▪──▪
 //! ```
 
