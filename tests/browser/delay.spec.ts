@@ -79,13 +79,16 @@ test('the room tells how old the pictures on its screen are', async () => {
     return screen.find((one: any) => one.participant === id)
   }
   await expect.poll(tile, { timeout: 40_000 }).toBeDefined()
-  const { total_ms, arrival_ms, decode_ms, wait_ms, screen_ms } = await tile()
-  expect(arrival_ms + decode_ms + wait_ms + screen_ms).toBeCloseTo(total_ms, 0)
-  // The scene is drawn 30 times a second, and a picture waits for that.
-  expect(wait_ms).toBeLessThan(100)
-  // The true age: of the time code in the snapshot of the screen.
-  const shown = await snapshotAge(page)
-  expect(Math.abs(total_ms - shown), `told ${total_ms}, true ${shown}`).toBeLessThan(tolerance_ms + 33)
+  // What is told is of the last seconds, what is true of this moment: on a machine that was just busy they differ.
+  await expect(async () => {
+    const { total_ms, arrival_ms, decode_ms, wait_ms, screen_ms } = await tile()
+    expect(arrival_ms + decode_ms + wait_ms + screen_ms).toBeCloseTo(total_ms, 0)
+    // The scene is drawn 30 times a second, and a picture waits for that.
+    expect(wait_ms).toBeLessThan(100)
+    // The true age: of the time code in the snapshot of the screen.
+    const shown = await snapshotAge(page)
+    expect(Math.abs(total_ms - shown), `told ${total_ms}, true ${shown}`).toBeLessThan(tolerance_ms + 33)
+  }).toPass({ timeout: 40_000 })
   const { participants } = (await appliance.api('GET', 'meetings/den/statistics')).json()
   const ann = participants.find((one: any) => one.participant === id).media
   expect(ann.up.bitrate_bps).toBeGreaterThan(10_000)
