@@ -47,13 +47,15 @@ async function plausible(page: Page, id: string, parts: readonly string[]): Prom
     const told = await toldAge(page, id)
     expect(told.parts.map(({ part }) => part)).toEqual(parts)
     expect(told.parts.reduce((sum, { ms }) => sum + ms, 0)).toBeCloseTo(told.totalMs!, 6)
-    expect(Math.abs(told.totalMs! - truth), `told ${told.totalMs}, true ${truth}`).toBeLessThan(tolerance_ms)
-  }).toPass({ timeout: 40_000 })
+    expect(Math.abs(told.totalMs! - truth), `told ${told.totalMs}, true ${truth}: ${JSON.stringify(told.parts)}`).toBeLessThan(tolerance_ms)
+    // A clock that was read on a busy machine is read better later.
+  }).toPass({ timeout: 90_000 })
 }
 
 const all = ['capture', 'encode', 'up', 'down', 'buffer', 'decode', 'screen']
 
 test('the page tells how old the pictures of a browser and of the room are', async () => {
+  test.setTimeout(300_000)
   const from = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
   const to = await person(browser, { colour: 'rgb(40 40 220)', tone: 900 })
   await join(from.page, appliance.joinUrl, 'From')
