@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::tests::join;
 use super::*;
 
 const HOST: ParticipantId = ParticipantId(1);
@@ -31,15 +32,8 @@ impl Hall {
     }
 
     fn enter(&mut self, id: ParticipantId, role: Role, identity: Option<&str>) -> Result<(), Refusal> {
-        self.ask(Command::Join(Join {
-            participant: id,
-            name: format!("name of {id}"),
-            kind: ParticipantKind::Browser,
-            role,
-            password: None,
-            custom_info: None,
-            identity: identity.map(str::to_owned),
-        }))
+        let identity = identity.map(str::to_owned);
+        self.ask(Command::Join(Join { identity, ..join(id, role) }))
     }
 
     fn join(&mut self, id: ParticipantId, role: Role) {
@@ -123,15 +117,7 @@ fn hosts_and_the_room_do_not_wait() {
     let mut hall = Hall::with_lobby();
     hall.join(ANN, Role::Cohost);
     assert!(hall.is_in(ANN));
-    let room = Join {
-        participant: BEN,
-        name: "Room".to_owned(),
-        kind: ParticipantKind::Room,
-        role: Role::Speaker,
-        password: None,
-        custom_info: None,
-        identity: None,
-    };
+    let room = Join { kind: ParticipantKind::Room, ..join(BEN, Role::Speaker) };
     hall.ask(Command::Join(room)).unwrap();
     assert!(hall.is_in(BEN));
 }

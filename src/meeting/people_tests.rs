@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::tests::join;
 use super::*;
 
 const ANN: ParticipantId = ParticipantId(1);
@@ -30,16 +31,8 @@ impl Den {
     }
 
     fn join(&mut self, id: ParticipantId, role: Role, identity: Option<&str>) -> Result<(), Refusal> {
-        let join = Join {
-            participant: id,
-            name: format!("name of {id}"),
-            kind: ParticipantKind::Browser,
-            role,
-            password: None,
-            custom_info: None,
-            identity: identity.map(str::to_owned),
-        };
-        self.ask(Command::Join(join))
+        let identity = identity.map(str::to_owned);
+        self.ask(Command::Join(Join { identity, ..join(id, role) }))
     }
 
     fn ask(&mut self, command: Command) -> Result<(), Refusal> {

@@ -25,7 +25,8 @@ fn meeting() -> (Meeting, Instant) {
 const ANN: ParticipantId = ParticipantId(1);
 const BEN: ParticipantId = ParticipantId(2);
 
-fn join(participant: ParticipantId, role: Role) -> Join {
+/// Somebody in a browser, as most are.
+pub(super) fn join(participant: ParticipantId, role: Role) -> Join {
     let name = format!("name of {participant}");
     Join {
         participant,
