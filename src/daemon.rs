@@ -1,9 +1,8 @@
 //! Puts the appliance together: state directory, hardware, certificates, loop, edges; and takes it apart again.
 
-use std::fmt::Display;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +14,17 @@ use hyper_util::server::conn::auto::Builder;
 
 use crate::api::{self, Edge, Facts};
 use crate::appliance::clock::SystemClock;
-use crate::appliance::{Appliance, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, RelaySettings, Settings};
+use crate::appliance::{
+    Appliance, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, RecordToken, RelaySettings, STORE_FILE,
+    Settings,
+};
 use crate::config::Config;
 use crate::meeting::Role;
 use crate::room::{RoomSettings, devices};
 use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::files::{self, Readers};
 use crate::system::machine::Machine;
+use crate::system::mail::Mailer;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
 use crate::system::{log as system_log, notify, sockets};
@@ -64,6 +67,8 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
     }
     let (relay, trouble) = relay(config);
     troubles.extend(trouble);
+    let (mailer, trouble) = mailer(config);
+    troubles.extend(trouble);
     let tokens = Arc::new(Tokens::open(&state)?);
     let identity = Identity::of_this_machine(&config.tls.names);
     let certificates = Certificates::open(&state, &config.tls, &identity, clock.unix_time().as_secs())?;
@@ -89,6 +94,7 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
         http,
         hardware,
         relay,
+        mailer,
         troubles,
         machine,
         updates,
@@ -103,16 +109,38 @@ fn relay(config: &Config) -> (Option<RelaySettings>, Option<String>) {
     else {
         return (None, None);
     };
-    let trouble = |cause: &dyn Display| {
-        Some(format!("{}: {cause}: mend turn.password_file; media is not relayed until then", file.display()))
-    };
-    match std::fs::read_to_string(file) {
-        Ok(text) => match text.lines().next().filter(|line| !line.is_empty()) {
-            Some(line) => (Some(RelaySettings { server, username, password: line.to_owned() }), None),
-            None => (None, trouble(&"its first line is empty")),
-        },
-        Err(error) => (None, trouble(&error)),
+    match first_line(file) {
+        Ok(password) => (Some(RelaySettings { server, username, password }), None),
+        Err(cause) => {
+            (None, Some(format!("{cause}: mend turn.password_file; media is not relayed until then")))
+        }
     }
+}
+
+/// What sends mail, or what is wrong with its settings: the room opens all the same.
+fn mailer(config: &Config) -> (Option<Mailer>, Option<String>) {
+    let mail = &config.mail;
+    let (Some(server), Some(from)) = (mail.server(), &mail.from) else { return (None, None) };
+    let login = match (&mail.username, &mail.password_file) {
+        (Some(username), Some(file)) => match first_line(file) {
+            Ok(password) => Some((username.clone(), password)),
+            Err(cause) => {
+                return (None, Some(format!("{cause}: mend mail.password_file; no mail is sent until then")));
+            }
+        },
+        _ => None,
+    };
+    match Mailer::new(&server, from, login) {
+        Ok(mailer) => (Some(mailer), None),
+        Err(cause) => (None, Some(format!("no mail is sent: {cause}"))),
+    }
+}
+
+/// The secret in a file.
+fn first_line(file: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file).map_err(|cause| format!("{}: {cause}", file.display()))?;
+    let line = text.lines().next().filter(|line| !line.is_empty());
+    line.map(str::to_owned).ok_or_else(|| format!("{}: its first line is empty", file.display()))
 }
 
 /// Looks for devices and tries the encoders, while the rest starts.
@@ -139,6 +167,7 @@ struct Parts<'a> {
     http: TcpListener,
     hardware: Hardware,
     relay: Option<RelaySettings>,
+    mailer: Option<Mailer>,
     troubles: Vec<String>,
     machine: Machine,
     updates: Updates,
@@ -146,7 +175,7 @@ struct Parts<'a> {
 
 async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let Parts { config, state, clock, tokens, certificates, https, http, .. } = parts;
-    let Parts { hardware, relay, troubles, machine, updates, .. } = parts;
+    let Parts { hardware, relay, mailer, troubles, machine, updates, .. } = parts;
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
@@ -154,7 +183,13 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let invite = invite(&clock, &tokens, public_url.clone());
     let in_use = devices::of(&hardware);
     let (handle, appliance) = Appliance::start(
-        settings(config, https_port, invite, (relay, troubles)),
+        settings(
+            config,
+            https_port,
+            (invite, record_token(&tokens)),
+            (relay, troubles),
+            state.join(STORE_FILE),
+        ),
         &in_use,
         Arc::clone(&clock),
     )?;
@@ -166,7 +201,9 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
         public_url,
         authority_pem: certificates.authority_pem().map(str::to_owned),
         devices: Arc::new(move || serde_json::json!(hardware.report())),
+        has_mail: mailer.is_some(),
     };
+    let reporting = mailer.map(|mailer| tokio::spawn(api::send_reports(handle.clone(), mailer)));
     let shared_port = api::SharedPort::new(handle.clone());
     let edge =
         Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), machine, updates, facts };
@@ -202,6 +239,7 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     appliance.run(stop).await;
     notify::stopping();
     renewing.abort();
+    reporting.inspect(tokio::task::JoinHandle::abort);
     goodbye.graceful_shutdown(Some(GOODBYE_MAX));
     let (secure, plain) = servers.await.context("the servers panicked")?;
     secure.and(plain).context("a server failed")
@@ -214,8 +252,9 @@ fn limit_waiting(builder: &mut Builder<TokioExecutor>) {
 fn settings(
     config: &Config,
     https_port: u16,
-    invite: Invite,
+    (invite, record_token): (Invite, RecordToken),
     (relay, troubles): (Option<RelaySettings>, Vec<String>),
+    store: PathBuf,
 ) -> Settings {
     Settings {
         standing_meeting: config.standing_meeting().to_string(),
@@ -234,7 +273,10 @@ fn settings(
             join_text: String::new(),
         },
         invite,
+        record_token,
         relay,
+        store: Some(store),
+        records_kept: Duration::from_hours(24 * u64::from(config.meetings.records_days)),
         troubles,
         heartbeat: heartbeat(),
     }
@@ -317,6 +359,11 @@ fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, public_url: String) -> I
             text: format!("{public_url}/m/{meeting}\n{code}"),
         }
     })
+}
+
+fn record_token(tokens: &Arc<Tokens>) -> RecordToken {
+    let tokens = Arc::clone(tokens);
+    Arc::new(move |record| tokens.of_record(record))
 }
 
 /// The listener that was passed, or a dual-stack one of our own; IPv4 alone where the machine has no IPv6.

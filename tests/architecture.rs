@@ -81,7 +81,7 @@ const CLOCK_WORDS: &[&str] = &[
 
 /// Where types may be serializable. The claims of a token are signed as JSON.
 const SERIALIZABLE: &[&str] =
-    &["src/web/wire.rs", "src/api/", "src/config/", "src/system/tokens.rs", "hal/src/"];
+    &["src/web/wire.rs", "src/web/wire/", "src/api/", "src/config/", "src/system/tokens.rs", "hal/src/"];
 
 /// Names that mean four things each.
 const VAGUE_NAMES: &[&str] = &["Session", "Stream", "Client", "Connection", "Manager", "Service", "Handler"];

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::timestamp::{Timestamp, absent_or_null};
 use crate::appliance::handle::{MeetingView, RoomView, StatusView};
-use crate::web::wire::{Mode, Participant, Role};
+use crate::web::wire::{Mode, Participant, Role, SamePerson};
 
 /// What a meeting is created with.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,6 +32,36 @@ pub(crate) struct CreateMeeting {
     /// Nobody comes in before a host does.
     #[serde(default)]
     pub wait_for_host: bool,
+    /// What becomes of somebody who is in it and joins again, known by `identity`.
+    #[serde(default)]
+    pub same_person: SamePerson,
+    /// Before it nobody comes in but hosts; the others wait.
+    pub not_before: Option<Timestamp>,
+    /// When it is meant to begin; it is there, and stays, until then.
+    pub starts_at: Option<Timestamp>,
+    /// When it ends for all; until then it stays, be it empty.
+    pub ends_at: Option<Timestamp>,
+    /// Who gets, at the end, who was there and how the polls went, by mail.
+    #[schema(format = "email", max_length = 254)]
+    pub report_to: Option<String>,
+}
+
+/// When a meeting is from now on: what is absent stays, `null` is no longer planned.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeMeeting {
+    /// Before it nobody comes in but hosts.
+    #[serde(default, deserialize_with = "absent_or_null")]
+    #[schema(value_type = Option<Timestamp>)]
+    pub not_before: Option<Option<Timestamp>>,
+    /// When it is meant to begin.
+    #[serde(default, deserialize_with = "absent_or_null")]
+    #[schema(value_type = Option<Timestamp>)]
+    pub starts_at: Option<Option<Timestamp>>,
+    /// When it ends for all.
+    #[serde(default, deserialize_with = "absent_or_null")]
+    #[schema(value_type = Option<Timestamp>)]
+    pub ends_at: Option<Option<Timestamp>>,
 }
 
 const fn video() -> Mode {
@@ -55,6 +86,17 @@ pub(crate) struct Meeting {
     pub lobby: bool,
     /// Nobody comes in before a host does.
     pub wait_for_host: bool,
+    /// What becomes of somebody who is in it and joins again.
+    pub same_person: SamePerson,
+    /// Before it nobody comes in but hosts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// When it is meant to begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
+    /// When it ends for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
     /// How many participants there are now.
     pub participants: usize,
     /// Whether it is the room's standing meeting.
@@ -71,6 +113,10 @@ impl From<MeetingView> for Meeting {
             max_participants: view.max_participants,
             lobby: view.lobby,
             wait_for_host: view.wait_for_host,
+            same_person: view.same_person,
+            not_before: view.schedule.not_before_ms.map(Timestamp),
+            starts_at: view.schedule.starts_at_ms.map(Timestamp),
+            ends_at: view.schedule.ends_at_ms.map(Timestamp),
             participants: view.participants.len(),
             standing: view.standing,
         }
@@ -83,10 +129,10 @@ pub(crate) struct CreatedMeeting {
     /// The meeting.
     #[serde(flatten)]
     pub meeting: Meeting,
-    /// Lets its bearer join as a speaker, for a day.
+    /// Lets its bearer join as a speaker: for a day, or until a day after a planned meeting.
     #[schema(format = "uri")]
     pub join_url: String,
-    /// Lets its bearer join as the host, for a day.
+    /// Lets its bearer join as the host, for as long.
     #[schema(format = "uri")]
     pub host_url: String,
 }

@@ -78,6 +78,26 @@ impl Gate {
         }
     }
 
+    /// Lets the administrator, and whoever has its token, see the record of a meeting.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and [`Denied::Forbidden`] for a token of another kind.
+    pub(crate) fn opens_record(&self, from: IpAddr, token: &str, record: i64) -> Result<(), Denied> {
+        if let Some(wait) = self.failures().wait(from, self.clock.now()) {
+            return Err(Denied::Wait(wait));
+        }
+        if self.tokens.opens_record(token, record) {
+            return Ok(());
+        }
+        match self.check(from, token)? {
+            Grant::Admin => Ok(()),
+            Grant::Join { .. } => Err(Denied::Forbidden(Refusal::new(
+                Code::NotPermitted,
+                "a join token opens no record; hosts are told the token of theirs when they join",
+            ))),
+        }
+    }
+
     /// A meeting's password was guessed wrongly.
     pub(crate) fn wrong_password(&self, from: IpAddr) {
         let now = self.clock.now();
@@ -87,6 +107,11 @@ impl Gate {
     /// A token for joiners of a meeting, good for so long from now on.
     pub(crate) fn issue(&self, meeting: &str, role: Role, lifetime: Duration) -> String {
         self.tokens.issue(meeting, from_wire(role), self.unix_time_s().saturating_add(lifetime.as_secs()))
+    }
+
+    /// The time of day.
+    pub(crate) fn unix_time(&self) -> Duration {
+        self.clock.unix_time()
     }
 
     fn unix_time_s(&self) -> u64 {

@@ -18,11 +18,15 @@ mod input;
 mod meetings;
 mod openapi;
 mod problem;
+mod records;
+mod reports;
 mod shared_port;
+mod sheets;
 mod statistics;
 mod status;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 mod trust;
 mod updates;
 mod whip;
@@ -44,6 +48,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::problem::Problem;
+pub use self::reports::send_reports;
 pub use self::shared_port::SharedPort;
 use crate::appliance::Handle;
 use crate::system::machine::Machine;
@@ -78,6 +83,8 @@ pub struct Facts {
     pub authority_pem: Option<String>,
     /// What `alcove devices --json` says at the moment; may take some milliseconds.
     pub devices: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
+    /// Whether mail can be sent.
+    pub has_mail: bool,
 }
 
 /// What the endpoints share.
@@ -132,10 +139,12 @@ async fn other(uri: Uri) -> Result<Response, Problem> {
 fn administration() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(meetings::list, meetings::create))
-        .routes(routes!(meetings::show, meetings::end))
+        .routes(routes!(meetings::show, meetings::change, meetings::end))
         .routes(routes!(meetings::participants))
         .routes(routes!(statistics::show))
         .routes(routes!(meetings::issue_token))
+        .routes(routes!(meetings::administer))
+        .routes(routes!(records::list))
         .routes(routes!(commands::join))
         .routes(routes!(commands::leave))
         .routes(routes!(commands::mute))
@@ -151,6 +160,9 @@ fn administration() -> OpenApiRouter<Arc<Shared>> {
 fn open() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(openapi::document))
+        .routes(routes!(records::show))
+        .routes(routes!(records::attendance_csv))
+        .routes(routes!(records::polls_csv))
         .routes(routes!(words::socket))
         .routes(routes!(status::metrics))
         .routes(routes!(status::healthy))

@@ -16,7 +16,8 @@ use crate::refusal::{Code, Refusal};
 use crate::sfu::{DelayReport, PeerId, PeerStats, SlotId};
 use crate::track::{self, Kind, Layer};
 use crate::web::wire::{
-    Answer, Ask, Event, Frame, MeetingInfo, Mode, Participant, Refused, Resume, VERSION, VideoCodec, Welcome,
+    Answer, Ask, Event, Frame, MeetingInfo, Mode, Participant, Refused, Resume, Schedule, VERSION,
+    VideoCodec, Welcome,
 };
 
 /// The most participants of a meeting that does not say otherwise.
@@ -66,15 +67,7 @@ impl Fake {
     /// Adds a meeting.
     pub(crate) fn create(&self, name: &str, password: Option<&str>) {
         let password = password.map(str::to_owned);
-        let new = NewMeeting {
-            name: name.to_owned(),
-            mode: Mode::Video,
-            password,
-            custom_info: None,
-            max_participants: None,
-            lobby: false,
-            wait_for_host: false,
-        };
+        let new = NewMeeting { name: name.to_owned(), password, ..NewMeeting::default() };
         self.lock().meetings.insert(name.to_owned(), Meeting { new, seq: 0 });
     }
 
@@ -133,6 +126,22 @@ impl State {
             Call::Statistics(name, reply) => drop(reply.send(self.statistics(&name))),
             Call::Totals(reply) => {
                 drop(reply.send(Ok(Totals { packets_in: 7, lost_out: 2, ..Totals::default() })));
+            }
+            Call::Reschedule(name, schedule, reply) => {
+                if let Some(meeting) = self.meetings.get_mut(&name) {
+                    meeting.new.schedule = schedule;
+                }
+                drop(reply.send(self.view(&name)));
+            }
+            Call::DueReports(reply) => drop(reply.send(Ok(Vec::new()))),
+            Call::ReportTried(_, _, reply) => drop(reply.send(Ok(()))),
+            Call::Records(reply) => drop(reply.send(Ok(Vec::new()))),
+            Call::Record(_, reply) => {
+                drop(reply.send(Err(Refusal::new(Code::MeetingNotFound, "there is no such record"))));
+            }
+            Call::Administer(name, ask, reply) => {
+                self.calls.push(format!("administer {name} {ask:?}"));
+                drop(reply.send(self.view(&name).map(drop)));
             }
             Call::EndMeeting(name, reply) => drop(reply.send(self.view(&name).map(|_| self.end(&name)))),
             Call::Join(join, reply) => drop(reply.send(self.join(join))),
@@ -209,6 +218,8 @@ impl State {
             max_participants: new.max_participants.unwrap_or(PARTICIPANTS_MAX),
             lobby: new.lobby,
             wait_for_host: new.wait_for_host,
+            same_person: new.same_person,
+            schedule: new.schedule,
             standing: name == "room",
             participants: self.participants(name),
         })
@@ -242,6 +253,7 @@ impl State {
             tracks: Vec::new(),
             held: Vec::new(),
             hand: None,
+            attributes: BTreeMap::new(),
             present: true,
         };
         let member = Member { meeting: join.meeting.clone(), me, frames: Some(join.frames) };
@@ -259,6 +271,9 @@ impl State {
             rights: crate::appliance::words::rights_word(crate::meeting::Rights::default()),
             locked: false,
             lobby: false,
+            schedule: Schedule::default(),
+            attributes: BTreeMap::new(),
+            polls: Vec::new(),
         };
         let welcome = Welcome {
             version: VERSION,
@@ -267,6 +282,7 @@ impl State {
             meeting: info,
             participants: self.participants(name),
             seq: self.meetings[name].seq,
+            record: None,
             video_codec: VideoCodec::H264,
             stun: None,
         };

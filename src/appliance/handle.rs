@@ -12,7 +12,10 @@ pub use crate::room::{PictureDelay, RoomStatus};
 pub use crate::sfu::{
     LayerReport, PeerId, PeerReport, Shown, SlotReport, Totals, TrackFlow, TrackReport, WayReport,
 };
-use crate::web::wire::{Ask, Frame, Mode, Participant, ParticipantKind, Resume, Role};
+use crate::web::wire::{
+    Ask, Frame, LeaveReason, Mode, Participant, ParticipantKind, PollState, Question, Resume, Role,
+    SamePerson, Schedule,
+};
 
 /// The most commands that wait for the loop; the next one is refused with `busy`.
 const CALLS_MAX: usize = 1024;
@@ -22,7 +25,7 @@ const CALLS_MAX: usize = 1024;
 pub const FRAMES_MAX: usize = 2048;
 
 /// What a meeting is created with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NewMeeting {
     /// Unique among the living meetings: 1 to 64 characters of `a-z 0-9 - _ .`.
     pub name: String,
@@ -38,6 +41,12 @@ pub struct NewMeeting {
     pub lobby: bool,
     /// Whether nobody comes in before a host does.
     pub wait_for_host: bool,
+    /// What becomes of somebody who is in it and joins again.
+    pub same_person: SamePerson,
+    /// When it is.
+    pub schedule: Schedule,
+    /// Who gets its report by e-mail.
+    pub report_to: Option<String>,
 }
 
 /// A meeting as the API shows it.
@@ -57,6 +66,10 @@ pub struct MeetingView {
     pub lobby: bool,
     /// Whether nobody comes in before a host does.
     pub wait_for_host: bool,
+    /// What becomes of somebody who is in it and joins again.
+    pub same_person: SamePerson,
+    /// When it is.
+    pub schedule: Schedule,
     /// Whether it is the room's standing meeting.
     pub standing: bool,
     /// Who is in it.
@@ -97,6 +110,77 @@ pub enum Entry {
 /// A participant that the loop has admitted, as the edge knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MemberId(pub u64);
+
+/// A meeting in which somebody was, going on or over.
+#[derive(Debug, Clone)]
+pub struct RecordSummary {
+    /// The number of the record.
+    pub id: i64,
+    /// The meeting's name.
+    pub meeting: String,
+    /// When it was created, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// When it ended, if it has.
+    pub ended_at_ms: Option<u64>,
+    /// How many times somebody came.
+    pub attendances: u32,
+    /// How many polls were opened.
+    pub polls: u32,
+}
+
+/// What is known of a meeting.
+#[derive(Debug, Clone)]
+pub struct RecordView {
+    /// Which it was, and when.
+    pub summary: RecordSummary,
+    /// Who was there, in the order in which they came.
+    pub attendances: Vec<AttendanceView>,
+    /// The polls that were opened, in their order.
+    pub polls: Vec<PollResult>,
+}
+
+/// Somebody who was in a meeting.
+#[derive(Debug, Clone)]
+pub struct AttendanceView {
+    /// The last name that was shown.
+    pub name: String,
+    /// What sort it was.
+    pub kind: ParticipantKind,
+    /// What it might do in the end.
+    pub role: Role,
+    /// When it came, in milliseconds since 1970.
+    pub joined_at_ms: u64,
+    /// When it went, if it has.
+    pub left_at_ms: Option<u64>,
+    /// Why it went.
+    pub reason: Option<LeaveReason>,
+}
+
+/// What has come of a report that was to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportOutcome {
+    /// It was.
+    Sent,
+    /// It never will be.
+    Refused,
+    /// It is to be tried again.
+    Later,
+}
+
+/// How a poll went.
+#[derive(Debug, Clone)]
+pub struct PollResult {
+    /// What it asked.
+    pub question: Question,
+    /// Whether it still takes votes.
+    pub state: PollState,
+    /// How many people have voted.
+    pub voters: u32,
+    /// How many votes each option has.
+    pub counts: Vec<u32>,
+    /// Who has voted, and for what; for nothing where the poll is anonymous.
+    pub votes: Vec<(String, Vec<u8>)>,
+}
 
 /// What the room is doing, as the API shows it.
 #[derive(Debug, Clone)]
@@ -167,6 +251,13 @@ pub(super) enum Call {
     Statistics(String, Reply<MeetingStatistics>),
     Totals(Reply<Totals>),
     EndMeeting(String, Reply<()>),
+    Reschedule(String, Schedule, Reply<MeetingView>),
+    Records(Reply<Vec<RecordSummary>>),
+    Record(i64, Reply<RecordView>),
+    DueReports(Reply<Vec<(i64, String)>>),
+    ReportTried(i64, ReportOutcome, Reply<()>),
+    /// What an administrator asks of a meeting.
+    Administer(String, Ask, Reply<()>),
     /// The reply carries the `welcome` or the refusal; later words go to `Join::frames`.
     Join(Join, Reply<Entry>),
     Resume {
@@ -256,6 +347,53 @@ impl Handle {
     /// `meeting-not-found`, `busy`.
     pub async fn end_meeting(&self, name: String) -> Result<(), Refusal> {
         self.call(|reply| Call::EndMeeting(name, reply)).await
+    }
+
+    /// Puts a meeting to another time.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `invalid-parameter`, `busy`.
+    pub async fn reschedule(&self, name: String, schedule: Schedule) -> Result<MeetingView, Refusal> {
+        self.call(|reply| Call::Reschedule(name, schedule, reply)).await
+    }
+
+    /// The latest meetings in which somebody was.
+    ///
+    /// # Errors
+    /// `busy`, `internal` when the store cannot be read.
+    pub async fn records(&self) -> Result<Vec<RecordSummary>, Refusal> {
+        self.call(Call::Records).await
+    }
+
+    /// What is known of one of them.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `busy`, `internal` when the store cannot be read.
+    pub async fn record(&self, id: i64) -> Result<RecordView, Refusal> {
+        self.call(|reply| Call::Record(id, reply)).await
+    }
+
+    /// The reports that are to be sent now: of which records, and to whom.
+    ///
+    /// # Errors
+    /// `busy`, `internal` when the store cannot be read.
+    pub async fn due_reports(&self) -> Result<Vec<(i64, String)>, Refusal> {
+        self.call(Call::DueReports).await
+    }
+
+    /// A report was tried. Returns when that is kept, so that it is not sent twice.
+    pub async fn report_tried(&self, id: i64, outcome: ReportOutcome) {
+        if let Err(refusal) = self.call(|reply| Call::ReportTried(id, outcome, reply)).await {
+            log::warn!("that the report of meeting {id} was tried cannot be noted: {refusal}");
+        }
+    }
+
+    /// Has a meeting do what an administrator asks of it, who may do what a host may.
+    ///
+    /// # Errors
+    /// `meeting-not-found`, `busy`, and those of the word.
+    pub async fn administer(&self, name: String, ask: Ask) -> Result<(), Refusal> {
+        self.call(|reply| Call::Administer(name, ask, reply)).await
     }
 
     /// Joins a meeting, or begins to wait outside it. The standing meeting comes into being by this.

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use crate::appliance::handle::{Entry, MemberId};
 use crate::appliance::run::{Appliance, Member};
 use crate::appliance::words;
-use crate::meeting::{self, Command, LeaveReason, WaitsFor};
+use crate::meeting::{self, Command, LeaveReason, Schedule, WaitsFor};
 use crate::refusal::{Code, Refusal};
 use crate::web::wire::{Frame, Refused, Tell};
 
@@ -13,7 +13,7 @@ use crate::web::wire::{Frame, Refused, Tell};
 pub(super) struct Outside {
     meeting: String,
     frames: mpsc::Sender<Frame>,
-    told: Option<WaitsFor>,
+    told: Option<(WaitsFor, Schedule)>,
 }
 
 impl Appliance {
@@ -24,7 +24,8 @@ impl Appliance {
         meeting: String,
         frames: mpsc::Sender<Frame>,
     ) -> Result<Entry, Refusal> {
-        if self.meetings.get(&meeting)?.waits_for(Member::participant(id)).is_none() {
+        let now = self.clock.now();
+        if self.meetings.get(&meeting)?.waits_for(Member::participant(id), now).is_none() {
             return Ok(Entry::In(id, self.seat(id, meeting, frames)?));
         }
         log::info!(meeting = meeting.as_str(), participant = id.0; "somebody waits to be let in");
@@ -35,13 +36,17 @@ impl Appliance {
 
     /// What has become of those who wait?
     pub(super) fn see_outside(&mut self) {
+        let now = self.clock.now();
         for id in self.outside.keys().copied().collect::<Vec<_>>() {
             let Some(outside) = self.outside.get_mut(&id) else { continue };
             let core = self.meetings.get(&outside.meeting);
             let who = Member::participant(id);
-            if let Some(waits_for) = core.as_ref().ok().and_then(|core| core.waits_for(who)) {
-                if outside.told.replace(waits_for) != Some(waits_for) {
-                    let tell = Tell::Waiting { until: words::waits_for_word(waits_for) };
+            let wait =
+                core.as_ref().ok().and_then(|core| Some((core.waits_for(who, now)?, *core.schedule())));
+            if let Some(wait) = wait {
+                if outside.told.replace(wait) != Some(wait) {
+                    let (until, schedule) = (words::waits_for_word(wait.0), words::schedule_word(&wait.1));
+                    let tell = Tell::Waiting { until, schedule };
                     // A queue that was read since it was made has room; one that is closed is cut by its socket.
                     drop(outside.frames.try_send(Frame::Told { tell }));
                 }

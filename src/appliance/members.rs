@@ -1,4 +1,4 @@
-//! Meetings and their members in the loop: created, joined, resumed, asked, left, ended.
+//! The members of meetings in the loop: joined, resumed, asked, told, left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::mpsc;
 
 use crate::appliance::branches::flow_of;
-use crate::appliance::handle::{Entry, Join, MeetingView, MemberId, NewMeeting};
+use crate::appliance::handle::{Entry, Join, MemberId};
 use crate::appliance::run::{Appliance, Hosted, Member, peer_of};
 use crate::appliance::words;
-use crate::appliance::worker::{MeetingId, Order};
-use crate::meeting::{self, By, Command, LeaveReason, MeetingName, ParticipantId, Password};
+use crate::appliance::worker::Order;
+use crate::meeting::{self, By, Command, LeaveReason, ParticipantId};
 use crate::refusal::{Code, Refusal};
-use crate::sfu::{Codecs, OfferRefused, Permit, Wish};
+use crate::sfu::{OfferRefused, Permit, Wish};
 use crate::track::{Source, VideoCodec};
-use crate::web::wire::{Answer, Ask, CANDIDATE_BYTES_MAX, Frame, Refused, Resume, Tell, WISHES_MAX, Welcome};
+use crate::web::wire::{
+    Answer, Ask, CANDIDATE_BYTES_MAX, Frame, RecordKey, Refused, Resume, Tell, WISHES_MAX, Welcome,
+};
 
 /// What an answer to an offer is given to.
 pub(super) type AnswerReply = Box<dyn FnOnce(Result<String, Refusal>) + Send>;
@@ -24,98 +26,6 @@ pub(super) type AnswerReply = Box<dyn FnOnce(Result<String, Refusal>) + Send>;
 pub(super) type DoneReply = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 impl Appliance {
-    pub(super) fn open_standing(&mut self) -> Result<(), Refusal> {
-        let new = NewMeeting {
-            name: self.settings.standing_meeting.clone(),
-            mode: crate::web::wire::Mode::Video,
-            password: None,
-            custom_info: None,
-            max_participants: None,
-            lobby: false,
-            wait_for_host: false,
-        };
-        self.open_meeting(new, true)
-    }
-
-    pub(super) fn create_meeting(&mut self, new: NewMeeting) -> Result<MeetingView, Refusal> {
-        let name = new.name.clone();
-        self.open_meeting(new, false)?;
-        self.meeting_view(&name)
-    }
-
-    fn open_meeting(&mut self, new: NewMeeting, standing: bool) -> Result<(), Refusal> {
-        let limit = self.settings.participants_max;
-        let max_participants = new.max_participants.unwrap_or(limit);
-        if !(2..=limit).contains(&max_participants) {
-            return Err(Refusal::new(
-                Code::InvalidParameter,
-                format!("max_participants is {max_participants}; it must be between 2 and {limit}"),
-            ));
-        }
-        let mode = words::mode_of_word(new.mode);
-        let settings = meeting::Settings {
-            mode,
-            password: new.password.as_deref().map(Password::new).transpose()?,
-            custom_info: words::text_of_json(new.custom_info.as_ref()),
-            max_participants,
-            has_lobby: new.lobby,
-            waits_for_host: new.wait_for_host,
-            standing,
-            away_timeout: self.settings.away_timeout,
-            idle_timeout: Some(self.settings.idle_timeout),
-            name: MeetingName::new(new.name.as_str())?,
-        };
-        self.meetings.create(settings, self.clock.now())?;
-        let id = MeetingId(self.next_id());
-        let worker = self.calmest_worker();
-        let codec = words::preferred_codec(self.settings.codec);
-        let hosted = Hosted {
-            id,
-            worker,
-            branches: vec![worker],
-            preferred_codec: codec,
-            codecs: Codecs::preferring(codec),
-            needed: BTreeMap::new(),
-            published: BTreeMap::new(),
-            standing,
-            members: BTreeSet::new(),
-            active: None,
-            heard: Vec::new(),
-            qualities: BTreeMap::new(),
-        };
-        self.order(&hosted, Order::Open { meeting: id, video: mode == meeting::Mode::Video, codec });
-        log::info!(meeting = new.name.as_str(); "meeting opened");
-        self.hosted.insert(new.name, hosted);
-        Ok(())
-    }
-
-    pub(super) fn meeting_views(&self) -> Vec<MeetingView> {
-        let mut views: Vec<MeetingView> =
-            self.hosted.keys().filter_map(|name| self.meeting_view(name).ok()).collect();
-        views.sort_by(|a, b| a.name.cmp(&b.name));
-        views
-    }
-
-    pub(super) fn meeting_view(&self, name: &str) -> Result<MeetingView, Refusal> {
-        let (core, hosted) = (self.meetings.get(name)?, self.hosted.get(name).ok_or_else(gone)?);
-        let settings = core.settings();
-        Ok(MeetingView {
-            name: name.to_owned(),
-            mode: words::mode_word(settings.mode),
-            has_password: settings.password.is_some(),
-            custom_info: words::json_of_text(settings.custom_info.as_deref()),
-            max_participants: settings.max_participants,
-            lobby: core.has_lobby(),
-            wait_for_host: settings.waits_for_host,
-            standing: hosted.standing,
-            participants: core.snapshot().participants.iter().map(words::participant_word).collect(),
-        })
-    }
-
-    pub(super) fn end_meeting(&mut self, name: &str) -> Result<(), Refusal> {
-        self.command(name, Command::End { by: By::Administrator })
-    }
-
     /// Has a meeting carry out a command, and acts on what comes of it.
     pub(super) fn command(&mut self, name: &str, command: Command) -> Result<(), Refusal> {
         let now = self.clock.now();
@@ -174,6 +84,7 @@ impl Appliance {
         self.tell_qualities(id);
         self.tell_chat(id, 0);
         self.tell_guests(id);
+        self.tell_polls(id);
     }
 
     fn welcome(&self, id: MemberId) -> Result<Frame, Refusal> {
@@ -194,13 +105,23 @@ impl Appliance {
                 rights: words::rights_word(snapshot.rights),
                 locked: snapshot.locked,
                 lobby: snapshot.lobby,
+                schedule: words::schedule_word(&snapshot.schedule),
+                attributes: words::attributes_word(&snapshot.attributes),
+                polls: snapshot.polls.iter().map(words::poll_word).collect(),
             },
             participants: snapshot.participants.iter().map(words::participant_word).collect(),
             seq: snapshot.seq,
+            record: self.record_key(hosted, member.role),
             video_codec: words::codec_word(hosted.codecs.of_pages()),
             stun: self.settings.relay.as_ref().map(|relay| format!("stun:{}", relay.server)),
         };
         Ok(Frame::Answered { re: 0, ok: Answer::Welcome(Box::new(welcome)) })
+    }
+
+    /// Who was there and how they voted is for hosts.
+    fn record_key(&self, hosted: &Hosted, role: meeting::Role) -> Option<RecordKey> {
+        let id = hosted.record.0;
+        (role == meeting::Role::Host).then(|| RecordKey { id, token: (self.settings.record_token)(id) })
     }
 
     pub(super) fn resume(
@@ -241,6 +162,7 @@ impl Appliance {
         self.tell_qualities(id);
         self.tell_chat(id, chat_seen);
         self.tell_guests(id);
+        self.tell_polls(id);
         Ok((id, answer))
     }
 
@@ -255,7 +177,7 @@ impl Appliance {
             Ask::End {} => return self.end_and_answer(id, re),
             other => self.ask_meeting(id, other),
         };
-        self.tell(id, done(re, outcome));
+        self.answer_when_kept(id, re, outcome);
     }
 
     fn ask_offer(&mut self, id: MemberId, re: u32, sdp: String) {
@@ -383,8 +305,10 @@ impl Appliance {
         let frames = self.members.get(&id).and_then(|member| member.frames.clone());
         let outcome = self.end_by(id);
         if let Some(frames) = frames {
-            // Full or closed: whoever does not read has the end of the socket for an answer.
-            drop(frames.try_send(done(re, outcome)));
+            self.store.answer(move |kept| {
+                // Full or closed: whoever does not read has the end of the socket for an answer.
+                drop(frames.try_send(done(re, outcome.and(kept))));
+            });
         }
     }
 
@@ -469,6 +393,7 @@ impl Appliance {
         let mut changed = BTreeSet::new();
         while let Some((name, numbered)) = self.next_event() {
             self.broadcast(&name, &words::delta_word(&numbered));
+            self.keep(&name, &numbered.event);
             match numbered.event {
                 meeting::Event::Left { participant, .. } => self.forget(&name, participant),
                 meeting::Event::Track { participant, source, state } => {
@@ -482,7 +407,10 @@ impl Appliance {
         }
         self.tell_notes();
         self.see_outside();
-        changed.iter().for_each(|name| self.scene_follows(name));
+        for name in &changed {
+            self.keep_polls(name);
+            self.scene_follows(name);
+        }
     }
 
     fn next_event(&mut self) -> Option<(String, meeting::Numbered)> {
@@ -514,36 +442,6 @@ impl Appliance {
         }
         self.room_stays_or_goes(name, participant);
     }
-
-    fn close(&mut self, name: &str) {
-        while self.meetings.take_over().is_some() {}
-        let Some(hosted) = self.hosted.remove(name) else { return };
-        for id in &hosted.members {
-            if let Some(member) = self.members.remove(id) {
-                self.secrets.remove(&member.secret);
-            }
-        }
-        self.order_all(&hosted, || Order::Close { meeting: hosted.id });
-        self.room_is_out_of(name);
-        log::info!(meeting = name; "meeting ended");
-        if hosted.standing && !self.stopping {
-            // Its name was free a moment ago, and nobody else can have taken it.
-            if let Err(refusal) = self.open_standing() {
-                log::error!(meeting = name; "the standing meeting did not come back: {refusal}");
-            }
-        }
-        self.refresh_scene();
-    }
-
-    /// The appliance stops: every meeting ends.
-    pub(super) fn end_everything(&mut self) {
-        self.stopping = true;
-        for name in self.hosted.keys().cloned().collect::<Vec<_>>() {
-            if let Err(refusal) = self.end_meeting(&name) {
-                log::error!(meeting = name.as_str(); "not ended: {refusal}");
-            }
-        }
-    }
 }
 
 impl Hosted {
@@ -557,7 +455,7 @@ impl Hosted {
     }
 }
 
-fn done(re: u32, outcome: Result<(), Refusal>) -> Frame {
+pub(super) fn done(re: u32, outcome: Result<(), Refusal>) -> Frame {
     match outcome {
         Ok(()) => Frame::Answered { re, ok: Answer::Done {} },
         Err(refusal) => refused(re, &refusal),

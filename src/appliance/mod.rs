@@ -15,6 +15,8 @@ mod framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod handle;
+mod hosting;
+mod keeping;
 mod lobby;
 mod media_socket;
 mod media_tcp;
@@ -22,15 +24,18 @@ mod members;
 mod news;
 mod people;
 mod pulse;
+mod records;
 mod relay;
 mod relay_name;
 mod room_seat;
 mod run;
 mod statistics;
+mod store;
 mod words;
 mod worker;
 
 pub use handle::Handle;
 pub use pulse::{Heartbeat, LOOK_AFTER_MIN};
 pub use relay::RelaySettings;
-pub use run::{Appliance, Invitation, Invite, Settings};
+pub use run::{Appliance, Invitation, Invite, RecordToken, Settings};
+pub use store::FILE as STORE_FILE;

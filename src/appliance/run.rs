@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,14 @@ use rtrb::RingBuffer;
 use tokio::sync::mpsc;
 
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
+use crate::appliance::keeping::TimeOfDay;
 use crate::appliance::lobby::Outside;
 use crate::appliance::pulse::{Heartbeat, Pulses};
 use crate::appliance::relay::RelaySettings;
 use crate::appliance::relay_name;
 use crate::appliance::room_seat::RoomSeat;
+use crate::appliance::store::Store;
+use crate::appliance::store::meetings::{self as records, RecordId};
 use crate::appliance::worker::{CROSSING_MAX, MeetingId, NEWS_MAX, News, Order, Worker};
 use crate::config::MeetingCodec;
 use crate::meeting::{self, Meetings};
@@ -28,6 +32,9 @@ use crate::web::wire::{Frame, Tell};
 
 /// The most room events that wait for the loop; the room says its wishes again when they change.
 const ROOM_EVENTS_MAX: usize = 256;
+
+/// How often the clock is asked whether somebody has set it.
+const CLOCK_EVERY: Duration = Duration::from_secs(10);
 
 /// How often the invitation on the screen is made anew.
 const INVITATION_EVERY: Duration = Duration::from_hours(1);
@@ -43,6 +50,9 @@ pub struct Invitation {
 
 /// Makes the invitation to a meeting, for the screen.
 pub type Invite = Arc<dyn Fn(&str) -> Invitation + Send + Sync>;
+
+/// Makes the token that opens a record.
+pub type RecordToken = Arc<dyn Fn(i64) -> String + Send + Sync>;
 
 /// What the loop is started with.
 pub struct Settings {
@@ -70,8 +80,14 @@ pub struct Settings {
     pub room: RoomSettings,
     /// Makes the invitation to a meeting.
     pub invite: Invite,
+    /// Makes the token that opens the record of that number.
+    pub record_token: RecordToken,
     /// The TURN server to be used, if any.
     pub relay: Option<RelaySettings>,
+    /// The file in which is kept what outlives the process; without one nothing does.
+    pub store: Option<PathBuf>,
+    /// How long the records of meetings are kept.
+    pub records_kept: Duration,
     /// What was wrong at the start, a sentence each: shown on the screen and told in the status.
     pub troubles: Vec<String>,
     /// Who wants to hear that the appliance is alive, if anybody does.
@@ -108,8 +124,14 @@ pub struct Appliance {
     /// When the loops are looked at next.
     beat_due: Instant,
     pub(super) pulses: Pulses,
-    /// Nothing is opened any more.
-    pub(super) stopping: bool,
+    /// What outlives the process.
+    pub(super) store: Store,
+    /// The number of the last meeting in the store.
+    pub(super) last_record: RecordId,
+    /// What planned times go by.
+    pub(super) time_of_day: TimeOfDay,
+    /// When the clock is looked at next.
+    clock_due: Instant,
     calls: mpsc::Receiver<Call>,
     news: mpsc::Receiver<News>,
     room_events: mpsc::Receiver<RoomEvent>,
@@ -118,6 +140,10 @@ pub struct Appliance {
 /// A living meeting, as the loop knows it.
 pub(super) struct Hosted {
     pub(super) id: MeetingId,
+    /// Its number in the store.
+    pub(super) record: RecordId,
+    /// What the store has of what was decided in it.
+    pub(super) kept: meeting::State,
     /// The worker that the room is on, and whose word counts where all branches know the same.
     pub(super) worker: usize,
     /// The workers that carry it, `worker` first.
@@ -171,11 +197,17 @@ impl Appliance {
     /// # Errors
     /// When a media port is in use or the standing meeting's name is not one.
     pub fn start(
-        settings: Settings,
+        mut settings: Settings,
         devices: &Devices,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<(Handle, Self)> {
         let (handle, calls) = Handle::new();
+        let clock_unix = clock.unix_time();
+        let (mut store, database, trouble) = Store::open(settings.store.as_deref())?;
+        settings.troubles.extend(trouble);
+        let (last_record, last_participant) = records::last_numbers(&database)?;
+        let living = records::living(&database, clock_unix)?;
+        store.start(database)?;
         let (news_sender, news) = mpsc::channel(NEWS_MAX);
         let wall = WallClock::new(clock.now(), clock.unix_time());
         let workers = start_workers(&settings, wall, &clock, &news_sender)?;
@@ -196,7 +228,7 @@ impl Appliance {
             outside: BTreeMap::new(),
             secrets: HashMap::new(),
             deaf: Vec::new(),
-            next_id: 1,
+            next_id: last_participant + 1,
             workers,
             relay_troubles: BTreeMap::new(),
             relay_server,
@@ -205,12 +237,16 @@ impl Appliance {
             invitation_due: now + INVITATION_EVERY,
             beat_due: now,
             pulses: Pulses::default(),
-            stopping: false,
+            store,
+            last_record: RecordId(last_record),
+            time_of_day: TimeOfDay::new(now, clock_unix),
+            clock_due: now + CLOCK_EVERY,
             calls,
             news,
             room_events,
             settings,
         };
+        appliance.restore(living);
         appliance
             .open_standing()
             .with_context(|| format!("cannot open the meeting {:?}", appliance.settings.standing_meeting))?;
@@ -239,18 +275,36 @@ impl Appliance {
             }
             self.cut_the_deaf();
         }
-        self.end_everything();
+        self.let_go_of_everybody();
     }
 
     fn handle_call(&mut self, call: Call) {
         // A reply fails only when whoever asked is gone.
         match call {
-            Call::CreateMeeting(new, reply) => drop(reply.send(self.create_meeting(new))),
+            Call::CreateMeeting(new, reply) => {
+                let outcome = self.create_meeting(new);
+                self.reply_when_kept(reply, outcome);
+            }
             Call::Meetings(reply) => drop(reply.send(Ok(self.meeting_views()))),
             Call::Meeting(name, reply) => drop(reply.send(self.meeting_view(&name))),
             Call::Statistics(name, reply) => self.statistics(&name, reply),
             Call::Totals(reply) => self.totals(reply),
-            Call::EndMeeting(name, reply) => drop(reply.send(self.end_meeting(&name))),
+            Call::EndMeeting(name, reply) => {
+                let outcome = self.end_meeting(&name);
+                self.reply_when_kept(reply, outcome);
+            }
+            Call::Reschedule(name, schedule, reply) => {
+                let outcome = self.reschedule(&name, schedule);
+                self.reply_when_kept(reply, outcome);
+            }
+            Call::Records(reply) => self.list_records(reply),
+            Call::Record(id, reply) => self.show_record(id, reply),
+            Call::DueReports(reply) => self.due_reports(reply),
+            Call::ReportTried(id, outcome, reply) => self.report_tried(id, outcome, reply),
+            Call::Administer(name, ask, reply) => {
+                let outcome = self.ask_as_administrator(&name, ask);
+                self.reply_when_kept(reply, outcome);
+            }
             Call::Join(join, reply) => drop(reply.send(self.join(join))),
             Call::Resume { meeting, resume, frames, reply } => {
                 drop(reply.send(self.resume(&meeting, &resume, frames)));
@@ -299,13 +353,13 @@ impl Appliance {
     /// Each once: workers have the same.
     fn troubles(&self) -> Vec<String> {
         let relay: BTreeSet<&String> = self.relay_troubles.values().collect();
-        self.settings.troubles.iter().chain(relay).cloned().collect()
+        self.settings.troubles.iter().chain(relay).cloned().chain(self.store.trouble()).collect()
     }
 
     fn deadline(&self) -> Instant {
         let beat = self.settings.heartbeat.as_ref().map(|_| self.beat_due);
         let others = self.meetings.poll_timeout().into_iter().chain(beat);
-        others.fold(self.invitation_due, Instant::min)
+        others.fold(self.invitation_due.min(self.clock_due), Instant::min)
     }
 
     fn handle_timeouts(&mut self) {
@@ -315,6 +369,11 @@ impl Appliance {
         if self.invitation_due <= now {
             self.invitation_due = now + INVITATION_EVERY;
             self.refresh_scene();
+            self.forget_records();
+        }
+        if self.clock_due <= now {
+            self.clock_due = now + CLOCK_EVERY;
+            self.follow_the_clock();
         }
         if let Some(heartbeat) = self.settings.heartbeat.clone().filter(|_| self.beat_due <= now) {
             self.beat_due = now + heartbeat.every;

@@ -1,5 +1,7 @@
 //! Translates the values of the pure modules into the words of the wire, and back.
 
+use std::collections::BTreeMap;
+
 use crate::config::MeetingCodec;
 use crate::meeting;
 use crate::track;
@@ -100,6 +102,7 @@ pub(super) const fn waits_for_word(waits_for: meeting::WaitsFor) -> wire::WaitsF
     match waits_for {
         meeting::WaitsFor::Admission => wire::WaitsFor::Admission,
         meeting::WaitsFor::Host => wire::WaitsFor::Host,
+        meeting::WaitsFor::Opening => wire::WaitsFor::Opening,
     }
 }
 
@@ -123,7 +126,7 @@ pub(super) const fn state_of_word(state: wire::TrackState) -> meeting::TrackStat
     }
 }
 
-const fn role_word(role: meeting::Role) -> wire::Role {
+pub(super) const fn role_word(role: meeting::Role) -> wire::Role {
     match role {
         meeting::Role::Host => wire::Role::Host,
         meeting::Role::Cohost => wire::Role::Cohost,
@@ -141,7 +144,7 @@ pub(super) const fn role_of_word(role: wire::Role) -> meeting::Role {
     }
 }
 
-const fn kind_word(kind: meeting::ParticipantKind) -> wire::ParticipantKind {
+pub(super) const fn kind_word(kind: meeting::ParticipantKind) -> wire::ParticipantKind {
     match kind {
         meeting::ParticipantKind::Browser => wire::ParticipantKind::Browser,
         meeting::ParticipantKind::Room => wire::ParticipantKind::Room,
@@ -171,7 +174,23 @@ pub(super) const fn mode_of_word(mode: wire::Mode) -> meeting::Mode {
     }
 }
 
-const fn reason_word(reason: meeting::LeaveReason) -> wire::LeaveReason {
+pub(super) const fn same_person_word(same: meeting::SamePerson) -> wire::SamePerson {
+    match same {
+        meeting::SamePerson::Replaces => wire::SamePerson::Replace,
+        meeting::SamePerson::IsRefused => wire::SamePerson::Refuse,
+        meeting::SamePerson::IsTwice => wire::SamePerson::Allow,
+    }
+}
+
+pub(super) const fn same_person_of_word(same: wire::SamePerson) -> meeting::SamePerson {
+    match same {
+        wire::SamePerson::Replace => meeting::SamePerson::Replaces,
+        wire::SamePerson::Refuse => meeting::SamePerson::IsRefused,
+        wire::SamePerson::Allow => meeting::SamePerson::IsTwice,
+    }
+}
+
+pub(super) const fn reason_word(reason: meeting::LeaveReason) -> wire::LeaveReason {
     match reason {
         meeting::LeaveReason::Left => wire::LeaveReason::Left,
         meeting::LeaveReason::Timeout => wire::LeaveReason::Timeout,
@@ -193,6 +212,59 @@ pub(super) fn text_of_json(value: Option<&serde_json::Value>) -> Option<String> 
     value.map(ToString::to_string)
 }
 
+pub(super) fn attributes_word(attributes: &BTreeMap<String, String>) -> BTreeMap<String, serde_json::Value> {
+    let value = |text: &String| json_of_text(Some(text)).unwrap_or_default();
+    attributes.iter().map(|(key, text)| (key.clone(), value(text))).collect()
+}
+
+pub(super) fn schedule_word(schedule: &meeting::Schedule) -> wire::Schedule {
+    let ms = |moment: Option<meeting::Moment>| {
+        moment.map(|moment| u64::try_from(moment.unix.as_millis()).unwrap_or(u64::MAX))
+    };
+    wire::Schedule {
+        not_before_ms: ms(schedule.not_before),
+        starts_at_ms: ms(schedule.starts_at),
+        ends_at_ms: ms(schedule.ends_at),
+    }
+}
+
+pub(super) fn poll_word(poll: &meeting::Poll) -> wire::Poll {
+    wire::Poll {
+        poll: poll.id.0,
+        question: question_word(&poll.question),
+        state: poll_state_word(poll.state),
+        voters: poll.voters(),
+        counts: poll.result().map(<[u32]>::to_vec),
+    }
+}
+
+pub(super) const fn poll_state_word(state: meeting::PollState) -> wire::PollState {
+    match state {
+        meeting::PollState::Open => wire::PollState::Open,
+        // Drafts are told to hosts alone, and otherwise.
+        meeting::PollState::Draft | meeting::PollState::Closed => wire::PollState::Closed,
+    }
+}
+
+pub(super) fn draft_word(poll: &meeting::Poll) -> wire::Draft {
+    wire::Draft { poll: poll.id.0, question: question_word(&poll.question) }
+}
+
+pub(super) fn question_word(question: &meeting::Question) -> wire::Question {
+    wire::Question {
+        text: question.text.clone(),
+        options: question.options.clone(),
+        multiple: question.is_multiple,
+        anonymous: question.is_anonymous,
+        hidden: question.is_hidden,
+    }
+}
+
+pub(super) fn question_of_word(question: wire::Question) -> meeting::Question {
+    let wire::Question { text, options, multiple, anonymous, hidden } = question;
+    meeting::Question { text, options, is_multiple: multiple, is_anonymous: anonymous, is_hidden: hidden }
+}
+
 pub(super) fn participant_word(participant: &meeting::Participant) -> wire::Participant {
     let track_word = |(source, state): (&track::Source, &meeting::TrackState)| wire::Track {
         source: source_word(*source),
@@ -207,6 +279,7 @@ pub(super) fn participant_word(participant: &meeting::Participant) -> wire::Part
         tracks: participant.tracks.iter().map(track_word).collect(),
         held: participant.held.iter().map(|source| source_word(*source)).collect(),
         hand: participant.hand,
+        attributes: attributes_word(&participant.attributes),
         present: participant.presence == meeting::Presence::Here,
     }
 }
@@ -252,6 +325,18 @@ fn event_word(event: &meeting::Event) -> wire::Event {
             wire::Event::SentBack { participant: id_word(*participant) }
         }
         meeting::Event::Lobby { on } => wire::Event::Lobby { on: *on },
+        meeting::Event::Attribute { participant, key, value } => wire::Event::Attribute {
+            participant: participant.map(id_word),
+            key: key.clone(),
+            value: json_of_text(value.as_deref()),
+        },
+        meeting::Event::Rescheduled { schedule } => {
+            wire::Event::Rescheduled { schedule: schedule_word(schedule) }
+        }
+        meeting::Event::Poll { poll } => wire::Event::Poll { poll: poll_word(poll) },
+        meeting::Event::Voted { poll, voters, counts } => {
+            wire::Event::Voted { poll: poll.0, voters: *voters, counts: counts.clone() }
+        }
         meeting::Event::Ended => wire::Event::Ended {},
     }
 }

@@ -97,9 +97,26 @@ pub(super) const KEYS: &[Key] = &[
         "Ends a meeting in which nobody is any more.",
     ),
     key(
+        "meetings.records_days",
+        Range::Number(0, 3650, "days"),
+        "Keeps who was in a meeting and how its polls went; what was said in it is wiped at its end.",
+    ),
+    key(
         "meetings.codec",
         Range::Words("\"auto\", \"vp8\", \"vp9\" or \"av1\""),
         "Is what pages send where all can receive it; \"auto\" is H.264, and VP8 where that cannot be received.",
+    ),
+    key(
+        "mail.server",
+        Range::Words("smtps:host, smtp:host (STARTTLS) or smtp-plain:host, and :port where it is another"),
+        "Names the server through which reports of meetings are sent.",
+    ),
+    key("mail.from", Range::Words("a mail address"), "Is the address that mail comes from."),
+    key("mail.username", Range::Words("a user name"), "Is the user name for the mail server."),
+    key(
+        "mail.password_file",
+        Range::Words("the path of a file"),
+        "Names the file whose first line is the password for the mail server; it is read at the start.",
     ),
 ];
 
@@ -154,6 +171,7 @@ fn check_words(config: &Config) -> Result<(), Fault> {
         }
     }
     check_turn(config)?;
+    config.mail.check()?;
     match (&config.tls.certificate, &config.tls.key) {
         (Some(_), None) => fault("tls.certificate", "it needs its private key; set tls.key, too"),
         (None, Some(_)) => fault("tls.key", "it needs its certificate; set tls.certificate, too"),
@@ -181,14 +199,19 @@ fn check_turn(config: &Config) -> Result<(), Fault> {
 
 /// What stands behind `turn:` (RFC 7065, 3.1), with the port.
 pub(super) fn host_and_port(server: &str) -> Option<String> {
-    let place = server.strip_prefix("turn:")?;
+    place(server, "turn:", TURN_PORT).map(|(host, port)| format!("{host}:{port}"))
+}
+
+/// The host and port behind a scheme.
+pub(super) fn place(server: &str, scheme: &str, usual: u16) -> Option<(String, u16)> {
+    let place = server.strip_prefix(scheme)?;
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && !port.ends_with(']') => (host, port.parse::<u16>().ok()?),
-        _ => (place, TURN_PORT),
+        _ => (place, usual),
     };
     let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let is_host = inner.map_or_else(|| is_host_name(host), |inner| inner.parse::<Ipv6Addr>().is_ok());
-    (is_host && port > 0).then(|| format!("{host}:{port}"))
+    (is_host && port > 0).then(|| (host.to_owned(), port))
 }
 
 /// Letters, digits and `-` in labels of 1 to 63 that do not begin or end with `-` (RFC 1123, 2.1).

@@ -1,6 +1,7 @@
 //! The configuration: one TOML document with a default for every key, checked as a whole before use.
 
 mod keys;
+mod mail;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 pub(crate) use keys::is_host_name;
 pub use keys::{explain, show};
+pub use mail::{Mail, MailSecurity, MailServer};
 
 use crate::meeting::MeetingName;
 
@@ -37,6 +39,8 @@ pub struct Config {
     pub tls: Tls,
     /// Meetings that are held here.
     pub meetings: Meetings,
+    /// Mail that the appliance sends.
+    pub mail: Mail,
 }
 
 /// The room and its devices.
@@ -119,6 +123,8 @@ pub struct Meetings {
     pub away_seconds: u32,
     /// How long a meeting may stand empty before it ends, in seconds.
     pub idle_seconds: u32,
+    /// How long it is kept who was in a meeting and how polls went, in days.
+    pub records_days: u32,
     /// What pages send in it.
     pub codec: MeetingCodec,
 }
@@ -202,7 +208,13 @@ impl Default for Media {
 
 impl Default for Meetings {
     fn default() -> Self {
-        Self { max_participants: 50, away_seconds: 15, idle_seconds: 300, codec: MeetingCodec::Auto }
+        Self {
+            max_participants: 50,
+            away_seconds: 15,
+            idle_seconds: 300,
+            records_days: 30,
+            codec: MeetingCodec::Auto,
+        }
     }
 }
 

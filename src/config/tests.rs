@@ -34,7 +34,13 @@ names = ["meet.example.org"]
 max_participants = 20
 away_seconds = 30
 idle_seconds = 60
+records_days = 7
 codec = "vp9"
+[mail]
+server = "smtp:mx.example.org"
+from = "room@example.org"
+username = "room"
+password_file = "/etc/alcove/mail-password"
 "#;
 
 #[test]

@@ -37,6 +37,8 @@ pub enum WaitsFor {
     Admission,
     /// A host, to be there at all.
     Host,
+    /// The time from which people come in.
+    Opening,
 }
 
 /// The people outside.
@@ -45,15 +47,21 @@ pub(super) struct Lobby {
     is_on: bool,
     /// In the order in which they came, for ids count up.
     waiting: BTreeMap<ParticipantId, Join>,
+    /// When those who wait may come in, if that is to come.
+    opening: Option<Instant>,
 }
 
 impl Lobby {
     pub(super) const fn new(is_on: bool) -> Self {
-        Self { is_on, waiting: BTreeMap::new() }
+        Self { is_on, waiting: BTreeMap::new(), opening: None }
     }
 }
 
 impl Meeting {
+    pub(super) const fn opening(&self) -> Option<Instant> {
+        self.lobby.opening
+    }
+
     /// Whether newcomers wait until a host lets them in.
     #[must_use]
     pub const fn has_lobby(&self) -> bool {
@@ -62,8 +70,8 @@ impl Meeting {
 
     /// What somebody waits for; `None` of those who do not wait.
     #[must_use]
-    pub fn waits_for(&self, id: ParticipantId) -> Option<WaitsFor> {
-        self.lobby.waiting.contains_key(&id).then(|| self.outside_waits_for())
+    pub fn waits_for(&self, id: ParticipantId, now: Instant) -> Option<WaitsFor> {
+        self.lobby.waiting.contains_key(&id).then(|| self.outside_waits_for(now))
     }
 
     /// Who waits outside, the longest first.
@@ -72,8 +80,20 @@ impl Meeting {
         self.lobby.waiting.iter().map(|(id, join)| Guest { id: *id, name: join.name.clone() }).collect()
     }
 
-    fn outside_waits_for(&self) -> WaitsFor {
-        if self.is_without_host() { WaitsFor::Host } else { WaitsFor::Admission }
+    fn outside_waits_for(&self, now: Instant) -> WaitsFor {
+        if self.schedule().opens_later(now).is_some() {
+            WaitsFor::Opening
+        } else if self.is_without_host() {
+            WaitsFor::Host
+        } else {
+            WaitsFor::Admission
+        }
+    }
+
+    /// One of those who wait, by what they are known again.
+    pub(super) fn waiting_as(&self, identity: &str) -> Option<ParticipantId> {
+        let is_it = |join: &&Join| join.identity.as_deref() == Some(identity);
+        self.lobby.waiting.values().find(is_it).map(|join| join.participant)
     }
 
     fn is_without_host(&self) -> bool {
@@ -81,9 +101,9 @@ impl Meeting {
     }
 
     /// The appliance's own room is put into meetings by people who are let in anyway.
-    pub(super) fn has_to_wait(&self, join: &Join) -> bool {
+    pub(super) fn has_to_wait(&self, join: &Join, now: Instant) -> bool {
         let is_free = join.kind == ParticipantKind::Room || join.role.may_moderate();
-        !is_free && (self.lobby.is_on || self.is_without_host())
+        !is_free && (self.lobby.is_on || self.is_without_host() || self.schedule().opens_later(now).is_some())
     }
 
     pub(super) fn wait(&mut self, join: Join) -> Result<(), Refusal> {
@@ -157,12 +177,14 @@ impl Meeting {
         Ok(())
     }
 
-    /// After each command: whoever needs not wait any more comes in, because a host has come, the lobby was closed or
-    /// somebody has made room.
-    pub(super) fn look_outside(&mut self) {
-        if !self.lobby.is_on && !self.is_without_host() {
+    /// After each command: whoever needs not wait any more comes in, because a host has come, it is time, the lobby was
+    /// closed or somebody has made room.
+    pub(super) fn look_outside(&mut self, now: Instant) {
+        let opening = self.schedule().opens_later(now);
+        if !self.lobby.is_on && !self.is_without_host() && opening.is_none() {
             self.let_all_in();
         }
+        self.lobby.opening = opening.filter(|_| !self.lobby.waiting.is_empty());
     }
 
     fn let_all_in(&mut self) {
@@ -180,13 +202,14 @@ impl Meeting {
         }
     }
 
-    /// When all have gone, it is as it was created, and those who wait go on waiting where it has a lobby then.
+    /// It is as it was created, and those who wait go on waiting where it has a lobby then.
     pub(super) fn reset_lobby(&mut self) {
         self.switch_lobby(self.settings.has_lobby);
     }
 
     pub(super) fn clear_lobby(&mut self) {
         self.lobby.waiting.clear();
+        self.lobby.opening = None;
     }
 
     fn check_waits(&self, id: ParticipantId) -> Result<(), Refusal> {

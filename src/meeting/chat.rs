@@ -17,10 +17,6 @@ pub const CHAT_KEPT_MAX: usize = 1000;
 /// The longest reaction, in bytes: one emoji, whatever it is composed of.
 pub const REACTION_BYTES_MAX: usize = 32;
 
-/// How many messages and reactions one participant may send at once, and how soon one more.
-const BURST: u32 = 10;
-const ONE_MORE_AFTER: Duration = Duration::from_secs(1);
-
 /// A chat message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatMessage {
@@ -34,8 +30,8 @@ pub struct ChatMessage {
     pub to: Audience,
     /// 1 to [`CHAT_CHARS_MAX`] characters.
     pub text: String,
-    /// When it came in.
-    pub at: Instant,
+    /// When it came in, since the Unix epoch.
+    pub at: Duration,
 }
 
 /// The messages of a meeting, the oldest first.
@@ -46,6 +42,10 @@ pub(super) struct Chat {
 }
 
 impl Chat {
+    pub(super) fn restore(messages: Vec<ChatMessage>) -> Self {
+        Self { last_id: messages.last().map_or(0, |last| last.id), messages: messages.into() }
+    }
+
     fn push(&mut self, message: ChatMessage) {
         if self.messages.len() >= CHAT_KEPT_MAX {
             self.messages.pop_front();
@@ -54,17 +54,31 @@ impl Chat {
     }
 }
 
-/// How much each participant has said lately.
-#[derive(Debug, Default)]
+/// How much each participant has said lately, and how much they may.
+#[derive(Debug)]
 pub(super) struct Pace {
     spent_until: BTreeMap<ParticipantId, Instant>,
+    /// How many at once.
+    burst: u32,
+    /// How soon one more.
+    one_more_after: Duration,
 }
 
 impl Pace {
+    /// Of what people write: messages and reactions.
+    pub(super) const fn of_people() -> Self {
+        Self { spent_until: BTreeMap::new(), burst: 10, one_more_after: Duration::from_secs(1) }
+    }
+
+    /// Of what programs exchange.
+    pub(super) const fn of_programs() -> Self {
+        Self { spent_until: BTreeMap::new(), burst: 200, one_more_after: Duration::from_millis(20) }
+    }
+
     /// Takes note of one more, if it is not too soon.
-    fn take(&mut self, id: ParticipantId, now: Instant) -> Result<(), Refusal> {
-        let until = self.spent_until.get(&id).copied().unwrap_or(now).max(now) + ONE_MORE_AFTER;
-        if until > now + ONE_MORE_AFTER * BURST {
+    pub(super) fn take(&mut self, id: ParticipantId, now: Instant) -> Result<(), Refusal> {
+        let until = self.spent_until.get(&id).copied().unwrap_or(now).max(now) + self.one_more_after;
+        if until > now + self.one_more_after * self.burst {
             return Err(Refusal::new(
                 Code::TooManyRequests,
                 "you send too much in too short a time; wait a few seconds",
@@ -128,6 +142,7 @@ impl Meeting {
         from: ParticipantId,
         to: Audience,
         text: String,
+        at: Duration,
         now: Instant,
     ) -> Result<(), Refusal> {
         let sender = find(&mut self.participants, from)?;
@@ -141,7 +156,7 @@ impl Meeting {
         check_text(&text)?;
         self.pace.take(from, now)?;
         self.chat.last_id += 1;
-        let message = ChatMessage { id: self.chat.last_id, from, name, to, text, at: now };
+        let message = ChatMessage { id: self.chat.last_id, from, name, to, text, at };
         self.chat.push(message.clone());
         self.notes.push(to, Note::Chat(message));
         Ok(())
@@ -151,20 +166,17 @@ impl Meeting {
     #[must_use]
     pub fn chat_for(&self, id: ParticipantId, after: u64) -> Vec<ChatMessage> {
         let Some(reader) = self.participants.get(&id) else { return Vec::new() };
-        let is_for = |message: &&ChatMessage| message.id > after && message.is_for(id, reader.role);
+        let is_for = |message: &&ChatMessage| message.id > after && self.is_for(message, id, reader.role);
         self.chat.messages.iter().filter(is_for).cloned().collect()
     }
-}
 
-impl ChatMessage {
-    /// Whether a participant may read it.
-    #[must_use]
-    pub fn is_for(&self, id: ParticipantId, role: Role) -> bool {
-        self.from == id
-            || match self.to {
+    /// Whether a participant may read it; whoever has come back may read what was theirs before.
+    fn is_for(&self, message: &ChatMessage, id: ParticipantId, role: Role) -> bool {
+        self.is_same_person(message.from, id)
+            || match message.to {
                 Audience::All => true,
                 Audience::Hosts => role.may_moderate(),
-                Audience::One(to) => to == id,
+                Audience::One(to) => self.is_same_person(to, id),
             }
     }
 }

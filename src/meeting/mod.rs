@@ -9,7 +9,8 @@
 //!  a meeting          new ──▶ ┌───────┐ ── the first joins ──▶ ┌──────────┐
 //!                             │ empty │                        │ occupied │ ── End ──▶ over
 //!                             └──┬────┘ ◀── the last is gone ──└──────────┘
-//!                                └── idle_timeout (unless standing), End ──▶ over
+//!                                │   (standing: over at once)
+//!                                └── idle_timeout, ends_at, End ──▶ over
 //! ```
 //!
 //! After each call that changes a meeting its owner polls events until there are none.
@@ -17,14 +18,26 @@
 mod admission;
 #[cfg(test)]
 mod admission_tests;
+mod attributes;
+mod ballot;
+#[cfg(test)]
+mod ballot_tests;
 mod chat;
 mod history;
+mod kept;
+mod messages;
+#[cfg(test)]
+mod model_tests;
 mod moderation;
 mod notes;
 mod participant;
 #[cfg(test)]
 mod people_tests;
 mod rights;
+mod same;
+mod schedule;
+#[cfg(test)]
+mod schedule_tests;
 mod settings;
 mod succession;
 mod table;
@@ -36,13 +49,21 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 pub use admission::{Guest, WAITING_MAX, WaitsFor};
+pub use attributes::{ATTRIBUTE_BYTES_MAX, ATTRIBUTE_KEY_BYTES_MAX, ATTRIBUTES_MAX};
+pub use ballot::{
+    OPTION_CHARS_MAX, OPTIONS_MAX, POLLS_MAX, Poll, PollId, PollState, QUESTION_CHARS_MAX, Question, Vote,
+};
 pub use chat::{CHAT_CHARS_MAX, CHAT_KEPT_MAX, ChatMessage, REACTION_BYTES_MAX};
 pub use history::{DELTAS_MAX, Numbered};
+pub use kept::{Kept, State};
+pub use messages::{MESSAGE_BYTES_MAX, Message, TOPIC_BYTES_MAX};
 pub use participant::{
     CUSTOM_INFO_BYTES_MAX, LeaveReason, NAME_CHARS_MAX, Participant, ParticipantId, ParticipantKind,
     Presence, Role, TrackState,
 };
 pub use rights::{Rights, Who};
+pub use same::SamePerson;
+pub use schedule::{Moment, Schedule};
 pub use settings::{
     AWAY_TIMEOUT, IDLE_TIMEOUT, MEETING_NAME_CHARS_MAX, MeetingName, Mode, PARTICIPANTS_MAX,
     PASSWORD_BYTES_MAX, Password, Settings,
@@ -54,6 +75,7 @@ pub use words::{Audience, By, Command, Event, Join, Note, Snapshot};
 use crate::refusal::{Code, Refusal};
 use crate::track::{Kind, Source};
 use admission::Lobby;
+use ballot::Ballot;
 use chat::{Chat, Pace};
 use history::{History, UNPOLLED_MAX};
 use notes::Notes;
@@ -61,7 +83,11 @@ use succession::Succession;
 
 #[derive(Debug, Clone, Copy)]
 enum Life {
-    Empty { since: Instant },
+    Empty {
+        since: Instant,
+        /// Nobody was in it yet.
+        is_new: bool,
+    },
     Occupied,
     Over,
 }
@@ -74,8 +100,8 @@ pub struct Meeting {
     participants: BTreeMap<ParticipantId, Participant>,
     /// Until when those who are away may come back.
     away_until: BTreeMap<ParticipantId, Instant>,
-    /// By which those who said so are known again.
-    identities: BTreeMap<ParticipantId, String>,
+    /// By what those are known again who said so, also when they have left; at most [`KNOWN_MAX`].
+    known: BTreeMap<ParticipantId, String>,
     /// The oldest first.
     banned: VecDeque<String>,
     locked: bool,
@@ -86,7 +112,10 @@ pub struct Meeting {
     invited: BTreeSet<(ParticipantId, Source)>,
     hands_raised: u64,
     chat: Chat,
+    ballot: Ballot,
+    attributes: BTreeMap<String, String>,
     pace: Pace,
+    message_pace: Pace,
     notes: Notes,
     history: History,
 }
@@ -99,17 +128,20 @@ impl Meeting {
             lobby: Lobby::new(settings.has_lobby),
             succession: Succession::default(),
             settings,
-            life: Life::Empty { since: now },
+            life: Life::Empty { since: now, is_new: true },
             participants: BTreeMap::new(),
             away_until: BTreeMap::new(),
-            identities: BTreeMap::new(),
+            known: BTreeMap::new(),
             banned: VecDeque::new(),
             locked: false,
             rights: Rights::default(),
             invited: BTreeSet::new(),
             hands_raised: 0,
             chat: Chat::default(),
-            pace: Pace::default(),
+            ballot: Ballot::default(),
+            attributes: BTreeMap::new(),
+            pace: Pace::of_people(),
+            message_pace: Pace::of_programs(),
             notes: Notes::default(),
             history: History::default(),
         }
@@ -132,13 +164,13 @@ impl Meeting {
 
     /// What follows by itself.
     fn settle(&mut self, now: Instant) {
-        self.look_outside();
+        self.look_outside(now);
         self.judge_succession(now);
     }
 
     fn carry_out(&mut self, command: Command, now: Instant) -> Result<(), Refusal> {
         match command {
-            Command::Join(join) => self.join(join),
+            Command::Join(join) => self.join(join, now),
             Command::Cut { participant } => self.cut(participant, now),
             Command::Return { participant } => self.come_back(participant),
             Command::SetTrack { participant, source, state } => self.set_track(participant, source, state),
@@ -163,7 +195,19 @@ impl Meeting {
                 Ok(())
             }
             Command::React { participant, emoji } => self.react(participant, emoji, now),
-            Command::Chat { participant, to, text } => self.chat(participant, to, text, now),
+            Command::Chat { participant, to, text, at } => self.chat(participant, to, text, at, now),
+            Command::Message { to, message } => self.message(to, message, now),
+            Command::Acknowledge { by, from, number } => self.acknowledge(by, from, number, now),
+            Command::SetAttribute { by, participant, key, value } => {
+                self.set_attribute(by, participant, key, value)
+            }
+            Command::SetMeetingAttribute { by, key, value } => self.set_meeting_attribute(by, key, value),
+            Command::Reschedule { by, schedule } => self.reschedule(by, schedule, now),
+            Command::DraftPoll { by, poll, question } => self.draft(by, poll, question),
+            Command::DiscardPoll { by, poll } => self.discard(by, poll),
+            Command::OpenPoll { by, poll } => self.open_poll(by, poll),
+            Command::ClosePoll { by, poll } => self.close_poll(by, poll),
+            Command::Vote { participant, poll, choices } => self.vote(participant, poll, choices),
         }
     }
 
@@ -175,16 +219,17 @@ impl Meeting {
             self.remove(participant, LeaveReason::Timeout, now);
         }
         self.succeed(now);
-        self.settle(now);
-        if self.idle_deadline().is_some_and(|deadline| deadline <= now) {
+        if self.end_deadline().is_some_and(|deadline| deadline <= now) {
             self.finish();
         }
+        self.settle(now);
     }
 
     /// When [`Meeting::handle_timeout`] is to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.away_until.values().copied().chain(self.idle_deadline()).chain(self.succession.due()).min()
+        let others = [self.end_deadline(), self.opening(), self.succession.due()];
+        self.away_until.values().copied().chain(others.into_iter().flatten()).min()
     }
 
     /// The next event that was not polled yet.
@@ -201,6 +246,9 @@ impl Meeting {
             rights: self.rights,
             locked: self.locked,
             lobby: self.has_lobby(),
+            schedule: self.settings.schedule,
+            attributes: self.attributes.clone(),
+            polls: self.polls().cloned().collect(),
         }
     }
 
@@ -215,6 +263,12 @@ impl Meeting {
     #[must_use]
     pub fn participant(&self, participant: ParticipantId) -> Option<&Participant> {
         self.participants.get(&participant)
+    }
+
+    /// By what a participant is known again, who may have left.
+    #[must_use]
+    pub fn identity(&self, participant: ParticipantId) -> Option<&str> {
+        self.known.get(&participant).map(String::as_str)
     }
 
     /// Everybody, in the order of their ids.
@@ -246,14 +300,19 @@ impl Meeting {
         self.history.unpolled() == 0
     }
 
-    fn join(&mut self, join: Join) -> Result<(), Refusal> {
+    fn join(&mut self, join: Join, now: Instant) -> Result<(), Refusal> {
         participant::check_name(&join.name)?;
         participant::check_custom_info(join.custom_info.as_deref())?;
         self.check_unused(join.participant)?;
         self.check_password(&join)?;
         self.check_admitted(&join)?;
         let join = Join { role: self.succession.role_of(&join), ..join };
-        if self.has_to_wait(&join) {
+        if let Some(before) = self.same_person(&join)? {
+            self.replace(before, join, now);
+            return Ok(());
+        }
+        self.stop_waiting_elsewhere(&join);
+        if self.has_to_wait(&join, now) {
             return self.wait(join);
         }
         self.check_space()?;
@@ -263,25 +322,27 @@ impl Meeting {
 
     /// Lets in whoever may come in.
     fn seat(&mut self, join: Join) {
+        self.take_in(join, None);
+    }
+
+    /// A newcomer is there; in the place of somebody, it is what that one was.
+    fn take_in(&mut self, join: Join, old: Option<Participant>) {
+        let is_host = join.role == Role::Host;
+        let old = old.unwrap_or_else(|| Participant::new(join.participant, join.kind, join.role));
         let participant = Participant {
             id: join.participant,
             name: join.name,
-            kind: join.kind,
-            role: join.role,
+            role: if is_host { Role::Host } else { old.role },
             custom_info: join.custom_info,
             tracks: BTreeMap::new(),
-            held: BTreeSet::new(),
-            hand: None,
             presence: Presence::Here,
+            ..old
         };
-        if let Some(identity) = join.identity {
-            self.identities.insert(participant.id, identity);
-        }
-        let role = participant.role;
+        self.know(participant.id, join.identity);
         self.participants.insert(participant.id, participant.clone());
         self.life = Life::Occupied;
         self.history.push(Event::Joined { participant });
-        if role == Role::Host {
+        if is_host {
             self.give_back();
         }
     }
@@ -379,46 +440,42 @@ impl Meeting {
     }
 
     fn finish(&mut self) {
+        self.close_polls();
         self.participants.clear();
         self.away_until.clear();
         self.clear_lobby();
+        self.succession = Succession::default();
         self.life = Life::Over;
         self.history.push(Event::Ended);
     }
 
     fn remove(&mut self, id: ParticipantId, reason: LeaveReason, now: Instant) {
-        let identity = self.identities.remove(&id);
         if let Some(participant) = self.participants.remove(&id) {
-            self.succession.remember(&participant, identity.as_ref());
+            self.succession.remember(&participant, self.known.get(&id));
         }
         self.away_until.remove(&id);
         self.invited.retain(|(of, _)| *of != id);
         self.pace.forget(id);
+        self.message_pace.forget(id);
         self.history.push(Event::Left { participant: id, reason });
-        if self.participants.is_empty() {
-            self.start_over();
-            self.life = Life::Empty { since: now };
+        if !self.participants.is_empty() {
+            return;
+        }
+        self.life = Life::Empty { since: now, is_new: false };
+        if self.settings.standing {
+            // Who comes next finds none of what the last people left.
+            self.finish();
+        } else {
+            self.open_door();
         }
     }
 
-    /// Who comes to an empty meeting finds none of what the last people left: a standing one is never closed for good.
-    fn start_over(&mut self) {
-        if self.locked {
-            self.locked = false;
-            self.history.push(Event::Locked { locked: false });
-        }
+    /// Nobody is there who could let others in, or have them speak.
+    fn open_door(&mut self) {
+        self.set_locked(false);
         self.set_rights_to(Rights::default());
-        self.banned.clear();
         self.reset_lobby();
         self.succession = Succession::default();
-        self.chat = Chat::default();
-    }
-
-    fn idle_deadline(&self) -> Option<Instant> {
-        match (self.life, self.settings.idle_timeout) {
-            (Life::Empty { since }, Some(timeout)) if !self.settings.standing => Some(since + timeout),
-            _ => None,
-        }
     }
 
     fn check_alive(&self) -> Result<(), Refusal> {
@@ -449,7 +506,7 @@ impl Meeting {
             return Ok(());
         }
         match &join.password {
-            Some(given) if password.is(given) => Ok(()),
+            Some(given) if password.is(self.name(), given) => Ok(()),
             Some(_) => Err(Refusal::new(
                 Code::WrongPassword,
                 "the password is not that of this meeting; ask the one who invited you",

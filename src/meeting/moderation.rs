@@ -155,7 +155,7 @@ impl Meeting {
         now: Instant,
     ) -> Result<(), Refusal> {
         self.authority_over(by, id, "remove this participant")?;
-        let identity = self.identities.get(&id).cloned();
+        let identity = self.known.get(&id).cloned();
         if let (true, Some(identity)) = (ban, identity) {
             self.banned.push_back(identity);
             if self.banned.len() > BANNED_MAX {
@@ -169,11 +169,15 @@ impl Meeting {
     /// From now on nobody comes in but hosts, or everybody does again.
     pub(super) fn lock(&mut self, by: By, locked: bool) -> Result<(), Refusal> {
         self.moderator(by, "lock the meeting")?;
+        self.set_locked(locked);
+        Ok(())
+    }
+
+    pub(super) fn set_locked(&mut self, locked: bool) {
         if self.locked != locked {
             self.locked = locked;
             self.history.push(Event::Locked { locked });
         }
-        Ok(())
     }
 
     pub(super) fn set_rights(&mut self, by: By, rights: Rights) -> Result<(), Refusal> {

@@ -147,11 +147,29 @@ pub struct Participant {
     pub held: BTreeSet<Source>,
     /// The number of its raised hand; the smallest was raised first.
     pub hand: Option<u64>,
+    /// What is noted about it, as JSON text.
+    pub attributes: BTreeMap<String, String>,
     /// Whether it can be reached.
     pub presence: Presence,
 }
 
 impl Participant {
+    /// Somebody without a name who has just come.
+    pub(super) const fn new(id: ParticipantId, kind: ParticipantKind, role: Role) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            kind,
+            role,
+            custom_info: None,
+            tracks: BTreeMap::new(),
+            held: BTreeSet::new(),
+            hand: None,
+            attributes: BTreeMap::new(),
+            presence: Presence::Here,
+        }
+    }
+
     /// What its track of that source is.
     #[must_use]
     pub fn track(&self, source: Source) -> TrackState {

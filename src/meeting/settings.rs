@@ -7,6 +7,8 @@ use std::time::Duration;
 use aws_lc_rs::{constant_time, digest};
 
 use super::participant::check_custom_info;
+use super::same::SamePerson;
+use super::schedule::Schedule;
 use crate::refusal::{Code, Refusal};
 
 /// The longest name of a meeting, in characters.
@@ -96,7 +98,8 @@ impl Borrow<str> for MeetingName {
     }
 }
 
-/// A meeting's password. Only its hash is kept, and only in memory.
+/// A meeting's password. Only its hash is kept, together with the meeting's name, so that the same password hashes
+/// otherwise elsewhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password {
     sha256: [u8; 32],
@@ -107,22 +110,34 @@ impl Password {
     ///
     /// # Errors
     /// `invalid-parameter`.
-    pub fn new(password: &str) -> Result<Self, Refusal> {
+    pub fn new(meeting: &MeetingName, password: &str) -> Result<Self, Refusal> {
         if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
             return Err(Refusal::new(
                 Code::InvalidParameter,
                 format!("a meeting's password has 1 to {PASSWORD_BYTES_MAX} bytes; choose another or none"),
             ));
         }
-        Ok(Self { sha256: sha256(password) })
+        Ok(Self { sha256: sha256(meeting, password) })
     }
 
-    /// Whether `given` is the password. Takes as long for a wrong one as for the right one: hashes of one
+    /// What can be kept of it.
+    #[must_use]
+    pub const fn hash(&self) -> [u8; 32] {
+        self.sha256
+    }
+
+    /// A password of which this was kept.
+    #[must_use]
+    pub const fn of_hash(sha256: [u8; 32]) -> Self {
+        Self { sha256 }
+    }
+
+    /// Whether `given` is the password of that meeting. Takes as long for a wrong one as for the right one: hashes of one
     /// length are compared, all of it.
     #[must_use]
-    pub fn is(&self, given: &str) -> bool {
+    pub fn is(&self, meeting: &MeetingName, given: &str) -> bool {
         given.len() <= PASSWORD_BYTES_MAX
-            && constant_time::verify_slices_are_equal(&self.sha256, &sha256(given)).is_ok()
+            && constant_time::verify_slices_are_equal(&self.sha256, &sha256(meeting, given)).is_ok()
     }
 }
 
@@ -132,7 +147,8 @@ impl fmt::Debug for Password {
     }
 }
 
-fn sha256(text: &str) -> [u8; 32] {
+fn sha256(meeting: &MeetingName, password: &str) -> [u8; 32] {
+    let text = format!("{meeting}\0{password}");
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
     hash
@@ -155,12 +171,16 @@ pub struct Settings {
     pub has_lobby: bool,
     /// Whether nobody comes in before a host does.
     pub waits_for_host: bool,
-    /// Whether it stays when it is empty: the room's standing meeting.
+    /// What becomes of somebody who is in it and joins again.
+    pub same_person: SamePerson,
+    /// When it is.
+    pub schedule: Schedule,
+    /// The room's standing meeting: it is there before anybody comes, and over when the last has gone.
     pub standing: bool,
     /// How long a participant whose socket was cut may be away; usually [`AWAY_TIMEOUT`].
     pub away_timeout: Duration,
     /// How long it may stand empty, from its creation on, before it ends; usually [`IDLE_TIMEOUT`].
-    /// `None`, or a standing meeting: for ever.
+    /// `None`: for ever.
     pub idle_timeout: Option<Duration>,
 }
 
@@ -176,6 +196,8 @@ impl Settings {
             max_participants: 50,
             has_lobby: false,
             waits_for_host: false,
+            same_person: SamePerson::Replaces,
+            schedule: Schedule { not_before: None, starts_at: None, ends_at: None },
             standing: false,
             away_timeout: AWAY_TIMEOUT,
             idle_timeout: Some(IDLE_TIMEOUT),

@@ -40,6 +40,15 @@ impl Succession {
         }
     }
 
+    /// Somebody has come in the place of another.
+    pub(super) fn passes(&mut self, from: ParticipantId, to: ParticipantId) {
+        if let Some((regent, _)) = &mut self.regent
+            && *regent == from
+        {
+            *regent = to;
+        }
+    }
+
     pub(super) fn remember(&mut self, participant: &Participant, identity: Option<&String>) {
         let stands_in = self.regent.is_some_and(|(regent, _)| regent == participant.id);
         if stands_in {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::{Meeting, MeetingName, Settings};
+use super::{Kept, Meeting, MeetingName, Settings};
 use crate::refusal::{Code, Refusal};
 
-/// The most meetings that live at a time; one more is refused with `busy`.
-pub const MEETINGS_MAX: usize = 256;
+/// The most meetings that live, or are planned, at a time; one more is refused with `busy`.
+pub const MEETINGS_MAX: usize = 1000;
 
 /// All living meetings. A name is free again as soon as its meeting is over.
 #[derive(Debug, Default)]
@@ -22,15 +22,33 @@ impl Meetings {
     /// `meeting-exists`, `invalid-parameter`, `busy` at [`MEETINGS_MAX`].
     pub fn create(&mut self, settings: Settings, now: Instant) -> Result<&mut Meeting, Refusal> {
         settings.check()?;
-        let name = settings.name.clone();
+        self.enter(Meeting::new(settings, now))
+    }
+
+    fn enter(&mut self, meeting: Meeting) -> Result<&mut Meeting, Refusal> {
+        let name = meeting.name().clone();
         match self.by_name.get(&name) {
             Some(living) if !living.is_over() => return Err(exists(&name)),
             Some(_) => {}
             None if self.by_name.len() >= MEETINGS_MAX => return Err(too_many()),
             None => {}
         }
-        let entry = self.by_name.entry(name).insert_entry(Meeting::new(settings, now));
+        let entry = self.by_name.entry(name).insert_entry(meeting);
         Ok(entry.into_mut())
+    }
+
+    /// A meeting that was there before goes on.
+    ///
+    /// # Errors
+    /// Those of [`Meetings::create`].
+    pub fn restore(&mut self, settings: Settings, kept: Kept, now: Instant) -> Result<&mut Meeting, Refusal> {
+        self.enter(Meeting::restore(settings, kept, now))
+    }
+
+    /// The meeting of that name, be it over: until it is taken, it can be asked what it was.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Meeting> {
+        self.by_name.get(name)
     }
 
     /// The living meeting of that name.
@@ -94,7 +112,9 @@ fn exists(name: &MeetingName) -> Refusal {
 fn too_many() -> Refusal {
     Refusal::new(
         Code::Busy,
-        format!("{MEETINGS_MAX} meetings are going on, which is as many as can be; end one first"),
+        format!(
+            "{MEETINGS_MAX} meetings are going on, or planned, which is as many as can be; end one first"
+        ),
     )
 }
 

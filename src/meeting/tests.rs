@@ -1,19 +1,16 @@
-//! One question per test; then random commands against invariants and a reference model.
+//! One question per test: joining, tracks, roles, leaving, the table.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-
-use proptest::prelude::*;
 
 use super::*;
 
 /// Any instant will do: only differences count.
 #[expect(clippy::disallowed_methods, reason = "an Instant cannot be made up; tests count from this one")]
-fn start() -> Instant {
+pub(super) fn start() -> Instant {
     Instant::now()
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings::new(MeetingName::new("den").unwrap())
 }
 
@@ -67,7 +64,10 @@ fn a_joiner_is_told_to_all_and_numbered_from_one() {
             participants: vec![participant],
             rights: Rights::default(),
             locked: false,
-            lobby: false
+            lobby: false,
+            schedule: Schedule::default(),
+            attributes: BTreeMap::new(),
+            polls: vec![],
         }
     );
 }
@@ -109,7 +109,7 @@ fn a_full_meeting_refuses_and_admits_again_when_somebody_has_left() {
 #[test]
 fn the_password_is_asked_of_everybody_but_the_room() {
     let now = start();
-    let password = Some(Password::new("open sesame").unwrap());
+    let password = Some(Password::new(&settings().name, "open sesame").unwrap());
     let mut meeting = Meeting::new(Settings { password, ..settings() }, now);
     let with = |password: Option<&str>| {
         Command::Join(Join { password: password.map(str::to_owned), ..join(ANN, Role::Host) })
@@ -334,281 +334,4 @@ fn one_meeting_too_many_or_too_large_is_refused() {
         table.create(Settings::new(MeetingName::new(format!("m{number}")).unwrap()), now).unwrap();
     }
     assert_eq!(table.create(settings(), now).unwrap_err().code, Code::Busy);
-}
-
-/// A thing that can happen to a meeting. New commands are added here.
-#[derive(Debug, Clone)]
-enum Op {
-    Join(u64, Role),
-    Cut(u64),
-    Return(u64),
-    SetTrack(u64, Source, TrackState),
-    Leave(u64),
-    SetRole(u64, u64, Role),
-    Mute(u64, u64, Source, bool),
-    MuteAll(u64, bool),
-    Release(u64, u64, Source),
-    AskToSend(u64, u64, Source),
-    Remove(u64, u64, bool),
-    Lock(u64, bool),
-    Share(u64, Who),
-    Lobby(u64, bool),
-    Admit(u64, Option<u64>),
-    Deny(u64, u64),
-    SendBack(u64, u64),
-    Hand(u64, u64, bool),
-    End(u64),
-    Wait(Duration),
-    TimeOut,
-}
-
-fn role() -> impl Strategy<Value = Role> {
-    prop::sample::select(vec![Role::Host, Role::Cohost, Role::Speaker, Role::Audience])
-}
-
-fn source() -> impl Strategy<Value = Source> {
-    prop::sample::select(Source::ALL.to_vec())
-}
-
-fn who() -> impl Strategy<Value = Who> {
-    prop::sample::select(vec![Who::Hosts, Who::Speakers, Who::Everybody])
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let id = 1..7_u64;
-    let state = prop::sample::select(vec![TrackState::On, TrackState::Muted, TrackState::Off]);
-    prop_oneof![
-        6 => (id.clone(), role()).prop_map(|(id, role)| Op::Join(id, role)),
-        3 => id.clone().prop_map(Op::Cut),
-        2 => id.clone().prop_map(Op::Return),
-        6 => (id.clone(), source(), state)
-            .prop_map(|(id, source, state)| Op::SetTrack(id, source, state)),
-        2 => id.clone().prop_map(Op::Leave),
-        2 => (id.clone(), id.clone(), role()).prop_map(|(by, id, role)| Op::SetRole(by, id, role)),
-        3 => (id.clone(), id.clone(), source(), any::<bool>())
-            .prop_map(|(by, id, source, hold)| Op::Mute(by, id, source, hold)),
-        1 => (id.clone(), any::<bool>()).prop_map(|(by, may)| Op::MuteAll(by, may)),
-        1 => (id.clone(), id.clone(), source()).prop_map(|(by, id, source)| Op::Release(by, id, source)),
-        1 => (id.clone(), id.clone(), source()).prop_map(|(by, id, source)| Op::AskToSend(by, id, source)),
-        1 => (id.clone(), id.clone(), any::<bool>()).prop_map(|(by, id, ban)| Op::Remove(by, id, ban)),
-        1 => (id.clone(), any::<bool>()).prop_map(|(by, locked)| Op::Lock(by, locked)),
-        1 => (id.clone(), who()).prop_map(|(by, share)| Op::Share(by, share)),
-        2 => (id.clone(), any::<bool>()).prop_map(|(by, on)| Op::Lobby(by, on)),
-        2 => (id.clone(), prop::option::of(id.clone())).prop_map(|(by, id)| Op::Admit(by, id)),
-        1 => (id.clone(), id.clone()).prop_map(|(by, id)| Op::Deny(by, id)),
-        1 => (id.clone(), id.clone()).prop_map(|(by, id)| Op::SendBack(by, id)),
-        3 => (id.clone(), id.clone(), any::<bool>()).prop_map(|(by, id, up)| Op::Hand(by, id, up)),
-        1 => id.prop_map(Op::End),
-        2 => (0..20_u64).prop_map(|secs| Op::Wait(Duration::from_secs(secs))),
-        2 => Just(Op::TimeOut),
-    ]
-}
-
-/// What somebody outside knows of the meeting, who was given a snapshot and applies the deltas.
-#[derive(Debug, Clone, PartialEq)]
-struct Mirror {
-    seq: u64,
-    participants: BTreeMap<ParticipantId, Participant>,
-    rights: Rights,
-    locked: bool,
-    lobby: bool,
-    ended: bool,
-}
-
-impl Mirror {
-    fn of(snapshot: Snapshot) -> Self {
-        let participants = snapshot.participants.into_iter().map(|each| (each.id, each)).collect();
-        let Snapshot { seq, rights, locked, lobby, .. } = snapshot;
-        Self { seq, participants, rights, locked, lobby, ended: false }
-    }
-
-    fn apply(&mut self, delta: &Numbered) {
-        assert_eq!(delta.seq, self.seq + 1, "numbers have no gaps");
-        assert!(!self.ended, "nothing comes after the end");
-        self.seq = delta.seq;
-        match delta.event.clone() {
-            Event::Joined { participant } => {
-                assert!(self.participants.insert(participant.id, participant).is_none());
-            }
-            Event::Left { participant, .. } => assert!(self.participants.remove(&participant).is_some()),
-            Event::Presence { participant, presence } => self.at(participant).presence = presence,
-            Event::Track { participant, source, state } => self.at(participant).set_track(source, state),
-            Event::Role { participant, role } => self.at(participant).role = role,
-            Event::Held { participant, source, held: true } => {
-                assert!(self.at(participant).held.insert(source));
-            }
-            Event::Held { participant, source, held: false } => {
-                assert!(self.at(participant).held.remove(&source));
-            }
-            Event::Hand { participant, hand } => self.at(participant).hand = hand,
-            Event::Renamed { participant, name } => self.at(participant).name = name,
-            Event::Rights { rights } => self.rights = rights,
-            Event::Locked { locked } => self.locked = locked,
-            Event::SentBack { participant } => assert!(self.participants.contains_key(&participant)),
-            Event::Lobby { on } => self.lobby = on,
-            Event::Ended => {
-                self.participants.clear();
-                self.ended = true;
-            }
-        }
-    }
-
-    fn at(&mut self, id: ParticipantId) -> &mut Participant {
-        self.participants.get_mut(&id).expect("deltas speak of those who are there")
-    }
-}
-
-struct World {
-    meeting: Meeting,
-    now: Instant,
-    /// Ids of joiners are never used twice: the latest of each of the six actors.
-    latest: BTreeMap<u64, ParticipantId>,
-    told: Mirror,
-    snapshots: Vec<Snapshot>,
-}
-
-impl World {
-    fn new(settings: Settings) -> Self {
-        let now = start();
-        let meeting = Meeting::new(settings, now);
-        let told = Mirror::of(meeting.snapshot());
-        Self { meeting, now, latest: BTreeMap::new(), told, snapshots: vec![] }
-    }
-
-    fn id(&self, actor: u64) -> ParticipantId {
-        self.latest.get(&actor).copied().unwrap_or(ParticipantId(0))
-    }
-
-    fn by(&self, actor: u64) -> By {
-        By::Participant(self.id(actor))
-    }
-
-    fn apply(&mut self, op: &Op) {
-        let before = self.meeting.snapshot();
-        if let Some(command) = self.command(op) {
-            if self.meeting.handle(command, self.now).is_err() {
-                assert_eq!(self.meeting.snapshot(), before, "what is refused changes nothing");
-            }
-        } else {
-            match op {
-                Op::Wait(duration) => self.now += *duration,
-                _ => self.meeting.handle_timeout(self.now),
-            }
-        }
-        while let Some(delta) = self.meeting.poll_event() {
-            self.told.apply(&delta);
-        }
-        self.snapshots.push(self.meeting.snapshot());
-    }
-
-    fn command(&mut self, op: &Op) -> Option<Command> {
-        Some(match *op {
-            Op::Join(actor, role) => {
-                let is_in = self.meeting.participant(self.id(actor)).is_some();
-                let unused = ParticipantId(self.latest.values().map(|id| id.0).max().unwrap_or(0) + 1);
-                let id = if is_in { self.id(actor) } else { unused };
-                self.latest.insert(actor, id);
-                Command::Join(join(id, role))
-            }
-            Op::Cut(actor) => Command::Cut { participant: self.id(actor) },
-            Op::Return(actor) => Command::Return { participant: self.id(actor) },
-            Op::SetTrack(actor, source, state) => {
-                Command::SetTrack { participant: self.id(actor), source, state }
-            }
-            Op::Leave(actor) => Command::Leave { participant: self.id(actor), reason: LeaveReason::Left },
-            Op::SetRole(by, actor, role) => {
-                Command::SetRole { by: By::Participant(self.id(by)), participant: self.id(actor), role }
-            }
-            Op::Mute(asker, actor, source, hold) => {
-                Command::Mute { by: self.by(asker), participant: self.id(actor), source, hold }
-            }
-            Op::MuteAll(asker, may_unmute) => Command::MuteAll { by: self.by(asker), may_unmute },
-            Op::Release(asker, actor, source) => {
-                Command::Release { by: self.by(asker), participant: self.id(actor), source }
-            }
-            Op::AskToSend(asker, actor, source) => {
-                Command::AskToSend { by: self.by(asker), participant: self.id(actor), source }
-            }
-            Op::Remove(asker, actor, ban) => {
-                Command::Remove { by: self.by(asker), participant: self.id(actor), ban }
-            }
-            Op::Lock(asker, locked) => Command::Lock { by: self.by(asker), locked },
-            Op::Lobby(asker, on) => Command::SetLobby { by: self.by(asker), on },
-            Op::Admit(asker, actor) => {
-                Command::Admit { by: self.by(asker), participant: actor.map(|actor| self.id(actor)) }
-            }
-            Op::Deny(asker, actor) => Command::Deny { by: self.by(asker), participant: self.id(actor) },
-            Op::SendBack(asker, actor) => {
-                Command::SendBack { by: self.by(asker), participant: self.id(actor) }
-            }
-            Op::Share(asker, share) => {
-                let rights = Rights { share, ..self.meeting.snapshot().rights };
-                Command::SetRights { by: self.by(asker), rights }
-            }
-            Op::Hand(asker, actor, up) => {
-                Command::Hand { by: self.by(asker), participant: self.id(actor), up }
-            }
-            Op::End(actor) => Command::End { by: By::Participant(self.id(actor)) },
-            Op::Wait(_) | Op::TimeOut => return None,
-        })
-    }
-
-    fn verify(&self) {
-        let Self { meeting, told, .. } = self;
-        let settings = meeting.settings();
-        assert_eq!(Mirror { ended: meeting.is_over(), ..Mirror::of(meeting.snapshot()) }, *told);
-        assert!(meeting.participants().len() <= settings.max_participants as usize);
-        for participant in meeting.participants() {
-            assert!(participant.role.may_publish() || participant.tracks.is_empty(), "{participant:?}");
-            assert!(!participant.tracks.values().any(|state| *state == TrackState::Off));
-            for source in &participant.held {
-                assert_ne!(participant.track(*source), TrackState::On, "{participant:?}");
-            }
-            let has_deadline = meeting.away_until.contains_key(&participant.id);
-            assert_eq!(has_deadline, participant.presence == Presence::Away, "{participant:?}");
-            if settings.mode == Mode::Audio {
-                assert!(participant.tracks.keys().all(|source| source.kind() == Kind::Audio));
-            }
-        }
-        let guests = meeting.guests();
-        assert!(guests.iter().all(|guest| meeting.participant(guest.id).is_none()), "outside or inside");
-        let is_full = meeting.participants().len() == settings.max_participants as usize;
-        assert!(guests.is_empty() || meeting.waits_for(guests[0].id).is_some());
-        assert!(guests.is_empty() || meeting.has_lobby() || is_full || settings.waits_for_host, "let in");
-        meeting.verify_succession();
-        let is_occupied = matches!(meeting.life, Life::Occupied);
-        assert_eq!(is_occupied, meeting.participants().len() > 0);
-        assert!(meeting.away_until.keys().all(|id| meeting.participant(*id).is_some()));
-    }
-
-    /// Whoever had any of the snapshots and is given what it missed knows what everybody knows.
-    fn verify_resume(&self) {
-        for snapshot in &self.snapshots {
-            let mut mirror = Mirror::of(snapshot.clone());
-            mirror.ended = self.meeting.is_over() && snapshot.seq == self.told.seq;
-            let missed = self.meeting.events_since(snapshot.seq).expect("few enough to be kept");
-            missed.iter().for_each(|delta| mirror.apply(delta));
-            assert_eq!(mirror, self.told);
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn random_commands_keep_the_invariants(
-        ops in prop::collection::vec(op(), 1..120),
-        mode in prop::sample::select(vec![Mode::Video, Mode::Audio]),
-        standing in any::<bool>(),
-        has_lobby in any::<bool>(),
-        waits_for_host in any::<bool>(),
-    ) {
-        let idle_timeout = Some(Duration::from_secs(30));
-        let limits = Settings { max_participants: 4, idle_timeout, ..settings() };
-        let mut world = World::new(Settings { mode, standing, has_lobby, waits_for_host, ..limits });
-        for op in &ops {
-            world.apply(op);
-            world.verify();
-        }
-        world.verify_resume();
-    }
 }

@@ -1,8 +1,14 @@
 //! What can be asked of a meeting, and what happens in it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use super::admission::Guest;
+use super::ballot::{Poll, PollId, Question};
 use super::chat::ChatMessage;
+use super::messages::Message;
 use super::rights::Rights;
+use super::schedule::Schedule;
 use super::{LeaveReason, Participant, ParticipantId, ParticipantKind, Presence, Role, TrackState};
 use crate::track::Source;
 
@@ -215,6 +221,90 @@ pub enum Command {
         to: Audience,
         /// 1 to [`CHAT_CHARS_MAX`](super::CHAT_CHARS_MAX) characters.
         text: String,
+        /// When, since the Unix epoch.
+        at: Duration,
+    },
+    /// A feature of somebody else's says something to features elsewhere.
+    Message {
+        /// For whom.
+        to: Audience,
+        /// What, and by whom.
+        message: Message,
+    },
+    /// A message of a feature has arrived.
+    Acknowledge {
+        /// Where.
+        by: ParticipantId,
+        /// Who sent it.
+        from: ParticipantId,
+        /// Which of theirs.
+        number: u32,
+    },
+    /// Something is noted about a participant.
+    SetAttribute {
+        /// Who asks for it.
+        by: By,
+        /// About whom.
+        participant: ParticipantId,
+        /// Its name.
+        key: String,
+        /// JSON text; `None` takes it away.
+        value: Option<String>,
+    },
+    /// Something is noted about the meeting.
+    SetMeetingAttribute {
+        /// Who asks for it.
+        by: By,
+        /// Its name.
+        key: String,
+        /// JSON text; `None` takes it away.
+        value: Option<String>,
+    },
+    /// The meeting is at another time.
+    Reschedule {
+        /// Who asks for it.
+        by: By,
+        /// When it is.
+        schedule: Schedule,
+    },
+    /// A poll is prepared, or changed while it is.
+    DraftPoll {
+        /// Who asks for it.
+        by: By,
+        /// Which draft; a new one where absent.
+        poll: Option<PollId>,
+        /// What it asks.
+        question: Question,
+    },
+    /// A draft is taken away.
+    DiscardPoll {
+        /// Who asks for it.
+        by: By,
+        /// Which.
+        poll: PollId,
+    },
+    /// Votes are taken from now on.
+    OpenPoll {
+        /// Who asks for it.
+        by: By,
+        /// Which draft.
+        poll: PollId,
+    },
+    /// No votes are taken any more.
+    ClosePoll {
+        /// Who asks for it.
+        by: By,
+        /// Which.
+        poll: PollId,
+    },
+    /// Somebody votes.
+    Vote {
+        /// Who.
+        participant: ParticipantId,
+        /// In which poll.
+        poll: PollId,
+        /// For which options, from 0 on.
+        choices: BTreeSet<u8>,
     },
 }
 
@@ -299,6 +389,34 @@ pub enum Event {
         /// Which of the two.
         on: bool,
     },
+    /// Something was noted, or is no longer.
+    Attribute {
+        /// About whom; `None`: about the meeting.
+        participant: Option<ParticipantId>,
+        /// Its name.
+        key: String,
+        /// JSON text, if it is noted.
+        value: Option<String>,
+    },
+    /// The meeting is at another time.
+    Rescheduled {
+        /// When it is.
+        schedule: Schedule,
+    },
+    /// A poll was opened, or closed.
+    Poll {
+        /// As it is now.
+        poll: Poll,
+    },
+    /// Somebody has voted.
+    Voted {
+        /// In which poll.
+        poll: PollId,
+        /// How many people have.
+        voters: u32,
+        /// How many votes each option has, if that may be seen.
+        counts: Option<Vec<u32>>,
+    },
     /// The meeting is over for everybody who is in it; the last event of all.
     Ended,
 }
@@ -327,6 +445,17 @@ pub enum Note {
     },
     /// Somebody has written.
     Chat(ChatMessage),
+    /// A feature says something.
+    Message(Message),
+    /// A message of yours has arrived.
+    Acknowledged {
+        /// Where.
+        by: ParticipantId,
+        /// Which of yours.
+        number: u32,
+    },
+    /// The polls that are prepared are others: [`Meeting::drafts`](super::Meeting::drafts).
+    Drafts,
 }
 
 /// The state of a meeting after the event numbered `seq`.
@@ -342,4 +471,10 @@ pub struct Snapshot {
     pub locked: bool,
     /// Whether newcomers wait until a host lets them in.
     pub lobby: bool,
+    /// When it is.
+    pub schedule: Schedule,
+    /// What is noted about the meeting, as JSON text.
+    pub attributes: BTreeMap<String, String>,
+    /// The polls that were opened, in the order of their numbers.
+    pub polls: Vec<Poll>,
 }

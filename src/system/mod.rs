@@ -4,6 +4,7 @@ pub mod certificates;
 pub mod files;
 pub mod log;
 pub mod machine;
+pub mod mail;
 pub mod notify;
 pub mod sockets;
 pub mod tokens;

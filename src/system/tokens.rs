@@ -193,6 +193,19 @@ impl Tokens {
         })
     }
 
+    /// The token that opens the record of one meeting, for as long as there is one.
+    #[must_use]
+    pub fn of_record(&self, record: i64) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.codes, format!("record {record}").as_bytes()))
+    }
+
+    /// Whether a token opens the record of that number.
+    #[must_use]
+    pub fn opens_record(&self, token: &str, record: i64) -> bool {
+        let Ok(tag) = URL_SAFE_NO_PAD.decode(token) else { return false };
+        hmac::verify(&self.codes, format!("record {record}").as_bytes(), &tag).is_ok()
+    }
+
     fn code_of_period(&self, meeting: &str, period: u64) -> String {
         let tag = hmac::sign(&self.codes, format!("code {period} {meeting}").as_bytes());
         let letter = |byte: &u8| char::from(CODE_ALPHABET[usize::from(byte % 32)]);

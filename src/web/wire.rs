@@ -12,6 +12,8 @@
 //!                                     ◀──    {"re":3,"refused":{"code":..,"detail":..}}
 //! ```
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol that this build speaks.
@@ -36,7 +38,7 @@ pub struct Request {
 }
 
 /// What a client can ask.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Ask {
@@ -174,7 +176,165 @@ pub enum Ask {
         /// From now on.
         rights: Rights,
     },
+    /// A feature of yours says something to the same feature of others, who are here.
+    Message {
+        /// For whom.
+        to: Audience,
+        /// Chosen by you; whoever acknowledges the message tells it.
+        number: u32,
+        /// Whose feature it is: 1 to 64 bytes.
+        topic: String,
+        /// Up to [`MESSAGE_BYTES_MAX`] of JSON.
+        #[cfg_attr(test, ts(type = "unknown"))]
+        data: serde_json::Value,
+    },
+    /// A message has arrived, and its sender shall know.
+    Acknowledge {
+        /// Who sent it.
+        from: String,
+        /// Which of theirs.
+        number: u32,
+    },
+    /// Something is noted about me, or by a host about anybody, for all to see.
+    Attribute {
+        /// About whom; me where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        participant: Option<String>,
+        /// 1 to 64 characters of `a-z A-Z 0-9 - _ . :`.
+        key: String,
+        /// Up to 1 kB of JSON; nothing, or `null`, takes it away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional, type = "unknown"))]
+        value: Option<serde_json::Value>,
+    },
+    /// Something is noted about the meeting; hosts only.
+    MeetingAttribute {
+        /// As of [`Ask::Attribute`].
+        key: String,
+        /// As of [`Ask::Attribute`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional, type = "unknown"))]
+        value: Option<serde_json::Value>,
+    },
+    /// The meeting is at another time; hosts only.
+    Reschedule {
+        /// When it is; what is absent is not planned.
+        schedule: Schedule,
+    },
+    /// A poll is prepared, or changed while it is; hosts only.
+    DraftPoll {
+        /// Which draft; a new one where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        poll: Option<u32>,
+        /// What it asks.
+        question: Question,
+    },
+    /// A draft is taken away; hosts only.
+    DiscardPoll {
+        /// Which.
+        poll: u32,
+    },
+    /// A draft becomes a poll that takes votes; hosts only.
+    OpenPoll {
+        /// Which.
+        poll: u32,
+    },
+    /// A poll takes no more votes, and its result stands; hosts only.
+    ClosePoll {
+        /// Which.
+        poll: u32,
+    },
+    /// I vote; while the poll is open, and unless it is anonymous, also anew.
+    Vote {
+        /// In which poll.
+        poll: u32,
+        /// For which of its options, from 0 on.
+        choices: Vec<u8>,
+    },
 }
+
+/// What a poll asks, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// 1 to 300 characters.
+    pub text: String,
+    /// 2 to 20 different ones of 1 to 120 characters.
+    pub options: Vec<String>,
+    /// One may vote for several.
+    #[serde(default)]
+    pub multiple: bool,
+    /// Nobody learns who voted for what; votes cannot be changed.
+    #[serde(default)]
+    pub anonymous: bool,
+    /// The result is seen only once the poll is closed.
+    #[serde(default)]
+    pub hidden: bool,
+}
+
+/// Whether a poll takes votes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum PollState {
+    /// It does.
+    Open,
+    /// It did, and the result stands.
+    Closed,
+}
+
+/// A poll that was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct Poll {
+    /// Counts up in the meeting.
+    pub poll: u32,
+    /// What it asks.
+    pub question: Question,
+    /// Where it stands.
+    pub state: PollState,
+    /// How many people have voted.
+    pub voters: u32,
+    /// How many votes each option has; absent while the result is hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub counts: Option<Vec<u32>>,
+}
+
+/// A poll that is prepared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct Draft {
+    /// The number that the poll will have.
+    pub poll: u32,
+    /// What it will ask.
+    pub question: Question,
+}
+
+/// When a meeting is, in milliseconds since 1970. What is absent is not planned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Before it nobody comes in but hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub not_before_ms: Option<u64>,
+    /// When it is meant to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub starts_at_ms: Option<u64>,
+    /// When it ends for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub ends_at_ms: Option<u64>,
+}
+
+/// The longest message between features, in bytes of JSON.
+pub const MESSAGE_BYTES_MAX: usize = 8192;
 
 /// The longest message of a chat, in characters.
 pub const CHAT_CHARS_MAX: usize = 2000;
@@ -183,7 +343,7 @@ pub const CHAT_CHARS_MAX: usize = 2000;
 pub const IDENTITY_BYTES_MAX: usize = 64;
 
 /// For whom a message is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
@@ -196,7 +356,7 @@ pub enum Audience {
 }
 
 /// Who may do something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
@@ -209,7 +369,7 @@ pub enum Who {
 }
 
 /// Who may do what. The audience never sends, whatever is said here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Rights {
@@ -236,7 +396,7 @@ pub const NAME_CHARS_MAX: usize = 64;
 pub const CUSTOM_INFO_BYTES_MAX: usize = 4096;
 
 /// The first request of a socket.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Hello {
@@ -265,7 +425,7 @@ pub struct Hello {
 }
 
 /// What makes a socket the continuation of a cut one.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Resume {
@@ -279,7 +439,7 @@ pub struct Resume {
 }
 
 /// One wish: a track to be seen, and how large.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
@@ -307,7 +467,7 @@ pub enum Source {
 }
 
 /// What a track is at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum TrackState {
@@ -348,14 +508,29 @@ pub enum ParticipantKind {
 }
 
 /// Whether a meeting has pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Sound and pictures.
+    #[default]
     Video,
     /// Sound alone.
     Audio,
+}
+
+/// What becomes of somebody who is in a meeting and joins again, known by their `identity`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(rename_all = "snake_case")]
+pub enum SamePerson {
+    /// The newer one takes the place of the older one, who is told `replaced`.
+    #[default]
+    Replace,
+    /// The newer one is refused.
+    Refuse,
+    /// Both are there.
+    Allow,
 }
 
 /// The codec that publishers shall send.
@@ -374,7 +549,7 @@ pub enum VideoCodec {
 }
 
 /// Why a participant is no longer there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
 #[serde(rename_all = "kebab-case")]
 pub enum LeaveReason {
@@ -420,6 +595,9 @@ pub struct Participant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "number"))]
     pub hand: Option<u64>,
+    /// What is noted about it.
+    #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
+    pub attributes: BTreeMap<String, serde_json::Value>,
     /// False while its socket is cut and it may yet come back.
     pub present: bool,
 }
@@ -454,6 +632,13 @@ pub struct MeetingInfo {
     pub locked: bool,
     /// Newcomers wait until a host lets them in.
     pub lobby: bool,
+    /// When it is.
+    pub schedule: Schedule,
+    /// What is noted about it.
+    #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
+    pub attributes: BTreeMap<String, serde_json::Value>,
+    /// The polls that were opened, the first one first.
+    pub polls: Vec<Poll>,
 }
 
 /// Everything that the appliance sends.
@@ -579,6 +764,10 @@ pub struct Welcome {
     /// The number of the last delta that the snapshot contains.
     #[cfg_attr(test, ts(type = "number"))]
     pub seq: u64,
+    /// Where a host finds who was there and how the polls went, also when it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub record: Option<RecordKey>,
     /// The codec to send.
     pub video_codec: VideoCodec,
     /// A STUN server, `stun:host:port`, where the appliance has a relay: learn your address from it, and tell
@@ -586,6 +775,17 @@ pub struct Welcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub stun: Option<String>,
+}
+
+/// What opens the record of one meeting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+pub struct RecordKey {
+    /// Its number: `/api/v1/records/{id}`, and below it `attendance.csv` and `polls.csv`.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub id: i64,
+    /// The bearer token for it.
+    pub token: String,
 }
 
 /// A change of the meeting.
@@ -673,6 +873,40 @@ pub enum Event {
         /// Which of the two.
         on: bool,
     },
+    /// Something was noted, or is no longer.
+    Attribute {
+        /// About whom; about the meeting where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        participant: Option<String>,
+        /// Its name.
+        key: String,
+        /// From now on, if it is noted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional, type = "unknown"))]
+        value: Option<serde_json::Value>,
+    },
+    /// The meeting is at another time.
+    Rescheduled {
+        /// From now on.
+        schedule: Schedule,
+    },
+    /// A poll was opened, or closed.
+    Poll {
+        /// As it is now.
+        poll: Poll,
+    },
+    /// Somebody has voted.
+    Voted {
+        /// In which poll.
+        poll: u32,
+        /// How many people have.
+        voters: u32,
+        /// How many votes each option has; absent while the result is hidden.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        counts: Option<Vec<u32>>,
+    },
     /// The meeting is over; the socket closes.
     Ended {},
 }
@@ -739,6 +973,8 @@ pub enum Tell {
     Waiting {
         /// What for.
         until: WaitsFor,
+        /// When the meeting is.
+        schedule: Schedule,
     },
     /// Who waits to be let in, all of them, the longest first; told to hosts at each change.
     Guests {
@@ -751,6 +987,37 @@ pub enum Tell {
         participant: String,
         /// One emoji.
         emoji: String,
+    },
+    /// A feature of somebody else's says something.
+    Message {
+        /// Who.
+        from: String,
+        /// For the acknowledgement.
+        number: u32,
+        /// Whose feature it is for.
+        topic: String,
+        /// What.
+        #[cfg_attr(test, ts(type = "unknown"))]
+        data: serde_json::Value,
+    },
+    /// A message of yours has arrived.
+    Acknowledged {
+        /// Where.
+        by: String,
+        /// Which of yours.
+        number: u32,
+    },
+    /// The polls that are prepared, all of them; told to hosts at each change.
+    Drafts {
+        /// The first one first.
+        polls: Vec<Draft>,
+    },
+    /// You have voted: told at the join, of each poll.
+    Vote {
+        /// In which poll.
+        poll: u32,
+        /// For what; empty where the poll is anonymous.
+        choices: Vec<u8>,
     },
     /// Chat messages that you may read, the oldest first; at the join those from before.
     Chat {
@@ -768,6 +1035,8 @@ pub enum WaitsFor {
     Admission,
     /// A host, to be there at all.
     Host,
+    /// The time from which people come in.
+    Opening,
 }
 
 /// Somebody who waits outside.

@@ -34,7 +34,7 @@ async fn somebody_waits_until_a_host_lets_them_in_and_is_answered_what_they_aske
     let mut ann = hosted(&alcove, json!({ "lobby": true })).await;
     assert_eq!(ann.welcome["meeting"]["lobby"], true);
     let mut bob = knock(&alcove, "Bob").await;
-    assert_eq!(bob.tell("waiting").await, json!({ "until": "admission" }));
+    assert_eq!(bob.tell("waiting").await, json!({ "until": "admission", "schedule": {} }));
     let told = ann.tell("guests").await;
     assert_eq!(names(&told), ["Bob"]);
     assert_eq!(alcove.get("meetings/den/participants").await.json()["participants"][1], Value::Null);
@@ -70,7 +70,7 @@ async fn a_meeting_that_waits_for_a_host_begins_when_one_comes() {
     let alcove = Appliance::start("");
     let created = alcove.meeting(json!({ "name": "den", "wait_for_host": true })).await;
     let mut bob = knock(&alcove, "Bob").await;
-    assert_eq!(bob.tell("waiting").await, json!({ "until": "host" }));
+    assert_eq!(bob.tell("waiting").await, json!({ "until": "host", "schedule": {} }));
     let ann = Words::join(&alcove, "den", token_of(&text(&created["host_url"])), "Ann").await;
     bob.admitted().await.unwrap();
     assert_eq!(bob.names(), ["Bob", "Ann"]);

@@ -4,11 +4,14 @@
 
 mod appliance;
 mod bad_input;
+mod crowd;
 mod floods;
+mod kept;
 mod lobby;
 mod meetings;
 mod monitoring;
 mod people;
+mod planned;
 mod program;
 mod room;
 mod sdp;

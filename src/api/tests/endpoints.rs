@@ -14,7 +14,7 @@ async fn a_meeting_is_created_shown_listed_and_ended() {
     assert_eq!(reply.header(header::LOCATION), "/api/v1/meetings/den");
     let meeting = json!({
         "name": "den", "mode": "audio", "has_password": true, "custom_info": [1], "max_participants": 9,
-        "participants": 0, "standing": false, "lobby": false, "wait_for_host": false,
+        "participants": 0, "standing": false, "lobby": false, "wait_for_host": false, "same_person": "replace",
     });
     let mut created = reply.json();
     let links = ["join_url", "host_url"].map(|link| created[link].take());

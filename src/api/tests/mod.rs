@@ -97,6 +97,7 @@ impl House {
             public_url: "https://blue.local:8443".to_owned(),
             authority_pem: Some("-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n".to_owned()),
             devices: Arc::new(|| json!({ "camera": "simulated" })),
+            has_mail: false,
         };
         let updates = Updates::open(state.path());
         let machine = Machine::new(state.path());

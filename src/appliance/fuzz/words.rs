@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use crate::appliance::keeping::TimeOfDay;
 use crate::appliance::{people, words};
 use crate::meeting::{
-    self, By, Command, Event, LeaveReason, Meeting, MeetingName, ParticipantId, Rights, Settings,
+    self, By, Command, Event, LeaveReason, Meeting, MeetingName, ParticipantId, PollId, Rights, Schedule,
+    Settings,
 };
 use crate::refusal::{Code, Refusal};
 use crate::web::wire::{Ask, Frame, Hello, Request};
 use crate::web::words::{check_custom_info, check_identity, parse};
 
 const PARTICIPANTS_MAX: u32 = 4;
+
+/// The time of day when it begins.
+const UNIX: Duration = Duration::from_secs(1_800_000_000);
 
 /// Lines, each a digit for who speaks and JSON; a line of another kind lets time pass.
 pub fn words(data: &[u8]) {
@@ -34,6 +39,9 @@ struct Room {
     rights: Rights,
     locked: bool,
     lobby: bool,
+    schedule: Schedule,
+    attributes: BTreeMap<String, String>,
+    polls: BTreeMap<PollId, (u32, Option<Vec<u32>>)>,
     seq: u64,
 }
 
@@ -50,6 +58,9 @@ impl Room {
             rights: Rights::default(),
             locked: false,
             lobby: false,
+            schedule: Schedule::default(),
+            attributes: BTreeMap::new(),
+            polls: BTreeMap::new(),
             seq: 0,
         }
     }
@@ -78,9 +89,11 @@ impl Room {
                 return Ok(());
             }
             Ask::Leave {} => Command::Leave { participant, reason: LeaveReason::Left },
-            Ask::End {} => Command::End { by: By::Participant(participant) },
             Ask::Offer { .. } | Ask::Candidate { .. } | Ask::Clock {} | Ask::Delays {} => return Ok(()),
-            other => people::command(participant, other)?,
+            other => {
+                let time = TimeOfDay::new(self.now, UNIX);
+                people::command(By::Participant(participant), other, (UNIX, time))?
+            }
         };
         self.meeting.handle(command, self.now)
     }
@@ -104,7 +117,7 @@ impl Room {
             let text = serde_json::to_string(&frame).expect("JSON");
             let read: Frame = serde_json::from_str(&text).expect("a frame");
             // Fractions in what participants bring along are read nearly, not to the last bit.
-            if !text.contains("custom_info") {
+            if !["custom_info", "attribute"].iter().any(|word| text.contains(word)) {
                 assert_eq!(format!("{read:?}"), format!("{frame:?}"), "a delta does not read back");
             }
             self.follow(numbered.event);
@@ -114,10 +127,14 @@ impl Room {
         }
         let snapshot = self.meeting.snapshot();
         assert_eq!(
-            (snapshot.rights, snapshot.locked, snapshot.lobby),
-            (self.rights, self.locked, self.lobby),
+            (snapshot.rights, snapshot.locked, snapshot.lobby, snapshot.schedule),
+            (self.rights, self.locked, self.lobby, self.schedule),
             "the deltas lead elsewhere"
         );
+        assert_eq!(snapshot.attributes, self.attributes, "the deltas lead elsewhere");
+        let result = |poll: &meeting::Poll| (poll.id, (poll.voters(), poll.result().map(<[u32]>::to_vec)));
+        let polls: BTreeMap<_, _> = snapshot.polls.iter().map(result).collect();
+        assert_eq!(polls, self.polls, "the deltas lead elsewhere");
         assert_eq!(snapshot.seq, self.seq);
         assert!(snapshot.participants.len() <= PARTICIPANTS_MAX as usize);
         assert!(self.told.values().eq(&snapshot.participants), "the deltas lead elsewhere");
@@ -166,6 +183,25 @@ impl Room {
                 assert!(self.told.contains_key(&participant), "nobody goes back")
             }
             Event::Lobby { on } => self.lobby = on,
+            Event::Attribute { participant, key, value } => {
+                let attributes = match participant {
+                    Some(id) => &mut self.told.get_mut(&id).expect("somebody who is there").attributes,
+                    None => &mut self.attributes,
+                };
+                let before = match value.clone() {
+                    Some(value) => attributes.insert(key, value),
+                    None => attributes.remove(&key),
+                };
+                assert_ne!(before, value, "nothing has changed");
+            }
+            Event::Rescheduled { schedule } => self.schedule = schedule,
+            Event::Poll { poll } => {
+                let (id, result) = (poll.id, (poll.voters(), poll.result().map(<[u32]>::to_vec)));
+                self.polls.insert(id, result);
+            }
+            Event::Voted { poll, voters, counts } => {
+                assert!(self.polls.insert(poll, (voters, counts)).is_some(), "a vote in no poll");
+            }
             Event::Ended => self.told.clear(),
         }
     }
@@ -197,6 +233,13 @@ fn check_reads_back(mut request: Request) {
     {
         let kept = words::text_of_json(Some(&info));
         assert!(words::json_of_text(kept.as_deref()).is_some(), "custom_info does not read back");
+    }
+    if let Ask::Message { data, .. } = &mut request.ask {
+        // Fractions are read nearly, not to the last bit.
+        *data = serde_json::Value::Null;
+    }
+    if let Ask::Attribute { value, .. } | Ask::MeetingAttribute { value, .. } = &mut request.ask {
+        *value = None;
     }
     let text = serde_json::to_string(&request).expect("JSON");
     let read: Request = parse(text.as_bytes()).expect("what was written");

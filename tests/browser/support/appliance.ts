@@ -44,6 +44,21 @@ export async function startAppliance(config = '', prefix: readonly string[] = []
   const state = mkdtempSync(join(tmpdir(), 'alcove-test-'))
   const configFile = join(state, 'alcove.toml')
   writeFileSync(configFile, `[http]\nhttps_port = 0\nhttp_port = 0\n[media]\nport = 0\n${config}`)
+  return run(state, prefix)
+}
+
+/** The power fails, and comes back: the same appliance at the same address. */
+export async function powerCut(appliance: Appliance): Promise<Appliance> {
+  appliance.process.kill('SIGKILL')
+  await once(appliance.process, 'exit')
+  const configFile = join(appliance.state, 'alcove.toml')
+  const config = readFileSync(configFile, 'utf8')
+  writeFileSync(configFile, config.replace(/https_port = \d+/, `https_port = ${new URL(appliance.url).port}`))
+  return run(appliance.state, [])
+}
+
+async function run(state: string, prefix: readonly string[]): Promise<Appliance> {
+  const configFile = join(state, 'alcove.toml')
   const started = performance.now()
   const command = [...prefix, program, 'run', '--simulated', '--state', state, '--config', configFile]
   const child = spawn(command[0]!, command.slice(1), {

@@ -5,7 +5,7 @@ import { MediaPath } from "./media/path";
 import { OwnTracks } from "./own";
 import { apply, begin, grade, hear, maySend, me, write, type Meeting } from "./words/meeting";
 import { asRefusal, browserWorld, Refusal, Words, type Ear } from "./words/socket";
-import type { Ask, Audience, LeaveReason, Role, Source, Tell, TrackState, WaitsFor, Welcome, Wish } from "./words/wire";
+import type { Ask, Audience, LeaveReason, RecordKey, Role, Source, Tell, TrackState, Welcome, Wish } from "./words/wire";
 
 /** Under which this browser is known again by the meetings of this appliance. */
 const IDENTITY = "alcove.identity";
@@ -20,6 +20,9 @@ export interface Reaction {
 /** Something that I am asked to switch on; `by` is absent when the administrator asks. */
 export type Request = Extract<Tell, { asked_to_send: unknown }>["asked_to_send"];
 
+/** What I wait for, and when the meeting is. */
+export type Waiting = Extract<Tell, { waiting: unknown }>["waiting"];
+
 /** Why a meeting is over for me. */
 export type End = { readonly reason: LeaveReason } | { readonly refusal: Refusal };
 
@@ -30,12 +33,14 @@ export interface View {
   /** The words are cut, and come back by themselves. */
   readonly away: boolean;
   /** What I wait for outside, while I join. */
-  readonly waiting: WaitsFor | null;
+  readonly waiting: Waiting | null;
   /** A host has not let me in. */
   readonly denied: boolean;
   /** Why the last attempt to join failed. */
   readonly refusal: Refusal | null;
   readonly end: End | null;
+  /** What opens the record of the meeting, if I am its host; also when it is over. */
+  readonly record: RecordKey | null;
   /** What I want to be heard and seen of me. */
   readonly microphoneOn: boolean;
   readonly cameraOn: boolean;
@@ -52,7 +57,7 @@ export interface Place {
 }
 
 const LOBBY: View = {
-  phase: "lobby", meeting: null, away: false, waiting: null, denied: false, refusal: null, end: null,
+  phase: "lobby", meeting: null, away: false, waiting: null, denied: false, refusal: null, end: null, record: null,
   microphoneOn: true, cameraOn: true, screen: null, request: null,
 };
 
@@ -175,6 +180,18 @@ export class Attendance implements Ear {
     return this.request({ chat: { to, text } });
   }
 
+  /** Votes in a poll; resolves to whether the vote was taken. */
+  async vote(poll: number, choices: number[]): Promise<boolean> {
+    if (!(await this.request({ vote: { poll, choices } }))) return false;
+    this.#voted(poll, choices);
+    return true;
+  }
+
+  #voted(poll: number, choices: readonly number[]): void {
+    const { meeting } = this.view.value;
+    if (meeting) this.view.patch({ meeting: { ...meeting, votes: { ...meeting.votes, [poll]: choices } } });
+  }
+
   /** Asks something of the meeting. What is refused is said in `refused`. Resolves to whether it was done. */
   async request(ask: Ask): Promise<boolean> {
     try {
@@ -229,7 +246,7 @@ export class Attendance implements Ear {
   // What the words tell.
 
   welcome(welcome: Welcome, again: boolean): void {
-    this.view.patch({ phase: "meeting", meeting: begin(welcome), away: false, waiting: null });
+    this.view.patch({ phase: "meeting", meeting: begin(welcome), record: welcome.record ?? null, away: false, waiting: null });
     this.#own.forget();
     if (again) void this.#newPath(welcome);
     else {
@@ -266,7 +283,9 @@ export class Attendance implements Ear {
     else if ("layers" in tell) this.path.watched(tell.layers.source, tell.layers.watched);
     else if ("quality" in tell && meeting) this.view.patch({ meeting: grade(meeting, tell.quality) });
     else if ("chat" in tell && meeting) this.view.patch({ meeting: write(meeting, tell.chat.messages) });
-    else if ("waiting" in tell) this.view.patch({ waiting: tell.waiting.until });
+    else if ("waiting" in tell) this.view.patch({ waiting: tell.waiting });
+    else if ("vote" in tell) this.#voted(tell.vote.poll, tell.vote.choices);
+    else if ("drafts" in tell && meeting) this.view.patch({ meeting: { ...meeting, drafts: tell.drafts.polls } });
     else if ("guests" in tell && meeting) this.view.patch({ meeting: { ...meeting, guests: tell.guests.guests } });
     else if ("reaction" in tell) this.reaction.set({ id: ++this.#reactions, ...tell.reaction });
     else if ("asked_to_send" in tell) this.view.patch({ request: tell.asked_to_send });

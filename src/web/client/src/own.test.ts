@@ -6,8 +6,8 @@ import type { Mode, Role } from "./words/wire";
 
 const meeting = (role: Role = "speaker", mode: Mode = "video") =>
   begin({
-    version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", meeting: { name: "m", mode, max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
-    participants: [{ id: "me", name: "me", kind: "browser", role, tracks: [], held: [], present: true }],
+    version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", meeting: { name: "m", mode, max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false, schedule: {}, attributes: {}, polls: [] },
+    participants: [{ id: "me", name: "me", kind: "browser", role, tracks: [], held: [], attributes: {}, present: true }],
   });
 const track = (name: string) => ({ name }) as unknown as MediaStreamTrack;
 const microphone = track("microphone");

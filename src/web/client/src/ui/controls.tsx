@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
-import { includes, maySend, me, type Meeting } from "../words/meeting";
+import { includes, mayModerate, maySend, me, type Meeting } from "../words/meeting";
 import { useUnread } from "./chat";
 import { icons } from "./icons";
 import type { Arrangement, Side } from "./meeting";
@@ -29,6 +29,12 @@ export function Controls({ attendance, arrangement, change }: ControlsProps) {
         <Hand attendance={attendance} up={self?.hand !== undefined} />
         {includes(meeting.info.rights.chat, role) && <React attendance={attendance} />}
         <ChatButton meeting={meeting} arrangement={arrangement} change={change} />
+        {(mayModerate(role) || meeting.polls.length > 0) && (
+          <Round
+            id="polls" icon={icons.poll} label={t("polls.title")} keys="L" pressed={arrangement.side === "polls"}
+            onClick={() => change({ side: arrangement.side === "polls" ? null : "polls" })}
+          />
+        )}
       </div>
       <div class="main-controls">
         {maySend(role) && <Own attendance={attendance} meeting={meeting} />}

@@ -1,9 +1,10 @@
 /** Who waits outside, as hosts see it, and what those outside see. */
 import { useContext } from "preact/hooks";
-import type { Attendance } from "../attendance";
+import type { Attendance, Waiting } from "../attendance";
 import type { Meeting } from "../words/meeting";
-import type { Ask, Guest, WaitsFor } from "../words/wire";
+import type { Ask, Guest } from "../words/wire";
 import { Parts } from "./parts";
+import { when } from "./planned";
 import { t } from "./texts";
 import { Avatar } from "./tile";
 
@@ -63,10 +64,11 @@ export function Knock({ meeting, onSee }: { meeting: Meeting; onSee(): void }) {
 }
 
 /** I wait outside. */
-export function Outside({ attendance, waiting }: { attendance: Attendance; waiting: WaitsFor }) {
+export function Outside({ attendance, waiting: { until, schedule } }: { attendance: Attendance; waiting: Waiting }) {
+  const opens = schedule.not_before_ms;
   return (
-    <div class="outside" role="status" data-testid="waiting" data-until={waiting}>
-      <p><span class="spinner" /><strong>{t(`waiting.${waiting}`)}</strong></p>
+    <div class="outside" role="status" data-testid="waiting" data-until={until}>
+      <p><span class="spinner" /><strong>{until === "opening" && opens !== undefined ? t("waiting.opening", { when: when(opens) }) : t(`waiting.${until}`)}</strong></p>
       <p>{t("waiting.hint")}</p>
       <button type="button" class="quiet" data-testid="withdraw" onClick={() => attendance.withdraw()}>{t("waiting.withdraw")}</button>
     </div>

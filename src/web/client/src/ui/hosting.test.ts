@@ -5,12 +5,12 @@ import type { Participant, Role } from "../words/wire";
 import { actsFor } from "./hosting";
 
 const person = (id: string, role: Role, fields: Partial<Participant> = {}): Participant => ({
-  id, name: id, kind: "browser", role, tracks: [], held: [], present: true, ...fields,
+  id, name: id, kind: "browser", role, tracks: [], held: [], attributes: {}, present: true, ...fields,
 });
 const seenBy = (role: Role, ...others: Participant[]): Meeting =>
   begin({
     version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", participants: [person("me", role), ...others],
-    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
+    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false, schedule: {}, attributes: {}, polls: [] },
   });
 const acts = (meeting: Meeting, one: Participant) => actsFor(meeting, one, () => undefined, () => undefined).map(({ id }) => id);
 

@@ -1,7 +1,7 @@
 /** The keys of the meeting. */
 import { useEffect } from "preact/hooks";
 import type { Attendance } from "../attendance";
-import { maySend, me } from "../words/meeting";
+import { mayModerate, maySend, me } from "../words/meeting";
 import { canShare, isChat, toggleFullScreen } from "./controls";
 import { isConnection } from "./header";
 import type { Arrangement } from "./meeting";
@@ -36,6 +36,7 @@ function actionFor(
 ): (() => void) | null {
   const { meeting } = attendance.view.value;
   const sends = meeting !== null && maySend(me(meeting)?.role);
+  const polls = meeting !== null && (mayModerate(me(meeting)?.role) || meeting.polls.length > 0);
   const shows = sends && meeting.info.mode === "video";
   switch (key) {
     case "m":
@@ -54,6 +55,8 @@ function actionFor(
       return () => attendance.toggleHand();
     case "t":
       return () => change({ side: isChat(arrangement.side) ? null : { chat: "all" } });
+    case "l":
+      return polls ? () => change({ side: arrangement.side === "polls" ? null : "polls" }) : null;
     case "f":
       return document.fullscreenEnabled ? toggleFullScreen : null;
     case "?":

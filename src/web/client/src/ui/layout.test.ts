@@ -6,13 +6,13 @@ import { bestGrid, hue, initials, onStage, showings, wishesFor } from "./layout"
 import { pathFor, secureAddress } from "./outside";
 
 const person = (id: string, fields: Partial<Participant> = {}): Participant => ({
-  id, name: id, kind: "browser", role: "speaker", tracks: [], held: [], present: true, ...fields,
+  id, name: id, kind: "browser", role: "speaker", tracks: [], held: [], attributes: {}, present: true, ...fields,
 });
 const sharing = { tracks: [{ source: "screen" as const, muted: false }] };
 const meeting = (...participants: Participant[]) =>
   begin({
     version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", participants: [person("me"), ...participants],
-    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
+    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false, schedule: {}, attributes: {}, polls: [] },
   });
 const staged = (...given: Parameters<typeof onStage>) => {
   const showing = onStage(...given);

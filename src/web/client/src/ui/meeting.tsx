@@ -14,6 +14,8 @@ import { bestGrid, isSame, onStage, showings, type Pin, type Showing } from "./l
 import { Notices } from "./notices";
 import { Parts } from "./parts";
 import { People } from "./people";
+import { EndsSoon, useEndsIn } from "./planned";
+import { Polls, toVote, VoteWanted } from "./polls";
 import { Rising } from "./reactions";
 import { Asked } from "./request";
 import { Settings } from "./settings";
@@ -29,7 +31,7 @@ const GAP_PX = 10;
 export type Layout = "stage" | "grid";
 
 /** Everybody, the chat, or how the connection is, of somebody or as a whole. */
-export type Side = "people" | { readonly chat: Audience } | { readonly connection: string | null } | null;
+export type Side = "people" | "polls" | { readonly chat: Audience } | { readonly connection: string | null } | null;
 
 /** What is open or chosen on the page, beside the meeting itself. */
 export interface Arrangement {
@@ -82,6 +84,7 @@ function Beside({ meeting, side, change }: { meeting: Meeting; side: Side; chang
       />
     );
   }
+  if (side === "polls") return <Polls meeting={meeting} onClose={close} />;
   if ("chat" in side) return <Chat meeting={meeting} to={side.chat} onClose={close} />;
   return <Connection meeting={meeting} of={side.connection} onClose={close} />;
 }
@@ -96,6 +99,7 @@ interface BannerProps {
 function Banner({ attendance, meeting, arrangement, change }: BannerProps) {
   const { away } = useCell(attendance.view);
   const soundBlocked = useCell(attendance.path.soundBlocked);
+  const minutes = useEndsIn(meeting.info.schedule);
   if (away) {
     return <p class="banner" role="alert" data-testid="away"><span class="spinner" />{t("meeting.away")}</p>;
   }
@@ -107,9 +111,11 @@ function Banner({ attendance, meeting, arrangement, change }: BannerProps) {
       </p>
     );
   }
-  if (mayModerate(me(meeting)?.role) && arrangement.side !== "people") {
+  if (mayModerate(me(meeting)?.role) && arrangement.side !== "people" && meeting.guests.length > 0) {
     return <Knock meeting={meeting} onSee={() => change({ side: "people" })} />;
   }
+  if (minutes !== null) return <EndsSoon meeting={meeting} minutes={minutes} />;
+  if (arrangement.side !== "polls" && toVote(meeting)) return <VoteWanted meeting={meeting} onSee={() => change({ side: "polls" })} />;
   if (!maySend(me(meeting)?.role)) return <p class="banner calm" role="status">{t("meeting.listen")}</p>;
   return null;
 }

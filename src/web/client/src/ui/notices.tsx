@@ -74,6 +74,10 @@ export function news(before: Meeting, now: Meeting): string[] {
   for (const one of others(before)) {
     if (!now.participants.some((other) => other.id === one.id)) said.push(t("say.left", { name: one.name }));
   }
+  for (const poll of now.polls) {
+    const earlier = before.polls.find((one) => one.poll === poll.poll);
+    if (earlier?.state !== poll.state) said.push(t(poll.state === "open" ? "say.poll.open" : "say.poll.closed", { question: poll.question.text }));
+  }
   if (before.info.locked !== now.info.locked) said.push(t(now.info.locked ? "say.locked" : "say.unlocked"));
   if (before.info.lobby !== now.info.lobby) said.push(t(now.info.lobby ? "say.lobby.on" : "say.lobby.off"));
   if (before.participants.find((one) => one.id === now.you)?.role !== "host" && me(now)?.role === "host") said.push(t("say.host"));

@@ -4,12 +4,12 @@ import { apply, begin, grade, hands, hear, includes, maySend, me, others, presen
 import type { Event, Participant } from "./wire";
 
 const person = (id: string, fields: Partial<Participant> = {}): Participant => ({
-  id, name: id, kind: "browser", role: "speaker", tracks: [], held: [], present: true, ...fields,
+  id, name: id, kind: "browser", role: "speaker", tracks: [], held: [], attributes: {}, present: true, ...fields,
 });
 const meeting = (...participants: Participant[]): Meeting =>
   begin({
     version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", participants,
-    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
+    meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false, schedule: {}, attributes: {}, polls: [] },
   });
 const after = (start: Meeting, ...events: Event[]) => events.reduce(apply, start);
 

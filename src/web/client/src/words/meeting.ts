@@ -1,6 +1,7 @@
 /** What is known of the meeting: the snapshot of the welcome, and each delta applied to it. Pure. */
 import type {
-  ChatMessage, Event, Guest, LeaveReason, MeetingInfo, Participant, Rights, Role, Source, Tell, Track, TrackState, Welcome, Who,
+  ChatMessage, Draft, Event, Guest, LeaveReason, MeetingInfo, Participant, Poll, Rights, Role, Source, Tell, Track, TrackState, Welcome,
+  Who,
 } from "./wire";
 
 /** The most chat messages that are kept; the appliance keeps no more either. */
@@ -26,6 +27,12 @@ export interface Meeting {
   readonly chat: readonly ChatMessage[];
   /** Who waits to be let in, the longest first; only hosts are told. */
   readonly guests: readonly Guest[];
+  /** The polls that were opened, the first one first. */
+  readonly polls: readonly Poll[];
+  /** What I have voted, by poll; nothing where the poll is anonymous. */
+  readonly votes: Readonly<Record<number, readonly number[]>>;
+  /** The polls that are prepared; only hosts are told. */
+  readonly drafts: readonly Draft[];
   /** Why it is over for me; null while it lasts. */
   readonly over: LeaveReason | null;
 }
@@ -44,7 +51,11 @@ export function worse(grades: Grades | undefined): number {
 /** The meeting as the welcome tells it. */
 export function begin(welcome: Welcome): Meeting {
   const { meeting, you, participants } = welcome;
-  return { info: meeting, you, participants, active: null, heard: [], grades: {}, chat: [], guests: [], over: null };
+  const { polls } = meeting;
+  return {
+    info: meeting, you, participants, active: null, heard: [], grades: {}, chat: [], guests: [],
+    polls, votes: {}, drafts: [], over: null,
+  };
 }
 
 /** The meeting after a delta. */
@@ -75,6 +86,16 @@ export function apply(meeting: Meeting, event: Event): Meeting {
   if ("rights" in event) return { ...meeting, info: { ...meeting.info, rights: event.rights.rights } };
   if ("locked" in event) return { ...meeting, info: { ...meeting.info, locked: event.locked.locked } };
   if ("lobby" in event) return { ...meeting, info: { ...meeting.info, lobby: event.lobby.on } };
+  if ("attribute" in event) return noted(meeting, event.attribute);
+  if ("rescheduled" in event) return { ...meeting, info: { ...meeting.info, schedule: event.rescheduled.schedule } };
+  if ("poll" in event) {
+    const { poll } = event.poll;
+    return { ...meeting, polls: [...meeting.polls.filter((one) => one.poll !== poll.poll), poll].sort((a, b) => a.poll - b.poll) };
+  }
+  if ("voted" in event) {
+    const { poll, ...result } = event.voted;
+    return { ...meeting, polls: meeting.polls.map((one) => (one.poll === poll ? { ...one, ...result } : one)) };
+  }
   if ("ended" in event) return { ...meeting, over: meeting.over ?? "ended" };
   return meeting;
 }
@@ -94,6 +115,12 @@ export function write(meeting: Meeting, messages: readonly ChatMessage[]): Meeti
   const last = meeting.chat.at(-1)?.id ?? 0;
   const chat = [...meeting.chat, ...messages.filter((one) => one.id > last)].slice(-CHAT_KEPT_MAX);
   return { ...meeting, chat };
+}
+
+function noted(meeting: Meeting, { participant, key, value }: Extract<Event, { attribute: unknown }>["attribute"]): Meeting {
+  const note = ({ [key]: _, ...rest }: Record<string, unknown>) => (value === undefined ? rest : { ...rest, [key]: value });
+  if (participant !== undefined) return change(meeting, participant, (one) => ({ ...one, attributes: note(one.attributes) }));
+  return { ...meeting, info: { ...meeting.info, attributes: note(meeting.info.attributes) } };
 }
 
 function without(sources: readonly Source[], source: Source): Source[] {

@@ -97,7 +97,7 @@ class Notes implements Ear {
 
 const welcome: Welcome = {
   version: 1, you: "me", secret: "hush", seq: 10, video_codec: "h264", participants: [],
-  meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false },
+  meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false, schedule: {}, attributes: {}, polls: [] },
 };
 const settled = async () => {
   for (let turn = 0; turn < 8; turn++) await Promise.resolve();
@@ -178,13 +178,13 @@ describe("joining", () => {
     for (let attempt = 0; attempt < GREETING_TRIES_MAX * 2; attempt++) {
       world.wire.open();
       expect(world.wire.sent).toHaveLength(2);
-      world.wire.say({ tell: { waiting: { until: "admission" } } });
+      world.wire.say({ tell: { waiting: { until: "admission", schedule: {} } } });
       await world.pass(ANSWER_MS * 100);
       expect(world.wire.closed).toBe(false);
       world.wire.cut();
     }
     world.wire.open();
-    world.wire.say({ tell: { waiting: { until: "host" } } });
+    world.wire.say({ tell: { waiting: { until: "host", schedule: {} } } });
     world.wire.say({ re: world.wire.sent[0]?.id ?? 0, ok: { welcome } });
     await hello;
     await world.pass(ANSWER_MS);

@@ -166,7 +166,168 @@ participant: string, } } | { "rights": {
 /**
  * From now on.
  */
-rights: Rights, } };
+rights: Rights, } } | { "message": {
+/**
+ * For whom.
+ */
+to: Audience,
+/**
+ * Chosen by you; whoever acknowledges the message tells it.
+ */
+number: number,
+/**
+ * Whose feature it is: 1 to 64 bytes.
+ */
+topic: string,
+/**
+ * Up to [`MESSAGE_BYTES_MAX`] of JSON.
+ */
+data: unknown, } } | { "acknowledge": {
+/**
+ * Who sent it.
+ */
+from: string,
+/**
+ * Which of theirs.
+ */
+number: number, } } | { "attribute": {
+/**
+ * About whom; me where absent.
+ */
+participant?: string,
+/**
+ * 1 to 64 characters of `a-z A-Z 0-9 - _ . :`.
+ */
+key: string,
+/**
+ * Up to 1 kB of JSON; nothing, or `null`, takes it away.
+ */
+value?: unknown, } } | { "meeting_attribute": {
+/**
+ * As of [`Ask::Attribute`].
+ */
+key: string,
+/**
+ * As of [`Ask::Attribute`].
+ */
+value?: unknown, } } | { "reschedule": {
+/**
+ * When it is; what is absent is not planned.
+ */
+schedule: Schedule, } } | { "draft_poll": {
+/**
+ * Which draft; a new one where absent.
+ */
+poll?: number,
+/**
+ * What it asks.
+ */
+question: Question, } } | { "discard_poll": {
+/**
+ * Which.
+ */
+poll: number, } } | { "open_poll": {
+/**
+ * Which.
+ */
+poll: number, } } | { "close_poll": {
+/**
+ * Which.
+ */
+poll: number, } } | { "vote": {
+/**
+ * In which poll.
+ */
+poll: number,
+/**
+ * For which of its options, from 0 on.
+ */
+choices: Array<number>, } };
+
+/**
+ * What a poll asks, and how.
+ */
+export type Question = {
+/**
+ * 1 to 300 characters.
+ */
+text: string,
+/**
+ * 2 to 20 different ones of 1 to 120 characters.
+ */
+options: Array<string>,
+/**
+ * One may vote for several.
+ */
+multiple: boolean,
+/**
+ * Nobody learns who voted for what; votes cannot be changed.
+ */
+anonymous: boolean,
+/**
+ * The result is seen only once the poll is closed.
+ */
+hidden: boolean, };
+
+/**
+ * Whether a poll takes votes.
+ */
+export type PollState = "open" | "closed";
+
+/**
+ * A poll that was opened.
+ */
+export type Poll = {
+/**
+ * Counts up in the meeting.
+ */
+poll: number,
+/**
+ * What it asks.
+ */
+question: Question,
+/**
+ * Where it stands.
+ */
+state: PollState,
+/**
+ * How many people have voted.
+ */
+voters: number,
+/**
+ * How many votes each option has; absent while the result is hidden.
+ */
+counts?: Array<number>, };
+
+/**
+ * A poll that is prepared.
+ */
+export type Draft = {
+/**
+ * The number that the poll will have.
+ */
+poll: number,
+/**
+ * What it will ask.
+ */
+question: Question, };
+
+/**
+ * When a meeting is, in milliseconds since 1970. What is absent is not planned.
+ */
+export type Schedule = {
+/**
+ * Before it nobody comes in but hosts.
+ */
+not_before_ms?: number,
+/**
+ * When it is meant to begin.
+ */
+starts_at_ms?: number,
+/**
+ * When it ends for all.
+ */
+ends_at_ms?: number, };
 
 /**
  * For whom a message is.
@@ -338,6 +499,10 @@ held: Array<Source>,
  */
 hand?: number,
 /**
+ * What is noted about it.
+ */
+attributes: Record<string, unknown>,
+/**
  * False while its socket is cut and it may yet come back.
  */
 present: boolean, };
@@ -386,7 +551,19 @@ locked: boolean,
 /**
  * Newcomers wait until a host lets them in.
  */
-lobby: boolean, };
+lobby: boolean,
+/**
+ * When it is.
+ */
+schedule: Schedule,
+/**
+ * What is noted about it.
+ */
+attributes: Record<string, unknown>,
+/**
+ * The polls that were opened, the first one first.
+ */
+polls: Array<Poll>, };
 
 /**
  * Everything that the appliance sends.
@@ -521,6 +698,10 @@ participants: Array<Participant>,
  */
 seq: number,
 /**
+ * Where a host finds who was there and how the polls went, also when it is over.
+ */
+record?: RecordKey,
+/**
  * The codec to send.
  */
 video_codec: VideoCodec,
@@ -529,6 +710,19 @@ video_codec: VideoCodec,
  * [`Ask::Candidate`].
  */
 stun?: string, };
+
+/**
+ * What opens the record of one meeting.
+ */
+export type RecordKey = {
+/**
+ * Its number: `/api/v1/records/{id}`, and below it `attendance.csv` and `polls.csv`.
+ */
+id: number,
+/**
+ * The bearer token for it.
+ */
+token: string, };
 
 /**
  * A change of the meeting.
@@ -617,7 +811,39 @@ participant: string, } } | { "lobby": {
 /**
  * Which of the two.
  */
-on: boolean, } } | { "ended": Record<symbol, never> };
+on: boolean, } } | { "attribute": {
+/**
+ * About whom; about the meeting where absent.
+ */
+participant?: string,
+/**
+ * Its name.
+ */
+key: string,
+/**
+ * From now on, if it is noted.
+ */
+value?: unknown, } } | { "rescheduled": {
+/**
+ * From now on.
+ */
+schedule: Schedule, } } | { "poll": {
+/**
+ * As it is now.
+ */
+poll: Poll, } } | { "voted": {
+/**
+ * In which poll.
+ */
+poll: number,
+/**
+ * How many people have.
+ */
+voters: number,
+/**
+ * How many votes each option has; absent while the result is hidden.
+ */
+counts?: Array<number>, } } | { "ended": Record<symbol, never> };
 
 /**
  * What one client alone is told.
@@ -678,7 +904,11 @@ source: Source, } } | { "waiting": {
 /**
  * What for.
  */
-until: WaitsFor, } } | { "guests": {
+until: WaitsFor,
+/**
+ * When the meeting is.
+ */
+schedule: Schedule, } } | { "guests": {
 /**
  * At most 100.
  */
@@ -690,7 +920,43 @@ participant: string,
 /**
  * One emoji.
  */
-emoji: string, } } | { "chat": {
+emoji: string, } } | { "message": {
+/**
+ * Who.
+ */
+from: string,
+/**
+ * For the acknowledgement.
+ */
+number: number,
+/**
+ * Whose feature it is for.
+ */
+topic: string,
+/**
+ * What.
+ */
+data: unknown, } } | { "acknowledged": {
+/**
+ * Where.
+ */
+by: string,
+/**
+ * Which of yours.
+ */
+number: number, } } | { "drafts": {
+/**
+ * The first one first.
+ */
+polls: Array<Draft>, } } | { "vote": {
+/**
+ * In which poll.
+ */
+poll: number,
+/**
+ * For what; empty where the poll is anonymous.
+ */
+choices: Array<number>, } } | { "chat": {
 /**
  * At least one.
  */
@@ -699,7 +965,7 @@ messages: Array<ChatMessage>, } };
 /**
  * What somebody outside waits for.
  */
-export type WaitsFor = "admission" | "host";
+export type WaitsFor = "admission" | "host" | "opening";
 
 /**
  * Somebody who waits outside.

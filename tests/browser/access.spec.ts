@@ -1,0 +1,100 @@
+// Every screen of the page, asked by axe-core whether people can use it who do not see, hear or point well.
+import { AxeBuilder } from '@axe-core/playwright'
+import { test, expect, type Browser, type BrowserContext, type Page } from '@playwright/test'
+import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
+import { launch, person } from './support/browser.ts'
+import { join } from './support/meeting.ts'
+
+let appliance: Appliance
+let browser: Browser
+let people: BrowserContext[] = []
+
+async function opens(): Promise<Page> {
+  const { context, page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
+  people.push(context)
+  return page
+}
+
+/** Nothing that is serious, or worse. */
+async function isUsable(page: Page, screen: string) {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+  const said = serious.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}`)
+  expect(said, screen).toEqual([])
+}
+
+test.beforeAll(async () => { browser = await launch() })
+test.afterAll(async () => { await browser.close() })
+test.beforeEach(async () => { appliance = await startAppliance('workers = 1\n') })
+test.afterEach(async ({}, info) => {
+  for (const context of people) await context.close()
+  people = []
+  await stopCleanly(appliance, info)
+})
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`all screens are usable by everybody, ${colorScheme}`, async () => {
+    const created = (await appliance.api('POST', 'meetings', { name: 'den', lobby: true })).json()
+    const ann = await opens()
+    await ann.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await ann.goto(appliance.url)
+    await isUsable(ann, 'the start page')
+    await ann.goto(created.host_url)
+    await expect(ann.getByTestId('join')).toBeVisible()
+    await isUsable(ann, 'the lobby')
+    await join(ann, created.host_url, 'Ann')
+    const bob = await opens()
+    await bob.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await bob.goto(created.join_url)
+    await bob.getByTestId('name').fill('Bob')
+    await bob.getByTestId('join').click()
+    await expect(bob.getByTestId('waiting')).toBeVisible()
+    await isUsable(bob, 'waiting outside')
+    await expect(ann.getByTestId('knock')).toBeVisible()
+    await isUsable(ann, 'somebody knocks')
+    await ann.getByTestId('people').click()
+    await isUsable(ann, 'people, guests and the tools of hosts')
+    await ann.getByTestId('admit').click()
+    await expect(bob.getByTestId('meeting')).toBeVisible()
+    await ann.getByTestId(/^menu-of-/).last().click()
+    await isUsable(ann, 'what can be done with somebody')
+    await ann.keyboard.press('Escape')
+
+    await bob.getByTestId('chat').click()
+    await bob.getByTestId('chat-text').fill('Hello')
+    await bob.getByTestId('chat-send').click()
+    await isUsable(bob, 'the chat')
+    await bob.getByTestId('quality').click()
+    await isUsable(bob, 'the connection')
+    await bob.getByTestId('settings').click()
+    await isUsable(bob, 'the settings')
+    await bob.keyboard.press('Escape')
+
+    await ann.getByTestId('polls').click()
+    await ann.getByTestId('new-poll').click()
+    await isUsable(ann, 'a poll that is prepared')
+    await ann.getByTestId('question').fill('When?')
+    await ann.getByTestId('answer-0').fill('now')
+    await ann.getByTestId('answer-1').fill('never')
+    await ann.getByTestId('save-poll').click()
+    await isUsable(ann, 'a draft')
+    await ann.getByTestId('open-poll').click()
+    await expect(bob.getByTestId('vote-wanted')).toBeVisible()
+    await isUsable(bob, 'a vote is wanted')
+    await bob.getByTestId('see-polls').click()
+    await isUsable(bob, 'a vote')
+    await bob.getByTestId('option-0').check()
+    await bob.getByTestId('vote').click()
+    await expect(bob.getByTestId('result-0')).toBeVisible()
+    await isUsable(bob, 'the result')
+    await bob.getByTestId('layout').click()
+    await isUsable(bob, 'everybody in a grid')
+
+    await ann.getByTestId('leave').click()
+    await isUsable(ann, 'leaving as a host')
+    await ann.getByTestId('end').click()
+    await expect(bob.getByTestId('over')).toBeVisible()
+    await isUsable(ann, 'the end, for a host')
+    await isUsable(bob, 'the end')
+  })
+}
