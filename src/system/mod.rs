@@ -8,3 +8,4 @@ pub mod notify;
 pub mod sockets;
 pub mod tokens;
 pub mod updates;
+pub mod web_push;
