@@ -1,6 +1,5 @@
 //! Puts the appliance together: state directory, hardware, certificates, loop, edges; and takes it apart again.
 
-use std::fmt::Display;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -15,19 +14,26 @@ use hyper_util::server::conn::auto::Builder;
 
 use crate::api::{self, Edge, Facts};
 use crate::appliance::clock::SystemClock;
-use crate::appliance::{Appliance, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, RelaySettings, Settings};
+use crate::appliance::{
+    Admission, Appliance, CallingSettings, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, NotifierSettings,
+    RelaySettings, Settings, Webhook,
+};
 use crate::config::Config;
 use crate::meeting::Role;
 use crate::room::{RoomSettings, devices};
 use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::files::{self, Readers};
 use crate::system::machine::Machine;
-use crate::system::tokens::Tokens;
+use crate::system::tokens::{self, Tokens};
 use crate::system::updates::Updates;
+use crate::system::web_push::PushKey;
 use crate::system::{log as system_log, notify, sockets};
 
 /// How long the join link of the ready line lets people in.
 const READY_LINK_VALID: Duration = Duration::from_hours(12);
+
+/// How long the token of a call lets its bearer in, and in again after a cut.
+const CALL_TOKEN_VALID: Duration = Duration::from_hours(24);
 
 /// How long sockets may take to be told and closed.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
@@ -64,7 +70,10 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
     }
     let (relay, trouble) = relay(config);
     troubles.extend(trouble);
+    let (webhook, trouble) = webhook(config);
+    troubles.extend(trouble);
     let tokens = Arc::new(Tokens::open(&state)?);
+    let push_key = PushKey::open(&state)?;
     let identity = Identity::of_this_machine(&config.tls.names);
     let certificates = Certificates::open(&state, &config.tls, &identity, clock.unix_time().as_secs())?;
     let passed = sockets::take()
@@ -89,6 +98,8 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
         http,
         hardware,
         relay,
+        push_key,
+        webhook,
         troubles,
         machine,
         updates,
@@ -103,15 +114,14 @@ fn relay(config: &Config) -> (Option<RelaySettings>, Option<String>) {
     else {
         return (None, None);
     };
-    let trouble = |cause: &dyn Display| {
-        Some(format!("{}: {cause}: mend turn.password_file; media is not relayed until then", file.display()))
-    };
-    match std::fs::read_to_string(file) {
-        Ok(text) => match text.lines().next().filter(|line| !line.is_empty()) {
-            Some(line) => (Some(RelaySettings { server, username, password: line.to_owned() }), None),
-            None => (None, trouble(&"its first line is empty")),
-        },
-        Err(error) => (None, trouble(&error)),
+    match first_line(file) {
+        Ok(password) => (Some(RelaySettings { server, username, password }), None),
+        Err(cause) => {
+            let file = file.display();
+            let trouble =
+                format!("{file}: {cause}: mend turn.password_file; media is not relayed until then");
+            (None, Some(trouble))
+        }
     }
 }
 
@@ -139,6 +149,8 @@ struct Parts<'a> {
     http: TcpListener,
     hardware: Hardware,
     relay: Option<RelaySettings>,
+    push_key: PushKey,
+    webhook: Option<Webhook>,
     troubles: Vec<String>,
     machine: Machine,
     updates: Updates,
@@ -146,15 +158,17 @@ struct Parts<'a> {
 
 async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let Parts { config, state, clock, tokens, certificates, https, http, .. } = parts;
-    let Parts { hardware, relay, troubles, machine, updates, .. } = parts;
+    let Parts { hardware, relay, push_key, webhook, troubles, machine, updates, .. } = parts;
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
     let public_url = public_url(https_port);
     let invite = invite(&clock, &tokens, public_url.clone());
+    let contact = config.calls.contact.clone().unwrap_or_else(|| public_url.clone());
+    let calling = calling(config, &tokens, &clock, NotifierSettings { key: push_key, contact, webhook });
     let in_use = devices::of(&hardware);
     let (handle, appliance) = Appliance::start(
-        settings(config, https_port, invite, (relay, troubles)),
+        settings(config, https_port, (invite, calling), (relay, troubles)),
         &in_use,
         Arc::clone(&clock),
     )?;
@@ -214,7 +228,7 @@ fn limit_waiting(builder: &mut Builder<TokioExecutor>) {
 fn settings(
     config: &Config,
     https_port: u16,
-    invite: Invite,
+    (invite, calling): (Invite, CallingSettings),
     (relay, troubles): (Option<RelaySettings>, Vec<String>),
 ) -> Settings {
     Settings {
@@ -234,6 +248,7 @@ fn settings(
             join_text: String::new(),
         },
         invite,
+        calling,
         relay,
         troubles,
         heartbeat: heartbeat(),
@@ -317,6 +332,59 @@ fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, public_url: String) -> I
             text: format!("{public_url}/m/{meeting}\n{code}"),
         }
     })
+}
+
+/// Calls: who answers, or is answered, is let into the meeting; who has no page open is told elsewhere.
+fn calling(
+    config: &Config,
+    tokens: &Arc<Tokens>,
+    clock: &Arc<dyn Clock>,
+    notifier: NotifierSettings,
+) -> CallingSettings {
+    let (clock, tokens) = (Arc::clone(clock), Arc::clone(tokens));
+    let admit = move |admission: Admission<'_>| {
+        let Admission { meeting, name, user, is_host } = admission;
+        let role = if is_host { Role::Host } else { Role::Speaker };
+        let expires_unix = (clock.unix_time() + CALL_TOKEN_VALID).as_secs();
+        tokens.issue_to(tokens::Invitation {
+            meeting,
+            role,
+            expires_unix,
+            name: Some(name),
+            user: Some(user),
+        })
+    };
+    let ring_for = Duration::from_secs(config.calls.ring_seconds.into());
+    let times = crate::calling::Settings { ring_for, ..crate::calling::Settings::default() };
+    CallingSettings { times, ring_volume: config.calls.ring_volume, admit: Arc::new(admit), notifier }
+}
+
+/// The webhook that is told of calls, or what is wrong with its secret: the room opens all the same.
+fn webhook(config: &Config) -> (Option<Webhook>, Option<String>) {
+    let (Some(url), Some(file)) = (&config.calls.webhook, &config.calls.webhook_secret_file) else {
+        return (None, None);
+    };
+    let url = match url.parse() {
+        Ok(url) => url,
+        Err(error) => return (None, Some(format!("calls.webhook is no address: {error}: mend it"))),
+    };
+    match first_line(file) {
+        Ok(secret) => (Some(Webhook { url, secret }), None),
+        Err(cause) => {
+            let file = file.display();
+            let trouble = format!(
+                "{file}: {cause}: mend calls.webhook_secret_file; the webhook is told nothing until then"
+            );
+            (None, Some(trouble))
+        }
+    }
+}
+
+/// The first line of a file with a secret.
+fn first_line(file: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let line = text.lines().next().filter(|line| !line.is_empty());
+    line.map(str::to_owned).ok_or_else(|| "its first line is empty".to_owned())
 }
 
 /// The listener that was passed, or a dual-stack one of our own; IPv4 alone where the machine has no IPv6.

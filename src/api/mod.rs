@@ -7,6 +7,7 @@
 //!              └─ /  /m/…  /trust  everybody ── web::assets, trust
 //! ```
 
+mod calls;
 mod commands;
 #[cfg(test)]
 mod description;
@@ -25,6 +26,7 @@ mod status;
 mod tests;
 mod trust;
 mod updates;
+mod users;
 mod whip;
 mod words;
 
@@ -136,6 +138,14 @@ fn administration() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(meetings::participants))
         .routes(routes!(statistics::show))
         .routes(routes!(meetings::issue_token))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::change, users::remove))
+        .routes(routes!(users::renew_tokens))
+        .routes(routes!(users::presence))
+        .routes(routes!(calls::list, calls::ring))
+        .routes(routes!(calls::accept))
+        .routes(routes!(calls::decline))
+        .routes(routes!(calls::hang_up))
         .routes(routes!(commands::join))
         .routes(routes!(commands::leave))
         .routes(routes!(commands::mute))
@@ -152,6 +162,7 @@ fn open() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(openapi::document))
         .routes(routes!(words::socket))
+        .routes(routes!(calls::socket))
         .routes(routes!(status::metrics))
         .routes(routes!(status::healthy))
         .routes(routes!(status::ready))

@@ -63,7 +63,7 @@ impl Appliance {
         }
     }
 
-    fn unix_ms(&self, at: Instant) -> u64 {
+    pub(super) fn unix_ms(&self, at: Instant) -> u64 {
         self.wall.unix(at).as_millis().try_into().unwrap_or(u64::MAX)
     }
 

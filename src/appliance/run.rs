@@ -11,6 +11,8 @@ use anyhow::Context;
 use rtrb::RingBuffer;
 use tokio::sync::mpsc;
 
+use crate::appliance::calling::room::Bell;
+use crate::appliance::calling::{CallingSettings, Exchange};
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
 use crate::appliance::lobby::Outside;
 use crate::appliance::pulse::{Heartbeat, Pulses};
@@ -18,6 +20,7 @@ use crate::appliance::relay::RelaySettings;
 use crate::appliance::relay_name;
 use crate::appliance::room_seat::RoomSeat;
 use crate::appliance::worker::{CROSSING_MAX, MeetingId, NEWS_MAX, News, Order, Worker};
+use crate::calling::DeviceId;
 use crate::config::MeetingCodec;
 use crate::meeting::{self, Meetings};
 use crate::refusal::{Code, Refusal};
@@ -70,6 +73,8 @@ pub struct Settings {
     pub room: RoomSettings,
     /// Makes the invitation to a meeting.
     pub invite: Invite,
+    /// Calls and users.
+    pub calling: CallingSettings,
     /// The TURN server to be used, if any.
     pub relay: Option<RelaySettings>,
     /// What was wrong at the start, a sentence each: shown on the screen and told in the status.
@@ -103,6 +108,9 @@ pub struct Appliance {
     relay_server: mpsc::Receiver<Result<SocketAddr, String>>,
     pub(super) room: Room,
     pub(super) seat: RoomSeat,
+    pub(super) exchange: Exchange,
+    /// What the room tells of calls.
+    pub(super) bell: Bell,
     /// When the screen's invitation is made anew.
     invitation_due: Instant,
     /// When the loops are looked at next.
@@ -186,6 +194,8 @@ impl Appliance {
         let room = Room::start(devices, settings.room.clone(), Arc::clone(&clock), sink);
         let seat = RoomSeat::default();
         let now = clock.now();
+        let exchange = Exchange::open(&settings.calling, &settings.room.name, DeviceId(1), &clock)
+            .context("cannot put the room into the directory")?;
         let mut appliance = Self {
             started: now,
             wall,
@@ -196,12 +206,14 @@ impl Appliance {
             outside: BTreeMap::new(),
             secrets: HashMap::new(),
             deaf: Vec::new(),
-            next_id: 1,
+            next_id: 2,
             workers,
             relay_troubles: BTreeMap::new(),
             relay_server,
             room,
             seat,
+            exchange,
+            bell: Bell::default(),
             invitation_due: now + INVITATION_EVERY,
             beat_due: now,
             pulses: Pulses::default(),
@@ -234,6 +246,7 @@ impl Appliance {
                 Some(news) = self.news.recv() => self.handle_news(news),
                 Some(server) = self.relay_server.recv() => self.relay_named(server),
                 Some(event) = self.room_events.recv() => self.handle_room_event(event),
+                Some(endpoint) = self.exchange.gone.recv() => self.endpoint_gone(&endpoint),
                 () = tokio::time::sleep_until(deadline.into()) => self.handle_timeouts(),
                 () = &mut stop => break,
             }
@@ -272,6 +285,7 @@ impl Appliance {
             Call::Snapshot(reply) => self.snapshot(reply),
             Call::Adopt(socket, first) => self.adopt(socket, &first),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
+            Call::Calling(asked) => self.handle_asked(*asked),
         }
     }
 
@@ -304,7 +318,8 @@ impl Appliance {
 
     fn deadline(&self) -> Instant {
         let beat = self.settings.heartbeat.as_ref().map(|_| self.beat_due);
-        let others = self.meetings.poll_timeout().into_iter().chain(beat);
+        let calls = self.exchange.calls.poll_timeout().into_iter().chain(self.bell.due());
+        let others = self.meetings.poll_timeout().into_iter().chain(beat).chain(calls);
         others.fold(self.invitation_due, Instant::min)
     }
 
@@ -312,6 +327,8 @@ impl Appliance {
         let now = self.clock.now();
         self.meetings.handle_timeout(now);
         self.pump();
+        self.let_calls_wait(now);
+        self.turn_bell(now);
         if self.invitation_due <= now {
             self.invitation_due = now + INVITATION_EVERY;
             self.refresh_scene();

@@ -12,6 +12,8 @@
 //!                                     ◀──    {"re":3,"refused":{"code":..,"detail":..}}
 //! ```
 
+pub mod calling;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol that this build speaks.
@@ -454,6 +456,21 @@ pub struct MeetingInfo {
     pub locked: bool,
     /// Newcomers wait until a host lets them in.
     pub lobby: bool,
+}
+
+/// Words that go out as JSON.
+pub(crate) trait Outgoing {
+    /// The text of a frame.
+    ///
+    /// # Errors
+    /// None that words can have: their keys are texts.
+    fn json(&self) -> serde_json::Result<String>;
+}
+
+impl Outgoing for Frame {
+    fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
 }
 
 /// Everything that the appliance sends.

@@ -4,10 +4,12 @@
 
 mod appliance;
 mod bad_input;
+mod calls;
 mod floods;
 mod lobby;
 mod meetings;
 mod monitoring;
+mod notices;
 mod people;
 mod program;
 mod room;
