@@ -117,17 +117,6 @@ impl House {
         panic!("{what} did not come to pass; events: {:?}", self.events.lock().unwrap());
     }
 
-    /// Outside of a meeting: lets time go on, with so many threads that wait for it, until `is_so`.
-    fn until_seen(&self, what: &str, waiters: usize, is_so: impl Fn() -> bool) {
-        for _ in 0..2_000 {
-            if is_so() {
-                return;
-            }
-            self.clock.turn_to_next(waiters);
-        }
-        panic!("{what} did not come to pass");
-    }
-
     /// How old the time code in a tile of the screen is.
     fn age_on_screen(&self, rect: Rect) -> Option<i64> {
         let frame = self.devices.display.last_frame()?;
@@ -424,14 +413,19 @@ fn a_call_is_heard_and_seen_outside_a_meeting_and_leaves_nothing_open() {
     house.room().show(SceneModel { call: Some(call), ..SceneModel::default() });
     house.room().sound(Some(Sounding { tone: Tone::Back, volume: 100 }));
     let is_heard = || house.devices.speaker.tone_dbfs(425.0, Duration::from_millis(500)) > -25.0;
-    house.until_seen("the ring-back", RINGING, is_heard);
+    while !is_heard() {
+        house.clock.turn_to_next(RINGING);
+    }
     assert!(house.room().status().camera_frames == 0 && house.published.is_empty(), "nothing is captured");
     let is_bright = || {
         let frame = house.devices.display.last_frame()?;
         // BT.709 of the bright ground, in limited range.
         Some((90..=105).contains(&frame.planes()[0][frame.width() as usize * 60 + 60]))
     };
-    house.until_seen("the bright ground", RINGING, || is_bright() == Some(true));
+    // Texts are painted in their own time.
+    while is_bright() != Some(true) {
+        house.clock.turn_to_next(RINGING);
+    }
     house.room().sound(None);
     while !house.was_told(DeviceClass::Speaker, |state| *state == DeviceState::Off) {
         house.clock.turn_to_next(1);
