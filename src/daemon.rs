@@ -15,8 +15,8 @@ use hyper_util::server::conn::auto::Builder;
 use crate::api::{self, Edge, Facts};
 use crate::appliance::clock::SystemClock;
 use crate::appliance::{
-    Appliance, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, RecordToken, RelaySettings, STORE_FILE,
-    Settings,
+    Admission, Appliance, CallingSettings, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, NotifierSettings,
+    RecordToken, RelaySettings, STORE_FILE, Settings, Webhook,
 };
 use crate::config::Config;
 use crate::meeting::Role;
@@ -25,12 +25,16 @@ use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::files::{self, Readers};
 use crate::system::machine::Machine;
 use crate::system::mail::Mailer;
-use crate::system::tokens::Tokens;
+use crate::system::tokens::{self, Tokens};
 use crate::system::updates::Updates;
+use crate::system::web_push::PushKey;
 use crate::system::{log as system_log, notify, sockets};
 
 /// How long the join link of the ready line lets people in.
 const READY_LINK_VALID: Duration = Duration::from_hours(12);
+
+/// How long the token of a call lets its bearer in, and in again after a cut.
+const CALL_TOKEN_VALID: Duration = Duration::from_hours(24);
 
 /// How long sockets may take to be told and closed.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
@@ -69,7 +73,10 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
     troubles.extend(trouble);
     let (mailer, trouble) = mailer(config);
     troubles.extend(trouble);
+    let (webhook, trouble) = webhook(config);
+    troubles.extend(trouble);
     let tokens = Arc::new(Tokens::open(&state)?);
+    let push_key = PushKey::open(&state)?;
     let identity = Identity::of_this_machine(&config.tls.names);
     let certificates = Certificates::open(&state, &config.tls, &identity, clock.unix_time().as_secs())?;
     let passed = sockets::take()
@@ -95,6 +102,8 @@ pub fn run(config: &Config, state: &Path, simulated: bool, mut troubles: Vec<Str
         hardware,
         relay,
         mailer,
+        push_key,
+        webhook,
         troubles,
         machine,
         updates,
@@ -168,6 +177,8 @@ struct Parts<'a> {
     hardware: Hardware,
     relay: Option<RelaySettings>,
     mailer: Option<Mailer>,
+    push_key: PushKey,
+    webhook: Option<Webhook>,
     troubles: Vec<String>,
     machine: Machine,
     updates: Updates,
@@ -175,18 +186,20 @@ struct Parts<'a> {
 
 async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let Parts { config, state, clock, tokens, certificates, https, http, .. } = parts;
-    let Parts { hardware, relay, mailer, troubles, machine, updates, .. } = parts;
+    let Parts { hardware, relay, push_key, webhook, mailer, troubles, machine, updates, .. } = parts;
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
     let public_url = public_url(https_port);
     let invite = invite(&clock, &tokens, public_url.clone());
+    let contact = config.calls.contact.clone().unwrap_or_else(|| public_url.clone());
+    let calling = calling(config, &tokens, &clock, NotifierSettings { key: push_key, contact, webhook });
     let in_use = devices::of(&hardware);
     let (handle, appliance) = Appliance::start(
         settings(
             config,
             https_port,
-            (invite, record_token(&tokens)),
+            (invite, record_token(&tokens), calling),
             (relay, troubles),
             state.join(STORE_FILE),
         ),
@@ -252,7 +265,7 @@ fn limit_waiting(builder: &mut Builder<TokioExecutor>) {
 fn settings(
     config: &Config,
     https_port: u16,
-    (invite, record_token): (Invite, RecordToken),
+    (invite, record_token, calling): (Invite, RecordToken, CallingSettings),
     (relay, troubles): (Option<RelaySettings>, Vec<String>),
     store: PathBuf,
 ) -> Settings {
@@ -274,6 +287,7 @@ fn settings(
         },
         invite,
         record_token,
+        calling,
         relay,
         store: Some(store),
         records_kept: Duration::from_hours(24 * u64::from(config.meetings.records_days)),
@@ -364,6 +378,50 @@ fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, public_url: String) -> I
 fn record_token(tokens: &Arc<Tokens>) -> RecordToken {
     let tokens = Arc::clone(tokens);
     Arc::new(move |record| tokens.of_record(record))
+}
+
+/// Calls: who answers, or is answered, is let into the meeting; who has no page open is told elsewhere.
+fn calling(
+    config: &Config,
+    tokens: &Arc<Tokens>,
+    clock: &Arc<dyn Clock>,
+    notifier: NotifierSettings,
+) -> CallingSettings {
+    let (clock, tokens) = (Arc::clone(clock), Arc::clone(tokens));
+    let admit = move |admission: Admission<'_>| {
+        let Admission { meeting, name, user, is_host } = admission;
+        let role = if is_host { Role::Host } else { Role::Speaker };
+        let expires_unix = (clock.unix_time() + CALL_TOKEN_VALID).as_secs();
+        tokens.issue_to(tokens::Invitation {
+            meeting,
+            role,
+            expires_unix,
+            name: Some(name),
+            user: Some(user),
+        })
+    };
+    let ring_for = Duration::from_secs(config.calls.ring_seconds.into());
+    let times = crate::calling::Settings { ring_for, ..crate::calling::Settings::default() };
+    CallingSettings { times, ring_volume: config.calls.ring_volume, admit: Arc::new(admit), notifier }
+}
+
+/// The webhook that is told of calls, or what is wrong with its secret: the room opens all the same.
+fn webhook(config: &Config) -> (Option<Webhook>, Option<String>) {
+    let (Some(url), Some(file)) = (&config.calls.webhook, &config.calls.webhook_secret_file) else {
+        return (None, None);
+    };
+    let url = match url.parse() {
+        Ok(url) => url,
+        Err(error) => return (None, Some(format!("calls.webhook is no address: {error}: mend it"))),
+    };
+    match first_line(file) {
+        Ok(secret) => (Some(Webhook { url, secret }), None),
+        Err(cause) => {
+            let trouble =
+                format!("{cause}: mend calls.webhook_secret_file; the webhook is told nothing until then");
+            (None, Some(trouble))
+        }
+    }
 }
 
 /// The listener that was passed, or a dual-stack one of our own; IPv4 alone where the machine has no IPv6.

@@ -3,7 +3,7 @@
 //! In reading order, from what everything else speaks of to what puts it together:
 //!
 //! * [`track`], [`refusal`]: what is published, and what is asked and not allowed; words of every module.
-//! * [`meeting`]: who may do what, pure. [`sfu`]: who gets which packets, pure.
+//! * [`meeting`]: who may do what, pure. [`calling`]: who is rung, pure. [`sfu`]: who gets which packets, pure.
 //! * [`config`]: one checked document. [`system`]: certificates, tokens, files, log and systemd.
 //! * [`room`]: the room as a participant: devices to tracks, slots to scene, screen and loudspeaker.
 //! * [`appliance`]: the loop; commands and wake-ups in, acts out, with the media workers.
@@ -17,6 +17,8 @@
 //! | appliance | our box |
 //! | room | the physical room the box stands in; in a meeting: that room as a participant |
 //! | meeting | a virtual place with a unique name: created, joined, ended |
+//! | call | an invitation being rung, answered, declined, timed out; answered, it becomes a meeting |
+//! | user | an entry of the directory that can be rung: a person, a room |
 //! | participant | someone or something in a meeting |
 //! | role | host, cohost, speaker (may send), audience (only receives) |
 //! | peer | one transport end inside the SFU |
@@ -31,6 +33,7 @@ pub mod api;
 pub mod appliance;
 #[cfg(test)]
 mod blessed;
+pub mod calling;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -39,13 +39,15 @@ pub enum Code {
     Declined,
     /// The other end is gone.
     PeerLost,
+    /// Nobody of that id is in the directory.
+    UserNotFound,
     /// A bug of ours; the log has the details.
     Internal,
 }
 
 impl Code {
     /// Every code, in the order of the documented table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::MeetingExists,
         Self::MeetingNotFound,
         Self::MeetingFull,
@@ -63,6 +65,7 @@ impl Code {
         Self::NoAnswer,
         Self::Declined,
         Self::PeerLost,
+        Self::UserNotFound,
         Self::Internal,
     ];
 
@@ -87,6 +90,7 @@ impl Code {
             Self::NoAnswer => "no-answer",
             Self::Declined => "declined",
             Self::PeerLost => "peer-lost",
+            Self::UserNotFound => "user-not-found",
             Self::Internal => "internal",
         }
     }
@@ -99,7 +103,7 @@ impl Code {
             Self::InvalidParameter => 400,
             Self::WrongPassword => 401,
             Self::MeetingLocked | Self::NotPermitted => 403,
-            Self::MeetingNotFound => 404,
+            Self::MeetingNotFound | Self::UserNotFound => 404,
             Self::NoAnswer => 408,
             Self::MeetingExists
             | Self::MeetingFull

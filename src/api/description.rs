@@ -21,6 +21,7 @@ use super::{administration, open, whip};
     security(("bearer" = [])),
     tags(
         (name = "meetings", description = "Virtual places with unique names"),
+        (name = "calls", description = "Who can be rung, who is, and who was"),
         (name = "commands", description = "What the room shall do"),
         (name = "appliance", description = "How the box is"),
         (name = "monitoring", description = "For programs that watch"),

@@ -91,11 +91,35 @@ impl Gate {
         }
         match self.check(from, token)? {
             Grant::Admin => Ok(()),
-            Grant::Join { .. } => Err(Denied::Forbidden(Refusal::new(
+            Grant::Join { .. } | Grant::User { .. } => Err(Denied::Forbidden(Refusal::new(
                 Code::NotPermitted,
                 "a join token opens no record; hosts are told the token of theirs when they join",
             ))),
         }
+    }
+
+    /// The user of the directory whom a token names in a meeting, if any; whether it lets in is not asked here.
+    pub(crate) fn user_in(&self, token: &str, meeting: &str) -> Option<u64> {
+        self.tokens.check(token, self.unix_time_s()).ok()?.user_in(meeting)
+    }
+
+    /// The user whose token it is, and the number in it, which the loop has to know.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and [`Denied::Forbidden`] for a token of another kind.
+    pub(crate) fn signs_in(&self, from: IpAddr, token: &str) -> Result<(u64, u32), Denied> {
+        match self.check(from, token)? {
+            Grant::User { user, number } => Ok((user, number)),
+            Grant::Admin | Grant::Join { .. } => {
+                let detail = "this token signs nobody in; open the sign-in link that you were given";
+                Err(Denied::Forbidden(Refusal::new(Code::NotPermitted, detail)))
+            }
+        }
+    }
+
+    /// A token that makes its bearer a user.
+    pub(crate) fn issue_user(&self, user: u64, number: u32) -> String {
+        self.tokens.issue_user(user, number)
     }
 
     /// A meeting's password was guessed wrongly.
@@ -203,8 +227,8 @@ pub(crate) async fn administrators_only(
 ) -> Result<Response, Problem> {
     match shared.gate.check(from, bearer(request.headers())?)? {
         Grant::Admin => Ok(next.run(request).await),
-        Grant::Join { .. } => {
-            let detail = "a join link's token cannot administer; use the admin token";
+        Grant::Join { .. } | Grant::User { .. } => {
+            let detail = "this link's token cannot administer; use the admin token";
             Err(Refusal::new(Code::NotPermitted, detail).into())
         }
     }

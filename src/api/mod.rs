@@ -7,6 +7,7 @@
 //!              └─ /  /m/…  /trust  everybody ── web::assets, trust
 //! ```
 
+mod calls;
 mod commands;
 #[cfg(test)]
 mod description;
@@ -29,6 +30,7 @@ mod tests;
 mod timestamp;
 mod trust;
 mod updates;
+mod users;
 mod whip;
 mod words;
 
@@ -145,6 +147,14 @@ fn administration() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(meetings::issue_token))
         .routes(routes!(meetings::administer))
         .routes(routes!(records::list))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::change, users::remove))
+        .routes(routes!(users::renew_tokens))
+        .routes(routes!(users::presence))
+        .routes(routes!(calls::list, calls::ring))
+        .routes(routes!(calls::accept))
+        .routes(routes!(calls::decline))
+        .routes(routes!(calls::hang_up))
         .routes(routes!(commands::join))
         .routes(routes!(commands::leave))
         .routes(routes!(commands::mute))
@@ -164,6 +174,7 @@ fn open() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(records::attendance_csv))
         .routes(routes!(records::polls_csv))
         .routes(routes!(words::socket))
+        .routes(routes!(calls::socket))
         .routes(routes!(status::metrics))
         .routes(routes!(status::healthy))
         .routes(routes!(status::ready))

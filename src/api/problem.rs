@@ -112,6 +112,7 @@ pub(crate) const fn title(code: Code) -> &'static str {
         Code::NoAnswer => "Nobody answered in time",
         Code::Declined => "The callee declined",
         Code::PeerLost => "The other end is gone",
+        Code::UserNotFound => "Nobody of that id is in the directory",
         Code::Internal => "A fault of the appliance",
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Shared;
 use super::gate::Origin;
@@ -39,16 +40,25 @@ pub(crate) async fn socket(
     Segments(meeting): Segments<String>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    let upgrade = upgrade.map_err(no_upgrade)?;
-    let place = Arc::clone(&shared.sockets).try_acquire_owned().map_err(|_| no_room())?;
+    let (upgrade, place) = admit_socket(&shared, upgrade, REQUEST_BYTES_MAX)?;
     let handle = shared.handle.clone();
     let visitor = Visitor { shared, from, meeting: meeting.clone() };
-    let upgrade = upgrade.max_message_size(REQUEST_BYTES_MAX).max_frame_size(REQUEST_BYTES_MAX);
-    let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
     Ok(upgrade.on_upgrade(move |socket| async move {
         socket::serve(socket, meeting, handle, visitor).await;
         drop(place);
     }))
+}
+
+/// A WebSocket with frames of so many bytes at most, and its place among the others, to be kept as long as it lives.
+pub(crate) fn admit_socket(
+    shared: &Shared,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    bytes_max: usize,
+) -> Result<(WebSocketUpgrade, OwnedSemaphorePermit), Problem> {
+    let upgrade = upgrade.map_err(no_upgrade)?;
+    let place = Arc::clone(&shared.sockets).try_acquire_owned().map_err(|_| no_room())?;
+    let upgrade = upgrade.max_message_size(bytes_max).max_frame_size(bytes_max);
+    Ok((upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES), place))
 }
 
 fn no_room() -> Problem {
@@ -73,6 +83,10 @@ struct Visitor {
 impl Door for Visitor {
     fn role(&self, token: &str) -> Result<Role, Refusal> {
         Ok(self.shared.gate.role(self.from, token, &self.meeting)?)
+    }
+
+    fn user(&self, token: &str) -> Option<u64> {
+        self.shared.gate.user_in(token, &self.meeting)
     }
 
     fn wrong_password(&self) {

@@ -4,6 +4,8 @@ use std::net::{SocketAddr, TcpStream};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::appliance::calling::Asked;
+pub use crate::appliance::calling::{PageId, SignOn, UserView};
 pub(crate) use crate::appliance::statistics::milliseconds;
 pub(crate) use crate::appliance::words::{codec_word, source_word};
 use crate::appliance::{run, words};
@@ -93,6 +95,8 @@ pub struct Join {
     pub custom_info: Option<serde_json::Value>,
     /// What stays the same when the same person joins again.
     pub identity: Option<String>,
+    /// The user of the directory whom its token names, if any.
+    pub user: Option<u64>,
     /// Where its words go; dropping the receiver is a cut.
     pub frames: mpsc::Sender<Frame>,
 }
@@ -286,6 +290,8 @@ pub(super) enum Call {
     /// A TCP socket that has begun with this datagram where TLS was expected.
     Adopt(TcpStream, Vec<u8>),
     Status(Reply<StatusView>),
+    /// What concerns calls and users.
+    Calling(Box<Asked>),
 }
 
 /// The edges' way to the loop. Cloning is cheap.
@@ -514,7 +520,7 @@ impl Handle {
         drop(self.calls.try_send(Call::Adopt(socket, first)));
     }
 
-    async fn call<T>(&self, build: impl FnOnce(Reply<T>) -> Call) -> Result<T, Refusal> {
+    pub(super) async fn call<T>(&self, build: impl FnOnce(Reply<T>) -> Call) -> Result<T, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.calls.try_send(build(reply)).map_err(|_| {
             Refusal::new(Code::Busy, "the appliance has too much to do; try again in a moment")
@@ -522,7 +528,7 @@ impl Handle {
         answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal, "the appliance is stopping")))
     }
 
-    async fn post(&self, call: Call) {
+    pub(super) async fn post(&self, call: Call) {
         // Only fails when the loop has stopped, and then there is nobody left to tell.
         let _ = self.calls.send(call).await;
     }

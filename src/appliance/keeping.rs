@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::appliance::calling::attending::is_call;
 use crate::appliance::handle::{MemberId, Reply};
 use crate::appliance::run::Appliance;
 use crate::appliance::store::meetings::{self, Created, Living, RecordId, Times};
@@ -76,8 +77,9 @@ impl Appliance {
     pub(super) fn restore(&mut self, living: Vec<Living>) {
         for Living { id, created, state, chat, polls, known } in living {
             let name = created.name.to_string();
-            if created.standing && name != self.settings.standing_meeting {
-                // The room has another name now.
+            let is_other = created.standing && name != self.settings.standing_meeting;
+            if is_other || is_call(&name) {
+                // The room has another name now; and whoever was in a call has to call again.
                 self.end_record(id);
                 continue;
             }

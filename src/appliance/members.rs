@@ -37,7 +37,7 @@ impl Appliance {
 
     pub(super) fn join(&mut self, join: Join) -> Result<Entry, Refusal> {
         let id = MemberId(self.next_id());
-        let Join { meeting, name, kind, role, password, custom_info, identity, frames } = join;
+        let Join { meeting, name, kind, role, password, custom_info, identity, user, frames } = join;
         self.command(
             &meeting,
             Command::Join(meeting::Join {
@@ -50,8 +50,9 @@ impl Appliance {
                 identity,
             }),
         )?;
-        let entry = self.enter(id, meeting, frames)?;
+        let entry = self.enter(id, meeting.clone(), frames)?;
         self.greet(id);
+        self.user_arrived(id, user, &meeting);
         Ok(entry)
     }
 
@@ -395,7 +396,10 @@ impl Appliance {
             self.broadcast(&name, &words::delta_word(&numbered));
             self.keep(&name, &numbered.event);
             match numbered.event {
-                meeting::Event::Left { participant, .. } => self.forget(&name, participant),
+                meeting::Event::Left { participant, reason } => {
+                    self.forget(&name, participant);
+                    self.user_departed(MemberId(participant.0), reason);
+                }
                 meeting::Event::Track { participant, source, state } => {
                     self.track_follows(&name, participant, source, state);
                 }

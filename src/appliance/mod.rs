@@ -8,6 +8,7 @@
 //! ```
 
 mod branches;
+mod calling;
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -34,6 +35,7 @@ mod store;
 mod words;
 mod worker;
 
+pub use calling::{Admission, Admit, CallingSettings, NotifierSettings, Webhook};
 pub use handle::Handle;
 pub use pulse::{Heartbeat, LOOK_AFTER_MIN};
 pub use relay::RelaySettings;

@@ -66,8 +66,13 @@ impl Appliance {
         if let GoneWhy::Panicked = why {
             log::error!(meeting = name, participant = peer.0; "a peer panicked and was dropped alone");
         }
+        // Who leaves says so in words and closes the media; the goodbye of the media may be here first.
+        let reason = match why {
+            GoneWhy::ClosedByPeer => LeaveReason::Left,
+            _ => LeaveReason::TransportFailed,
+        };
         if self.members.contains_key(&member_of(peer))
-            && let Err(refusal) = self.leave_because(member_of(peer), LeaveReason::TransportFailed)
+            && let Err(refusal) = self.leave_because(member_of(peer), reason)
         {
             log::debug!(meeting = name, participant = peer.0; "had left already: {refusal}");
         }

@@ -1,6 +1,6 @@
 //! What people do with each other, between the wire and the meeting: order, hands, reactions, chat.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::appliance::handle::MemberId;
 use crate::appliance::keeping::{self, TimeOfDay};
@@ -82,6 +82,10 @@ impl Appliance {
         Tell::Drafts {
             polls: core.into_iter().flat_map(|core| core.drafts()).map(words::draft_word).collect(),
         }
+    }
+
+    pub(super) fn unix_ms(&self, at: Instant) -> u64 {
+        self.wall.unix(at).as_millis().try_into().unwrap_or(u64::MAX)
     }
 
     /// What a newcomer, or somebody who is back, has voted, and what hosts have prepared.

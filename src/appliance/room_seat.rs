@@ -125,6 +125,7 @@ impl Appliance {
         self.room.set_camera(video && self.seat.camera_on);
         log::info!(meeting = name; "the room takes part");
         self.refresh_scene();
+        self.room_arrived(name);
         Ok(())
     }
 
@@ -144,7 +145,7 @@ impl Appliance {
     }
 
     /// Takes the room out of the meeting it is in.
-    fn unseat_room(&mut self) {
+    pub(super) fn unseat_room(&mut self) {
         let Some((name, participant)) = self.seat.taken.clone() else { return };
         let leave = Command::Leave { participant, reason: LeaveReason::Left };
         if let Err(refusal) = self.command(&name, leave) {
@@ -164,6 +165,7 @@ impl Appliance {
         self.room.leave();
         log::info!(meeting = name; "the room has left");
         self.refresh_scene();
+        self.room_departed(name);
     }
 
     /// Mutes or unmutes the room. What is muted stays so in the meetings to come.
@@ -242,7 +244,8 @@ impl Appliance {
         let invited = self.seat.meeting().unwrap_or(&self.settings.standing_meeting);
         let Invitation { url, text } = (self.settings.invite)(invited);
         let trouble = self.settings.troubles.first().cloned().unwrap_or_default();
-        let mut model = SceneModel { join_url: url, join_text: text, trouble, ..SceneModel::default() };
+        let call = self.scene_call();
+        let mut model = SceneModel { join_url: url, join_text: text, trouble, call, ..SceneModel::default() };
         if let Some(name) = self.seat.meeting()
             && let (Ok(core), Some(hosted)) = (self.meetings.get(name), self.hosted.get(name))
         {

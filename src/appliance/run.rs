@@ -12,6 +12,8 @@ use anyhow::Context;
 use rtrb::RingBuffer;
 use tokio::sync::mpsc;
 
+use crate::appliance::calling::room::Bell;
+use crate::appliance::calling::{CallingSettings, Exchange};
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
 use crate::appliance::keeping::TimeOfDay;
 use crate::appliance::lobby::Outside;
@@ -19,9 +21,10 @@ use crate::appliance::pulse::{Heartbeat, Pulses};
 use crate::appliance::relay::RelaySettings;
 use crate::appliance::relay_name;
 use crate::appliance::room_seat::RoomSeat;
-use crate::appliance::store::Store;
 use crate::appliance::store::meetings::{self as records, RecordId};
+use crate::appliance::store::{Store, calls as calls_kept};
 use crate::appliance::worker::{CROSSING_MAX, MeetingId, NEWS_MAX, News, Order, Worker};
+use crate::calling::DeviceId;
 use crate::config::MeetingCodec;
 use crate::meeting::{self, Meetings};
 use crate::refusal::{Code, Refusal};
@@ -82,6 +85,8 @@ pub struct Settings {
     pub invite: Invite,
     /// Makes the token that opens the record of that number.
     pub record_token: RecordToken,
+    /// Calls and users.
+    pub calling: CallingSettings,
     /// The TURN server to be used, if any.
     pub relay: Option<RelaySettings>,
     /// The file in which is kept what outlives the process; without one nothing does.
@@ -119,6 +124,9 @@ pub struct Appliance {
     relay_server: mpsc::Receiver<Result<SocketAddr, String>>,
     pub(super) room: Room,
     pub(super) seat: RoomSeat,
+    pub(super) exchange: Exchange,
+    /// What the room tells of calls.
+    pub(super) bell: Bell,
     /// When the screen's invitation is made anew.
     invitation_due: Instant,
     /// When the loops are looked at next.
@@ -207,6 +215,7 @@ impl Appliance {
         settings.troubles.extend(trouble);
         let (last_record, last_participant) = records::last_numbers(&database)?;
         let living = records::living(&database, clock_unix)?;
+        let kept_calls = calls_kept::load(&database)?;
         store.start(database)?;
         let (news_sender, news) = mpsc::channel(NEWS_MAX);
         let wall = WallClock::new(clock.now(), clock.unix_time());
@@ -218,6 +227,13 @@ impl Appliance {
         let room = Room::start(devices, settings.room.clone(), Arc::clone(&clock), sink);
         let seat = RoomSeat::default();
         let now = clock.now();
+        let exchange = Exchange::open(
+            &settings.calling,
+            &settings.room.name,
+            DeviceId(last_participant + 1),
+            (&clock, kept_calls),
+        )
+        .context("cannot put the room into the directory")?;
         let mut appliance = Self {
             started: now,
             wall,
@@ -228,12 +244,14 @@ impl Appliance {
             outside: BTreeMap::new(),
             secrets: HashMap::new(),
             deaf: Vec::new(),
-            next_id: last_participant + 1,
+            next_id: last_participant + 2,
             workers,
             relay_troubles: BTreeMap::new(),
             relay_server,
             room,
             seat,
+            exchange,
+            bell: Bell::default(),
             invitation_due: now + INVITATION_EVERY,
             beat_due: now,
             pulses: Pulses::default(),
@@ -246,6 +264,7 @@ impl Appliance {
             room_events,
             settings,
         };
+        appliance.keep_user(appliance.exchange.room());
         appliance.restore(living);
         appliance
             .open_standing()
@@ -270,6 +289,7 @@ impl Appliance {
                 Some(news) = self.news.recv() => self.handle_news(news),
                 Some(server) = self.relay_server.recv() => self.relay_named(server),
                 Some(event) = self.room_events.recv() => self.handle_room_event(event),
+                Some(endpoint) = self.exchange.gone.recv() => self.endpoint_gone(&endpoint),
                 () = tokio::time::sleep_until(deadline.into()) => self.handle_timeouts(),
                 () = &mut stop => break,
             }
@@ -326,6 +346,7 @@ impl Appliance {
             Call::Snapshot(reply) => self.snapshot(reply),
             Call::Adopt(socket, first) => self.adopt(socket, &first),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
+            Call::Calling(asked) => self.handle_asked(*asked),
         }
     }
 
@@ -358,7 +379,8 @@ impl Appliance {
 
     fn deadline(&self) -> Instant {
         let beat = self.settings.heartbeat.as_ref().map(|_| self.beat_due);
-        let others = self.meetings.poll_timeout().into_iter().chain(beat);
+        let calls = self.exchange.calls.poll_timeout().into_iter().chain(self.bell.due());
+        let others = self.meetings.poll_timeout().into_iter().chain(beat).chain(calls);
         others.fold(self.invitation_due.min(self.clock_due), Instant::min)
     }
 
@@ -366,6 +388,8 @@ impl Appliance {
         let now = self.clock.now();
         self.meetings.handle_timeout(now);
         self.pump();
+        self.let_calls_wait(now);
+        self.turn_bell(now);
         if self.invitation_due <= now {
             self.invitation_due = now + INVITATION_EVERY;
             self.refresh_scene();

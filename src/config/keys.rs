@@ -118,6 +118,31 @@ pub(super) const KEYS: &[Key] = &[
         Range::Words("the path of a file"),
         "Names the file whose first line is the password for the mail server; it is read at the start.",
     ),
+    key(
+        "calls.ring_seconds",
+        Range::Number(5, 300, "seconds"),
+        "Rings somebody for so long before it counts as no answer.",
+    ),
+    key(
+        "calls.ring_volume",
+        Range::Number(0, 100, "percent"),
+        "Sets how loud the room rings; at 0 its screen alone tells of calls.",
+    ),
+    key(
+        "calls.contact",
+        Range::Words("mailto:… or https://…"),
+        "Tells push services how to reach whoever runs this appliance; unset: the appliance's own address.",
+    ),
+    key(
+        "calls.webhook",
+        Range::Words("an http or https address"),
+        "Is told by POST who is rung and signed in nowhere, and who has missed a call.",
+    ),
+    key(
+        "calls.webhook_secret_file",
+        Range::Words("the path of a file"),
+        "Names the file whose first line is the secret that the webhook is signed with; it is read at the start.",
+    ),
 ];
 
 const PORT: Range = Range::Number(0, 65_535, "port number");
@@ -172,6 +197,7 @@ fn check_words(config: &Config) -> Result<(), Fault> {
     }
     check_turn(config)?;
     config.mail.check()?;
+    check_calls(config)?;
     match (&config.tls.certificate, &config.tls.key) {
         (Some(_), None) => fault("tls.certificate", "it needs its private key; set tls.key, too"),
         (None, Some(_)) => fault("tls.key", "it needs its certificate; set tls.certificate, too"),
@@ -194,6 +220,27 @@ fn check_turn(config: &Config) -> Result<(), Fault> {
         (_, Some(username), Some(_)) if (1..=USERNAME_BYTES_MAX).contains(&username.len()) => Ok(()),
         (_, _, Some(_)) => fault("turn.username", "it is missing or too long; give 1 to 508 bytes"),
         (_, _, None) => fault("turn.server", "it needs a password; set turn.password_file, too"),
+    }
+}
+
+fn check_calls(config: &Config) -> Result<(), Fault> {
+    let fault = |key, cause: &str| Err(Fault { key, cause: cause.to_owned() });
+    let begins = |text: &Option<String>, schemes: [&str; 2]| {
+        text.as_ref().is_none_or(|text| schemes.iter().any(|scheme| text.starts_with(scheme)))
+    };
+    let calls = &config.calls;
+    if !begins(&calls.contact, ["mailto:", "https://"]) {
+        return fault("calls.contact", "it is neither mailto:… nor https://…");
+    }
+    if !begins(&calls.webhook, ["https://", "http://"]) {
+        return fault("calls.webhook", "it is no address that begins with https:// or http://");
+    }
+    match (&calls.webhook, &calls.webhook_secret_file) {
+        (Some(_), None) => {
+            fault("calls.webhook", "it needs a secret to be signed with; set calls.webhook_secret_file, too")
+        }
+        (None, Some(_)) => fault("calls.webhook_secret_file", "it is for a webhook; set calls.webhook, too"),
+        _ => Ok(()),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Config {
     pub meetings: Meetings,
     /// Mail that the appliance sends.
     pub mail: Mail,
+    /// Calls.
+    pub calls: Calls,
 }
 
 /// The room and its devices.
@@ -111,6 +113,25 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// Names by which the appliance is reached besides its host name; they are put into its own certificate.
     pub names: Vec<String>,
+}
+
+/// Calls: who is rung, for how long, how loud, and who is told elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Calls {
+    /// How long somebody is rung, in seconds.
+    pub ring_seconds: u16,
+    /// How loud the room rings, in percent of the loudest.
+    pub ring_volume: u8,
+    /// How the people of push services reach the owner: `mailto:` or `https:`; the appliance's own address else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// An address that is told who is rung and signed in nowhere, and who has missed a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
+    /// A file with the secret that the webhook is signed with in its first line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_file: Option<PathBuf>,
 }
 
 /// Meetings that are held here.
@@ -215,6 +236,12 @@ impl Default for Meetings {
             records_days: 30,
             codec: MeetingCodec::Auto,
         }
+    }
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { ring_seconds: 60, ring_volume: 60, contact: None, webhook: None, webhook_secret_file: None }
     }
 }
 

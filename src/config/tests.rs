@@ -41,6 +41,12 @@ server = "smtp:mx.example.org"
 from = "room@example.org"
 username = "room"
 password_file = "/etc/alcove/mail-password"
+[calls]
+ring_seconds = 30
+ring_volume = 80
+contact = "mailto:rooms@example.org"
+webhook = "https://example.org/calls"
+webhook_secret_file = "/etc/alcove/webhook-secret"
 "#;
 
 #[test]
@@ -121,6 +127,11 @@ fn what_is_wrong_is_said_with_line_key_and_cause() {
         ("[turn]\nserver = \"turn:a\"", "line 2, key turn.server: it needs a password"),
         ("[turn]\nserver = \"turn:a\"\npassword_file = \"p\"", "key turn.username: it is missing"),
         ("[turn]\nusername = \"a\"", "key turn.server: it is missing"),
+        ("[calls]\nring_seconds = 4", "key calls.ring_seconds: 4 is out of range; give 5 to 300 seconds"),
+        ("[calls]\ncontact = \"rooms\"", "line 2, key calls.contact: it is neither"),
+        ("[calls]\nwebhook = \"ftp://a\"", "line 2, key calls.webhook: it is no address"),
+        ("[calls]\nwebhook = \"https://a\"", "line 2, key calls.webhook: it needs a secret"),
+        ("[calls]\nwebhook_secret_file = \"s\"", "key calls.webhook_secret_file: it is for a webhook"),
         ("[tls]\nkey = \"k.pem\"", "line 2, key tls.key: it needs its certificate"),
         ("[tls]\nnames = [\"a..b\"]", "line 2, key tls.names: one of them is no host name"),
         ("[room]\nname = ", "line 2"),

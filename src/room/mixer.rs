@@ -263,7 +263,7 @@ impl Voice {
 }
 
 /// Leaves -0.8..=0.8 as it is and bends what is beyond towards 1, without a step in the slope.
-fn softly_limited(sample: f32) -> f32 {
+pub(super) fn softly_limited(sample: f32) -> f32 {
     const KNEE: f32 = 0.8;
     let size = sample.abs();
     if size <= KNEE {

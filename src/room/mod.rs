@@ -30,6 +30,7 @@ pub mod slots;
 mod snapshot;
 mod sound;
 pub mod stage;
+pub mod tone;
 pub mod voice;
 
 #[cfg(test)]
@@ -61,12 +62,14 @@ use crate::room::plan::Planner;
 use crate::room::shared::{Counters, Shared, Sleepers, locked};
 use crate::room::slots::SlotCounters;
 use crate::room::sound::{SoundTask, VoiceTask};
+use crate::room::tone::Ringer;
 use crate::sfu::SlotId;
 use crate::track::{Layer, Source, VideoCodec};
 
 pub use link::{FROM_SFU_MAX, RoomLink, SfuEnd, TO_SFU_MAX};
-pub use scene::{Language, SceneModel, SceneParticipant, SlotWord};
+pub use scene::{Language, SceneCall, SceneModel, SceneParticipant, SlotWord};
 pub use snapshot::{SnapshotError, Snapshots};
+pub use tone::{Sounding, Tone};
 
 /// The camera's mode, and the scene's size where no screen has its own.
 pub const MODE: VideoMode = VideoMode { width: 1280, height: 720, fps: 30 };
@@ -326,6 +329,11 @@ impl Room {
         self.shared.want(|wanted| wanted.camera = on);
     }
 
+    /// A tone of a call is heard from now on, in a meeting or not; `None`: no longer.
+    pub fn sound(&self, sounding: Option<Sounding>) {
+        self.shared.want(|wanted| wanted.sounding = sounding);
+    }
+
     /// What the screen shows, as PNG. Takes some milliseconds of the calling thread.
     ///
     /// # Errors
@@ -421,7 +429,12 @@ fn start_threads(
         mailbox: Arc::clone(mailbox),
         courier: courier.clone(),
     });
-    let mut sound = SoundTask { seat: devices.speaker.clone(), packets, mixer: Mixer::default() };
+    let mut sound = SoundTask {
+        seat: devices.speaker.clone(),
+        packets,
+        mixer: Mixer::default(),
+        ringer: Ringer::default(),
+    };
     let display = devices.display.clone();
     let codecs = Arc::clone(&devices.codecs);
     let threads = vec![

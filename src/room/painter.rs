@@ -9,7 +9,7 @@ use resvg::usvg::{Options, Tree, fontdb};
 
 use crate::room::layout::Size;
 use crate::room::overlay::Overlay;
-use crate::room::scene::{Language, TEXT_CHARS_MAX};
+use crate::room::scene::{Language, SceneCall, TEXT_CHARS_MAX};
 
 /// Fonts for scripts that DejaVu Sans lacks, where packages of Debian and Buildroot put them. Those that exist are
 /// used.
@@ -78,6 +78,15 @@ pub enum Piece {
         /// The size of the whole.
         size: Size,
     },
+    /// Who rings, or is rung.
+    Call {
+        /// What is known of it.
+        call: SceneCall,
+        /// The language.
+        language: Language,
+        /// The size of the whole.
+        size: Size,
+    },
     /// One sentence in the middle, in place of a picture that cannot be had.
     Notice {
         /// The sentence.
@@ -119,6 +128,7 @@ impl Painter {
             Piece::Card { name, id, size } => self.draw(&card(name, *id, *size), *size),
             Piece::Panel { size, .. } => self.draw(&panel(piece), *size),
             Piece::Welcome { size, .. } => self.draw(&welcome(piece), *size),
+            Piece::Call { call, language, size } => self.draw(&self::call(call, *language, *size), *size),
             Piece::Notice { text, size } => self.draw(&notice(text, *size), *size),
         }
     }
@@ -264,6 +274,44 @@ fn welcome(piece: &Piece) -> String {
     svg + &qr_code(join_url, [left, height * 0.4], qr)
 }
 
+/// In the upper half the names, below them what it is. A banner is as wide as the stage, the whole screen has a disc.
+fn call(call: &SceneCall, language: Language, size: Size) -> String {
+    let (width, height) = (side(size.width), side(size.height));
+    let (ground, frame) = if call.bright { ("#17705a", "#5bd0ae") } else { ("#10342b", "#17705a") };
+    let told = words(language);
+    let what = match (call.incoming, call.video) {
+        (true, true) => told.rings_video,
+        (true, false) => told.rings_audio,
+        (false, _) => told.is_rung,
+    };
+    let is_banner = size.width > size.height * 3;
+    let font = if is_banner { height / 4.2 } else { height / 11.0 };
+    let (border, middle) = (height / 40.0, if is_banner { height * 0.46 } else { height * 0.66 });
+    let mut svg = format!(
+        r##"<rect x="{0}" y="{0}" width="{1}" height="{2}" rx="{3}" fill="{ground}" stroke="{frame}" stroke-width="{border}"/>"##,
+        border / 2.0,
+        width - border,
+        height - border,
+        if is_banner { height * 0.18 } else { 0.0 },
+    );
+    if !is_banner {
+        svg += &telephone([width / 2.0, height * 0.32], height * 0.2, frame);
+    }
+    let names = shortened(&call.names, chars_in(width * 0.9, font));
+    svg += &line(&names, [width / 2.0, middle], font, "#fff", "middle");
+    svg + &line(what, [width / 2.0, middle + font * 1.1], font * 0.55, "#d5f2e8", "middle")
+}
+
+/// A handset in a disc.
+fn telephone([x, y]: [f32; 2], radius: f32, fill: &str) -> String {
+    format!(
+        r##"<circle cx="{x}" cy="{y}" r="{radius}" fill="{fill}"/><g transform="translate({},{}) scale({})" fill="#fff"><path d="M6.5 3.8h2.700c.4 0 .8.3.9.7l.9 3.500c.1.4 0 .8-.3 1l-1.900 1.500a12.500 12.500 0 0 0 4.700 4.700l1.500-1.900c.2-.3.6-.4 1-.3l3.500.9c.4.1.7.5.7.9v2.700c0 1.100-.9 2-2 1.900C10.700 18.900 5.100 13.300 4.600 5.800c-.1-1.100.8-2 1.900-2Z"/></g>"##,
+        x - radius * 0.985,
+        y - radius * 0.98,
+        radius / 12.5
+    )
+}
+
 fn notice(text: &str, size: Size) -> String {
     let (width, height) = (side(size.width), side(size.height));
     let font = height / 14.0;
@@ -312,6 +360,9 @@ struct Words {
     ready: &'static str,
     waiting: &'static str,
     more: &'static str,
+    rings_video: &'static str,
+    rings_audio: &'static str,
+    is_rung: &'static str,
 }
 
 const fn words(language: Language) -> Words {
@@ -321,12 +372,18 @@ const fn words(language: Language) -> Words {
             ready: "The room is ready.",
             waiting: "In the meeting {}. Waiting for others.",
             more: "and {} more",
+            rings_video: "Incoming video call",
+            rings_audio: "Incoming call",
+            is_rung: "Calling …",
         },
         Language::Chinese => Words {
             join_at: "用浏览器加入：",
             ready: "会议室已就绪。",
             waiting: "已进入会议 {}，等待其他人加入。",
             more: "另有 {} 人",
+            rings_video: "视频来电",
+            rings_audio: "语音来电",
+            is_rung: "正在呼叫…",
         },
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::room::layout::{self, Layout, Place, Rect, Size, Tile, Wish};
 use crate::room::overlay::Overlay;
 use crate::room::painter::{Painter, Piece};
-use crate::room::scene::SceneModel;
+use crate::room::scene::{SceneCall, SceneModel};
 use crate::track::Source;
 
 /// Finished drawings by what they show.
@@ -36,13 +36,15 @@ pub struct Plan {
     pub tiles: Vec<PlannedTile>,
     /// Texts beside the tiles.
     pub texts: Vec<(Rect, Piece)>,
+    /// What is drawn over all the rest.
+    pub above: Option<(Rect, Piece)>,
 }
 
 impl Plan {
     /// Every text of the plan.
     pub fn pieces(&self) -> impl Iterator<Item = &Piece> {
         let of_tiles = self.tiles.iter().flat_map(|planned| [&planned.card, &planned.plate]);
-        of_tiles.chain(self.texts.iter().map(|(_, piece)| piece))
+        of_tiles.chain(self.texts.iter().chain(&self.above).map(|(_, piece)| piece))
     }
 
     /// The drawings of this plan: those of `before` that still fit, and the missing ones made by `painter`.
@@ -111,6 +113,7 @@ impl Planner {
             own: model.own().map(|own| own.id),
             tiles: layout.tiles.iter().map(|tile| self.planned(*tile)).collect(),
             texts,
+            above: model.call.as_ref().map(|call| self.call(call)),
         }
     }
 
@@ -140,6 +143,23 @@ impl Planner {
             language: self.model.language,
             size: rect.size(),
         }
+    }
+
+    /// Who rings fills the screen of a room that does nothing else, and else stands above the meeting.
+    fn call(&self, call: &SceneCall) -> (Rect, Piece) {
+        let Size { width, height } = self.size;
+        let even = |length: u32| length & !1;
+        let rect = match self.model.meeting {
+            None => Rect { x: 0, y: 0, width, height },
+            Some(_) => Rect {
+                x: even(width / 4),
+                y: even(height / 24),
+                width: even(width / 2),
+                height: even(height / 5),
+            },
+        };
+        let piece = Piece::Call { call: call.clone(), language: self.model.language, size: rect.size() };
+        (rect, piece)
     }
 
     fn welcome(&self, rect: Rect) -> Piece {

@@ -36,6 +36,8 @@ pub struct SceneModel {
     pub heard: Vec<u64>,
     /// What the people in the room should tell somebody: one sentence, or nothing.
     pub trouble: String,
+    /// A call that rings here, or that the room has begun.
+    pub call: Option<SceneCall>,
     /// The language of the scene's own words.
     pub language: Language,
 }
@@ -57,6 +59,19 @@ impl SceneModel {
     pub fn participant(&self, id: u64) -> Option<&SceneParticipant> {
         self.participants.iter().find(|participant| participant.id == id)
     }
+}
+
+/// A call as the scene shows it, to be seen where nothing can be heard.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SceneCall {
+    /// Who rings, or is rung. The names come from strangers.
+    pub names: String,
+    /// Whether it comes from outside; else the room rings.
+    pub incoming: bool,
+    /// With pictures, or sound alone.
+    pub video: bool,
+    /// Bright or dark: who rings is shown in turns.
+    pub bright: bool,
 }
 
 /// A participant as the scene shows it.

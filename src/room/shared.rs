@@ -15,6 +15,7 @@ use crate::room::plan::{Art, Plan, Planner};
 use crate::room::scene::SceneModel;
 use crate::room::slots::Slots;
 use crate::room::snapshot::Composed;
+use crate::room::tone::Sounding;
 use crate::room::{DeviceClass, DeviceState, EventSink, RoomEvent};
 use crate::track::{Layer, VideoCodec};
 
@@ -31,6 +32,8 @@ pub(super) struct Wanted {
     pub(super) codec: VideoCodec,
     /// The highest layer that anybody watches.
     pub(super) highest: Option<Layer>,
+    /// The tone of a call that is heard.
+    pub(super) sounding: Option<Sounding>,
 }
 
 impl Default for Wanted {
@@ -41,6 +44,7 @@ impl Default for Wanted {
             camera: true,
             codec: VideoCodec::H264,
             highest: Some(Layer(u8::MAX)),
+            sounding: None,
         }
     }
 }

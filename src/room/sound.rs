@@ -1,4 +1,5 @@
-//! The room's microphone and loudspeaker: a thread each, paced by the device, alive only in a meeting.
+//! The room's microphone and loudspeaker: a thread each, paced by the device, alive in a meeting; the loudspeaker also
+//! while a call rings.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use rtrb::{Consumer, Producer};
 use crate::room::link::{Encoded, Mailbox};
 use crate::room::mixer::Mixer;
 use crate::room::shared::{Patience, Shared, Wanted, locked, rtp_time};
+use crate::room::tone::Ringer;
 use crate::room::voice::{PACKET_SAMPLES, VoiceEncoder};
 use crate::room::{DeviceClass, DeviceState};
 use crate::sfu::local::Delivered;
@@ -125,21 +127,23 @@ pub(super) struct SoundTask {
     /// Each with the number of the join that it belongs to.
     pub(super) packets: Consumer<(u64, Delivered)>,
     pub(super) mixer: Mixer,
+    /// Rings along with what the mixer has.
+    pub(super) ringer: Ringer,
 }
 
 impl SoundTask {
-    /// Plays what the others say until the room stops; sleeps while the room is in no meeting.
+    /// Plays what the others say until the room stops; sleeps while the room is in no meeting and nothing rings.
     pub(super) fn run(&mut self, shared: &Shared) {
         while !shared.is_stopping() {
-            match shared.wanted().joined {
-                Some(join) => self.play(shared, join),
-                None => std::thread::park(),
+            match shared.wanted() {
+                Wanted { joined: None, sounding: None, .. } => std::thread::park(),
+                Wanted { joined, .. } => self.play(shared, joined),
             }
         }
     }
 
-    /// One stay in a meeting.
-    fn play(&mut self, shared: &Shared, join: u64) {
+    /// One stay in a meeting, or one stretch of ringing outside.
+    fn play(&mut self, shared: &Shared, join: Option<u64>) {
         self.mixer.clear();
         let mut output = Output {
             seat: self.seat.clone(),
@@ -149,16 +153,24 @@ impl SoundTask {
             patience: Patience::default(),
         };
         let mut block: Block = [0.0; BLOCK_SAMPLES];
-        while shared.wanted().joined == Some(join) && !shared.is_stopping() {
+        loop {
+            let Wanted { joined, sounding, .. } = shared.wanted();
+            let is_over = joined != join || (join.is_none() && sounding.is_none());
+            if is_over || shared.is_stopping() {
+                break;
+            }
             while let Ok((of_join, packet)) = self.packets.pop() {
-                if of_join == join {
+                if Some(of_join) == join {
                     self.mixer.push(packet);
                 }
             }
             self.mixer.mix(&mut block);
+            self.ringer.add_to(&mut block, sounding);
             *locked(&shared.mixer) = self.mixer.counters();
             output.write(shared, &block);
         }
+        // The next ringing begins at its beginning.
+        self.ringer = Ringer::default();
         shared.report_off(DeviceClass::Speaker);
     }
 }

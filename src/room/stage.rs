@@ -6,7 +6,7 @@ use std::time::Instant;
 use alcove_hal::frame::Frame;
 
 use crate::room::canvas::{Canvas, Colour};
-use crate::room::layout::{Place, Tile};
+use crate::room::layout::{Place, Rect, Tile};
 use crate::room::overlay::Overlay;
 use crate::room::plan::{Art, Plan};
 use crate::room::scaler::Scaler;
@@ -30,6 +30,7 @@ pub struct Stage {
     art: Arc<Art>,
     ground: Canvas,
     tiles: Vec<Ready>,
+    above: Option<(Rect, Arc<Overlay>)>,
     scaler: Scaler,
 }
 
@@ -44,8 +45,8 @@ impl Stage {
     /// Draws what stands still.
     #[must_use]
     pub fn new(plan: Arc<Plan>, art: Arc<Art>) -> Self {
-        let (ground, tiles) = (still(&plan, &art), ready(&plan, &art));
-        Self { plan, art, ground, tiles, scaler: Scaler::default() }
+        let (ground, tiles, above) = (still(&plan, &art), ready(&plan, &art), above(&plan, &art));
+        Self { plan, art, ground, tiles, above, scaler: Scaler::default() }
     }
 
     /// Takes over another plan or other drawings; returns whether anything is new.
@@ -55,6 +56,7 @@ impl Stage {
         }
         self.ground = still(&plan, &art);
         self.tiles = ready(&plan, &art);
+        self.above = above(&plan, &art);
         (self.plan, self.art) = (plan, art);
         true
     }
@@ -79,6 +81,9 @@ impl Stage {
                 plate.blend(&mut canvas, rect.x, rect.y + rect.height - plate.size().height);
             }
         }
+        if let Some((rect, drawing)) = &self.above {
+            drawing.blend(&mut canvas, rect.x, rect.y);
+        }
         canvas.into_frame(made_at)
     }
 }
@@ -98,6 +103,11 @@ fn still(plan: &Plan, art: &Art) -> Canvas {
         }
     }
     canvas
+}
+
+fn above(plan: &Plan, art: &Art) -> Option<(Rect, Arc<Overlay>)> {
+    let (rect, piece) = plan.above.as_ref()?;
+    Some((*rect, Arc::clone(art.get(piece)?)))
 }
 
 fn ready(plan: &Plan, art: &Art) -> Vec<Ready> {

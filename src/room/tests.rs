@@ -403,3 +403,31 @@ fn leaving_closes_the_devices_and_joining_again_begins_anew() {
         house.published.clear();
     }
 }
+
+#[test]
+fn a_call_is_heard_and_seen_outside_a_meeting_and_leaves_nothing_open() {
+    /// The scene's clock, and the loudspeaker.
+    const RINGING: usize = 2;
+    let house = House::new();
+    let call = SceneCall { names: "Ann".into(), incoming: false, video: true, bright: true };
+    house.room().show(SceneModel { call: Some(call), ..SceneModel::default() });
+    house.room().sound(Some(Sounding { tone: Tone::Back, volume: 100 }));
+    let is_heard = || house.devices.speaker.tone_dbfs(425.0, Duration::from_millis(500)) > -25.0;
+    while !is_heard() {
+        house.clock.turn_to_next(RINGING);
+    }
+    assert!(house.room().status().camera_frames == 0 && house.published.is_empty(), "nothing is captured");
+    let is_bright = || {
+        let frame = house.devices.display.last_frame()?;
+        // BT.709 of the bright ground, in limited range.
+        Some((90..=105).contains(&frame.planes()[0][frame.width() as usize * 60 + 60]))
+    };
+    // Texts are painted in their own time.
+    while is_bright() != Some(true) {
+        house.clock.turn_to_next(RINGING);
+    }
+    house.room().sound(None);
+    while !house.was_told(DeviceClass::Speaker, |state| *state == DeviceState::Off) {
+        house.clock.turn_to_next(1);
+    }
+}

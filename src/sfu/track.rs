@@ -222,11 +222,9 @@ impl Track {
         died
     }
 
-    /// The track begins or stops to be forwarded.
+    /// The track begins or stops to be forwarded. Its publisher goes by what it was told last, and so do other branches.
     pub(super) fn set_flow(&mut self, flow: TrackFlow) {
         self.flow = flow;
-        self.elsewhere.clear();
-        self.wanted = WantedLayers::all(self.layers.len());
         for layer in &mut self.layers {
             layer.live = false;
             layer.ask = KeyframeAsk::default();

@@ -9,3 +9,4 @@ pub mod notify;
 pub mod sockets;
 pub mod tokens;
 pub mod updates;
+pub mod web_push;

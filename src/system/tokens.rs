@@ -1,4 +1,4 @@
-//! What lets people in: signed join tokens that expire (JWT, RFC 7519), and the admin token of the first start.
+//! What lets people in: signed join tokens that expire and tokens of users (JWT, RFC 7519), and the admin token.
 
 use std::fmt;
 use std::path::Path;
@@ -44,6 +44,15 @@ pub enum Grant {
         role: Role,
         /// The name to show, where the token was made out to somebody.
         name: Option<String>,
+        /// The user of the directory to whom it was made out, if to one.
+        user: Option<u64>,
+    },
+    /// Being a user of the directory.
+    User {
+        /// Who.
+        user: u64,
+        /// Good as long as this is the number kept with the user.
+        number: u32,
     },
 }
 
@@ -59,6 +68,18 @@ impl Grant {
             Self::Join { .. } => {
                 Err(not_permitted("this link is for another meeting; ask for a link to this one"))
             }
+            Self::User { .. } => Err(not_permitted(
+                "this link signs you in, and is for no meeting; ask for a link to this one",
+            )),
+        }
+    }
+
+    /// The user whom its bearer is in that meeting, where the token was made out to one.
+    #[must_use]
+    pub fn user_in(&self, meeting: &str) -> Option<u64> {
+        match self {
+            Self::Join { meeting: its, user, .. } if its == meeting => *user,
+            _ => None,
         }
     }
 }
@@ -74,6 +95,8 @@ pub struct Invitation<'a> {
     pub expires_unix: u64,
     /// The name to show, when it is made out to somebody.
     pub name: Option<&'a str>,
+    /// The user of the directory to whom it is made out, if to one.
+    pub user: Option<u64>,
 }
 
 /// The claims of a join token, as they are signed.
@@ -84,6 +107,16 @@ struct Claims {
     exp: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<u64>,
+}
+
+/// The claims of a user's token. Neither kind can be read as the other: each has something that the other lacks.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserClaims {
+    user: u64,
+    number: u32,
 }
 
 /// Makes and checks tokens, with the secrets of the state directory.
@@ -136,7 +169,7 @@ impl Tokens {
     /// A token that lets its bearer join a meeting in a role, until it expires.
     #[must_use]
     pub fn issue(&self, meeting: &str, role: Role, expires_unix: u64) -> String {
-        self.issue_to(Invitation { meeting, role, expires_unix, name: None })
+        self.issue_to(Invitation { meeting, role, expires_unix, name: None, user: None })
     }
 
     /// The same, made out to somebody.
@@ -147,9 +180,20 @@ impl Tokens {
             role: invitation.role.to_string(),
             exp: invitation.expires_unix,
             name: invitation.name.map(str::to_owned),
+            user: invitation.user,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
-            .expect("an HMAC over strings and a number cannot fail")
+        self.sign(&claims)
+    }
+
+    /// A token that makes its bearer a user of the directory, as long as that number is kept with the user.
+    #[must_use]
+    pub fn issue_user(&self, user: u64, number: u32) -> String {
+        self.sign(&UserClaims { user, number })
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> String {
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.signing)
+            .expect("an HMAC over strings and numbers cannot fail")
     }
 
     /// What a token allows at `now_unix`, in seconds since the Unix epoch.
@@ -163,6 +207,10 @@ impl Tokens {
         if self.is_admin(token) {
             return Ok(Grant::Admin);
         }
+        if let Ok(user) = jsonwebtoken::decode::<UserClaims>(token, &self.checking, &self.validation) {
+            let UserClaims { user, number } = user.claims;
+            return Ok(Grant::User { user, number });
+        }
         let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation)
             .map_err(|_| not_ours())?
             .claims;
@@ -170,7 +218,7 @@ impl Tokens {
             return Err(not_permitted("this link has expired; ask for a new one"));
         }
         let role = parse_role(&claims.role).ok_or_else(not_ours)?;
-        Ok(Grant::Join { meeting: claims.meeting, role, name: claims.name })
+        Ok(Grant::Join { meeting: claims.meeting, role, name: claims.name, user: claims.user })
     }
 
     /// The code that lets whoever reads it off the room's screen into a meeting as a speaker: two groups of
@@ -321,7 +369,10 @@ mod tests {
         let tokens = tokens();
         let token = tokens.issue("den", Role::Speaker, NOW + 1);
         let grant = tokens.check(&token, NOW).unwrap();
-        assert_eq!(grant, Grant::Join { meeting: "den".to_owned(), role: Role::Speaker, name: None });
+        assert_eq!(
+            grant,
+            Grant::Join { meeting: "den".to_owned(), role: Role::Speaker, name: None, user: None }
+        );
         assert_eq!(grant.role_in("den"), Ok(Role::Speaker));
         assert!(refused(tokens.check(&token, NOW + 1)).contains("expired"));
     }
@@ -340,10 +391,22 @@ mod tests {
         let tokens = tokens();
         for role in [Role::Host, Role::Cohost, Role::Speaker, Role::Audience] {
             let name = Some("Ann");
-            let token = tokens.issue_to(Invitation { meeting: "den", role, expires_unix: NOW + 1, name });
-            let grant = Grant::Join { meeting: "den".to_owned(), role, name: name.map(str::to_owned) };
+            let user = Some(7);
+            let token =
+                tokens.issue_to(Invitation { meeting: "den", role, expires_unix: NOW + 1, name, user });
+            let grant = Grant::Join { meeting: "den".to_owned(), role, name: name.map(str::to_owned), user };
+            assert_eq!((grant.user_in("den"), grant.user_in("attic")), (user, None));
             assert_eq!(tokens.check(&token, NOW), Ok(grant));
         }
+    }
+
+    #[test]
+    fn the_token_of_a_user_names_the_user_and_opens_no_meeting() {
+        let tokens = tokens();
+        let grant = tokens.check(&tokens.issue_user(7, 3), NOW).unwrap();
+        assert_eq!(grant, Grant::User { user: 7, number: 3 });
+        assert_eq!(grant.role_in("den").unwrap_err().code, Code::NotPermitted);
+        assert_eq!(grant.user_in("den"), None);
     }
 
     #[test]

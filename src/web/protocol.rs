@@ -1,10 +1,14 @@
 //! `PROTOCOL.md` against the code: its tables and its examples say what is so.
 
+use super::wire::calling;
 use super::{socket, wire};
 use crate::appliance::handle::FRAMES_MAX;
 use crate::refusal::Code;
 
 const TEXT: &str = include_str!("PROTOCOL.md");
+
+/// Where the part about calls begins.
+const CALLS: &str = "# The words of calls";
 
 #[test]
 fn the_table_of_refusals_has_every_code_with_its_numbers() {
@@ -42,7 +46,8 @@ fn the_table_of_limits_has_the_limits_of_the_code() {
 
 #[test]
 fn the_examples_are_words_of_the_wire() {
-    let examples: Vec<_> = TEXT.lines().filter(|line| line.starts_with("{\"")).collect();
+    let (meetings, calls) = TEXT.split_once(CALLS).expect("both parts");
+    let examples: Vec<_> = meetings.lines().filter(|line| line.starts_with("{\"")).collect();
     assert!(examples.len() >= 4);
     for example in examples {
         if example.contains("\"do\"") {
@@ -51,5 +56,28 @@ fn the_examples_are_words_of_the_wire() {
             let frame: wire::Frame = serde_json::from_str(example).expect(example);
             assert!(matches!(frame, wire::Frame::Told { .. }), "{example}");
         }
+    }
+    let examples: Vec<_> = calls.lines().filter(|line| line.starts_with("{\"")).collect();
+    assert!(examples.len() >= 4);
+    for example in examples {
+        if example.contains("\"do\"") {
+            serde_json::from_str::<calling::Request>(example).expect(example);
+        } else {
+            let frame: calling::Frame = serde_json::from_str(example).expect(example);
+            assert!(matches!(frame, calling::Frame::Told { .. }), "{example}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_calls_has_the_limits_of_the_code() {
+    let (_, calls) = TEXT.split_once(CALLS).expect("both parts");
+    for figure in [
+        format!("at most {} bytes from the page", calling::REQUEST_BYTES_MAX),
+        format!("1 to {} bytes that stay the same", calling::DEVICE_BYTES_MAX),
+        format!("at most {} `records`", calling::RECORDS_MAX),
+        format!("does not read | {} |", socket::calling::FRAMES_MAX),
+    ] {
+        assert!(calls.contains(&figure), "{figure}");
     }
 }

@@ -7,6 +7,7 @@
 //!                 └── 10 s, refused ─── not ────┴── left, ended, let go, dead ────┘
 //! ```
 
+pub mod calling;
 mod hello;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ use tokio::time::{interval, sleep, timeout};
 
 pub use self::hello::Door;
 use self::hello::{Admitted, Greeted, admit, wait};
-use super::wire::{Ask, Event, Frame, REQUEST_BYTES_MAX, Refused, Request};
+use super::wire::{Ask, Event, Frame, Outgoing, REQUEST_BYTES_MAX, Refused, Request};
 use super::words;
 use crate::appliance::Handle;
 use crate::appliance::handle::MemberId;
@@ -254,8 +255,8 @@ fn ending_of(refused: &Refused) -> Ending {
 /// A frame did not leave: the other end is gone, or does not read.
 struct Unsent;
 
-async fn say(writer: &mut (impl Sink<Message> + Unpin), frame: &Frame) -> Result<(), Unsent> {
-    match serde_json::to_string(frame) {
+async fn say(writer: &mut (impl Sink<Message> + Unpin), frame: &impl Outgoing) -> Result<(), Unsent> {
+    match frame.json() {
         Ok(text) => send(writer, Message::Text(text.into())).await,
         Err(why) => {
             log::error!(why:%; "a frame could not be written as JSON");

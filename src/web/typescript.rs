@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use ts_rs::{Config, TS, TypeVisitor};
 
-use super::wire;
+use super::wire::{self, calling};
 use crate::blessed;
 use crate::refusal::Code;
 
-/// Every type that is reached from the two directions of the wire, each once, by its place in `wire.rs`: the order
+/// Every type that is reached from the two directions of a wire, each once, by its place in the source: the order
 /// in which they are reached is another one in every build.
 struct Declarations<'a> {
     config: &'a Config,
+    source: &'static str,
     seen: HashSet<TypeId>,
     by_place: BTreeMap<usize, String>,
 }
@@ -22,10 +23,13 @@ impl Declarations<'_> {
         if T::output_path().is_none() || !self.seen.insert(TypeId::of::<T>()) {
             return;
         }
-        let docs = T::docs().unwrap_or_default();
-        let text = format!("\n{docs}export {}\n", T::decl(self.config));
-        self.by_place.insert(place(&T::ident(self.config)), text);
-        T::visit_dependencies(self);
+        // What stands in another source is imported from its file.
+        if let Some(place) = place(self.source, &T::ident(self.config)) {
+            let docs = T::docs().unwrap_or_default();
+            let text = format!("\n{docs}export {}\n", T::decl(self.config));
+            self.by_place.insert(place, text);
+            T::visit_dependencies(self);
+        }
     }
 }
 
@@ -35,19 +39,18 @@ impl TypeVisitor for Declarations<'_> {
     }
 }
 
-fn place(name: &str) -> usize {
-    let source = include_str!("wire.rs");
-    let found = ["struct", "enum"].iter().find_map(|kind| source.find(&format!("pub {kind} {name} {{")));
-    found.expect("every word is declared in wire.rs")
+fn place(source: &str, name: &str) -> Option<usize> {
+    ["struct", "enum"].iter().find_map(|kind| source.find(&format!("pub {kind} {name} {{")))
 }
 
-fn typescript() -> String {
+/// The file of a wire: its head, and the types that are reached from what is asked and what is answered.
+fn typescript<Asked: TS + 'static, Answered: TS + 'static>(head: &str, source: &'static str) -> String {
     // Counts of deltas stay far below 2^53, where a number of JSON is exact.
     let config = Config::new().with_large_int("number");
-    let mut all = Declarations { config: &config, seen: HashSet::new(), by_place: BTreeMap::new() };
-    all.add::<wire::Request>();
-    all.add::<wire::Frame>();
-    let text = head() + &all.by_place.into_values().collect::<String>();
+    let mut all = Declarations { config: &config, source, seen: HashSet::new(), by_place: BTreeMap::new() };
+    all.add::<Asked>();
+    all.add::<Answered>();
+    let text = head.to_owned() + &all.by_place.into_values().collect::<String>();
     // Trailing blanks of empty documentation lines are an editor's quarrel that nobody needs.
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
@@ -75,7 +78,23 @@ fn head() -> String {
     )
 }
 
+fn head_of_calls() -> String {
+    format!(
+        "// The words of calls. Written from src/web/wire/calling.rs by `ALCOVE_BLESS=1 cargo test`; not by hand.\n\
+         \n\
+         import type {{ Refused }} from \"./wire\";\n\
+         \n\
+         /** The version of the words of calls. */\n\
+         export const VERSION = {};\n",
+        calling::VERSION,
+    )
+}
+
 #[test]
 fn the_page_has_the_words_that_the_appliance_speaks() {
-    blessed::compare("src/web/client/src/words/wire.ts", &typescript());
+    let words = typescript::<wire::Request, wire::Frame>(&head(), include_str!("wire.rs"));
+    blessed::compare("src/web/client/src/words/wire.ts", &words);
+    let source = include_str!("wire/calling.rs");
+    let words = typescript::<calling::Request, calling::Frame>(&head_of_calls(), source);
+    blessed::compare("src/web/client/src/words/calling.ts", &words);
 }

@@ -12,6 +12,8 @@
 //!                                     ◀──    {"re":3,"refused":{"code":..,"detail":..}}
 //! ```
 
+pub mod calling;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -639,6 +641,21 @@ pub struct MeetingInfo {
     pub attributes: BTreeMap<String, serde_json::Value>,
     /// The polls that were opened, the first one first.
     pub polls: Vec<Poll>,
+}
+
+/// Words that go out as JSON.
+pub(crate) trait Outgoing {
+    /// The text of a frame.
+    ///
+    /// # Errors
+    /// None that words can have: their keys are texts.
+    fn json(&self) -> serde_json::Result<String>;
+}
+
+impl Outgoing for Frame {
+    fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
 }
 
 /// Everything that the appliance sends.

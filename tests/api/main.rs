@@ -4,12 +4,14 @@
 
 mod appliance;
 mod bad_input;
+mod calls;
 mod crowd;
 mod floods;
 mod kept;
 mod lobby;
 mod meetings;
 mod monitoring;
+mod notices;
 mod people;
 mod planned;
 mod program;

@@ -41,19 +41,24 @@ pub(crate) enum Heard {
 impl Words {
     /// Opens a socket, and says nothing.
     pub(crate) async fn open(appliance: &Appliance, meeting: &str) -> Self {
-        Self::open_with(appliance, meeting, TcpSocket::new_v4().unwrap()).await
+        Self::open_with(appliance, &format!("meetings/{meeting}"), TcpSocket::new_v4().unwrap()).await
+    }
+
+    /// Opens a socket of calls, and says nothing.
+    pub(crate) async fn open_calls(appliance: &Appliance) -> Self {
+        Self::open_with(appliance, "calls", TcpSocket::new_v4().unwrap()).await
     }
 
     /// Opens a socket whose kernel takes in little that is not read.
     pub(crate) async fn open_narrow(appliance: &Appliance, meeting: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
-        Self::open_with(appliance, meeting, socket).await
+        Self::open_with(appliance, &format!("meetings/{meeting}"), socket).await
     }
 
-    async fn open_with(appliance: &Appliance, meeting: &str, socket: TcpSocket) -> Self {
+    async fn open_with(appliance: &Appliance, place: &str, socket: TcpSocket) -> Self {
         let stream = socket.connect(([127, 0, 0, 1], appliance.port).into()).await.unwrap();
-        let url = format!("wss://localhost:{}/api/v1/meetings/{meeting}/ws", appliance.port);
+        let url = format!("wss://localhost:{}/api/v1/{place}/ws", appliance.port);
         let connector = Connector::Rustls(Arc::clone(&appliance.tls));
         let (socket, _) = client_async_tls_with_config(url, stream, None, Some(connector)).await.unwrap();
         Self { socket, next_id: HELLO_ID, heard: VecDeque::new(), seq: 0, welcome: Value::Null }

@@ -410,6 +410,22 @@ fn a_publisher_learns_which_layers_are_watched() {
 }
 
 #[test]
+fn a_publisher_that_nobody_watched_is_told_to_go_on_when_it_was_off_in_the_meantime() {
+    let mut world = World::new(Weather::CALM, 25);
+    let (viewer, publisher) = (world.join(&BOTH, &[]), world.join(&BOTH, &CAMERA));
+    world.watch(viewer, &[]);
+    world.run(5 * SECOND);
+    let of = |highest| Event::LayersWanted { peer: publisher, source: Source::Camera, highest };
+    assert!(world.events.contains(&of(None)));
+    world.events.clear();
+    world.forwarder.set_track(publisher, Source::Camera, TrackFlow::Off, world.now);
+    world.watch(viewer, &[(publisher, 720)]);
+    world.forwarder.set_track(publisher, Source::Camera, TrackFlow::On, world.now);
+    world.run(Duration::from_millis(10));
+    assert!(world.events.contains(&of(Some(Layer(2)))));
+}
+
+#[test]
 fn what_is_lost_on_a_rough_network_is_sent_again() {
     for seed in 100..103 {
         let mut world = World::new(Weather::ROUGH, seed);

@@ -128,6 +128,7 @@ impl House {
             password: None,
             custom_info: None,
             identity: None,
+            user: None,
             frames,
         };
         let member = self.handle.join_now(join).await.expect("let in");

@@ -171,6 +171,7 @@ async fn join(
         password: wishes.password,
         custom_info: None,
         identity: None,
+        user: None,
         frames: sender,
     };
     let member = shared.handle.join_now(join).await.inspect_err(|refusal| {

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rusqlite::{Connection as Database, Row, named_params, params};
+use serde_json::json;
 
-use super::texts::{
-    Text, audience_of_text, audience_text, json, ms, of_json, of_ms, rights_of_text, rights_text,
-};
+use super::texts::{Text, audience_of_text, audience_text, ms, of_json, of_ms, rights_of_text, rights_text};
 use crate::meeting::{
     CHAT_KEPT_MAX, ChatMessage, LeaveReason, MeetingName, Mode, Participant, ParticipantId, Password, Poll,
     PollId, PollState, Question, Role, SamePerson, State, Vote,
@@ -99,8 +98,8 @@ pub(in crate::appliance) fn decide(db: &Database, id: RecordId, state: &State) -
         ":rights": rights_text(state.rights),
         ":locked": state.locked,
         ":lobby": state.lobby,
-        ":banned": json(&state.banned)?,
-        ":attributes": json(&state.attributes)?,
+        ":banned": json!(state.banned).to_string(),
+        ":attributes": json!(state.attributes).to_string(),
     })
     .map(drop)
 }
@@ -196,12 +195,12 @@ pub(in crate::appliance) fn poll(db: &Database, id: RecordId, poll: &Poll) -> ru
         id.0,
         poll.id.0,
         question.text,
-        json(&question.options)?,
+        json!(question.options).to_string(),
         question.is_multiple,
         question.is_anonymous,
         question.is_hidden,
         poll.state.text(),
-        json(&poll.counts)?,
+        json!(poll.counts).to_string(),
     ])
     .map(drop)
 }
@@ -222,9 +221,9 @@ pub(in crate::appliance) fn vote(
         "INSERT INTO votes (meeting, poll, voter, name, choices) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET name = ?4, choices = ?5",
     )?
-    .execute(params![id.0, poll.0, voter, vote.name, json(&vote.choices)?])?;
+    .execute(params![id.0, poll.0, voter, vote.name, json!(vote.choices).to_string()])?;
     db.prepare_cached("UPDATE polls SET counts = ?3 WHERE meeting = ?1 AND id = ?2")?
-        .execute(params![id.0, poll.0, json(counts)?])
+        .execute(params![id.0, poll.0, json!(counts).to_string()])
         .map(drop)
 }
 

@@ -7,6 +7,7 @@
 //!   whoever asked ◀── done, or why not ──────────── answers, in their order ◀─────────────┘
 //! ```
 
+pub(super) mod calls;
 pub(super) mod meetings;
 pub(super) mod records;
 mod schema;

@@ -3,7 +3,7 @@
 use rusqlite::Connection as Database;
 
 /// What each version adds to the one before. Never changed once it was delivered: a new one is added at the end.
-const VERSIONS: &[&str] = &[MEETINGS];
+const VERSIONS: &[&str] = &[MEETINGS, CALLS];
 
 /// Times are milliseconds since 1970. Lists are JSON. A meeting that has ended stays for its records, without what was
 /// said in it.
@@ -78,6 +78,28 @@ CREATE TABLE attendances (
   reason TEXT,
   PRIMARY KEY (meeting, participant)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Ids of users and numbers of records are never given out twice. Records are JSON, as the words have them.
+const CALLS: &str = "
+CREATE TABLE users (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  do_not_disturb INTEGER NOT NULL,
+  token_number INTEGER NOT NULL,
+  missed INTEGER NOT NULL
+) STRICT;
+CREATE TABLE subscriptions (
+  endpoint TEXT PRIMARY KEY,
+  user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
+  p256dh TEXT NOT NULL,
+  auth TEXT NOT NULL
+) STRICT;
+CREATE TABLE call_records (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  record TEXT NOT NULL
+) STRICT;
 ";
 
 /// Adds what is missing. A file of a newer appliance is used as it is: versions only add.

@@ -100,11 +100,6 @@ pub(in crate::appliance) fn audience_of_text(text: &str) -> rusqlite::Result<Aud
     }
 }
 
-/// A list as JSON.
-pub(in crate::appliance) fn json<T: serde::Serialize + ?Sized>(list: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(list).map_err(|cause| rusqlite::Error::ToSqlConversionFailure(Box::new(cause)))
-}
-
 /// A list of JSON.
 pub(in crate::appliance) fn of_json<T: serde::de::DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
     serde_json::from_str(text)

@@ -28,6 +28,9 @@ pub trait Door: Send + Sync {
     /// `not-permitted`, `too-many-requests`.
     fn role(&self, token: &str) -> Result<Role, Refusal>;
 
+    /// The user of the directory whom a token names in this meeting, if any.
+    fn user(&self, token: &str) -> Option<u64>;
+
     /// A wrong password was given.
     fn wrong_password(&self);
 }
@@ -159,7 +162,7 @@ fn refusal_of(refused: Refused) -> Refusal {
 }
 
 /// The first frame with words; it has to be text.
-async fn first_words<E>(
+pub(super) async fn first_words<E>(
     reader: &mut (impl Stream<Item = Result<Message, E>> + Unpin),
 ) -> Result<Utf8Bytes, Option<(Option<u32>, Refusal)>> {
     loop {
@@ -189,10 +192,12 @@ async fn enter(
         }
         None => {
             let role = door.role(&hello.token)?;
+            let user = door.user(&hello.token);
             let guess = hello.password.is_some();
             let Hello { name, password, custom_info, identity, .. } = hello;
             let kind = ParticipantKind::Browser;
-            let join = Join { meeting, name, kind, role, password, custom_info, identity, frames: sender };
+            let join =
+                Join { meeting, name, kind, role, password, custom_info, identity, user, frames: sender };
             handle.join(join).await.inspect_err(|refusal| {
                 if guess && refusal.code == Code::WrongPassword {
                     door.wrong_password();

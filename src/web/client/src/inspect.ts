@@ -30,7 +30,8 @@ export function expose(attendance: Attendance): void {
     pictures: () => structuredClone(attendance.path.insight.pictures.value),
     times: timesOf(attendance),
   };
-  Object.defineProperty(window, "alcove", { value: Object.freeze(inspection) });
+  // The next call is another meeting.
+  Object.defineProperty(window, "alcove", { value: Object.freeze(inspection), configurable: true });
 }
 
 function state(attendance: Attendance) {

@@ -3,6 +3,8 @@ import { render } from "preact";
 import { Attendance, type Place } from "./attendance";
 import { expose } from "./inspect";
 import { Devices } from "./media/devices";
+import { Calls, deviceName, userToken } from "./calls/calls";
+import { CallsPage } from "./ui/calls/page";
 import { App } from "./ui/app";
 import { Home, Insecure, TooOld } from "./ui/outside";
 import { findLanguage } from "./ui/texts";
@@ -19,9 +21,15 @@ function place(): Place | null {
 function start(root: HTMLElement): void {
   findLanguage();
   const here = place();
-  if (!here) return render(<Home />, root);
+  const token = here ? "" : userToken();
+  if (!here && !token) return render(<Home />, root);
   if (!window.isSecureContext) return render(<Insecure />, root);
   if (!navigator.mediaDevices || !("RTCPeerConnection" in window)) return render(<TooOld />, root);
+  if (!here) {
+    addEventListener("hashchange", () => userToken() && location.reload());
+    void deviceName().then((device) => render(<CallsPage calls={new Calls(token, device)} />, root));
+    return;
+  }
   const devices = new Devices(navigator.mediaDevices);
   const attendance = new Attendance(here, devices);
   expose(attendance);

@@ -54,9 +54,15 @@ export class Devices {
     media.addEventListener("devicechange", () => void this.#inTurn(() => this.#changed()));
   }
 
-  /** Asks for both at once, so that the person is asked only once; then for each alone. */
-  open(): Promise<void> {
+  /** Asks for both at once, so that the person is asked only once; then for each alone. Or for sound alone. */
+  open(withCamera = true): Promise<void> {
+    this.#cameraWanted = withCamera;
     return this.#inTurn(async () => {
+      if (!withCamera) {
+        await this.#openOne("microphone");
+        await this.#list();
+        return this.view.patch({ asked: true });
+      }
       try {
         const both = await this.media.getUserMedia({ audio: audio(), video: video() });
         this.#keep("microphone", both.getAudioTracks()[0] ?? null);

@@ -3,7 +3,7 @@
 let shared: AudioContext | null = null;
 
 /** The one audio graph of the page; browsers allow only a few. */
-function graph(): AudioContext {
+export function graph(): AudioContext {
   shared ??= new AudioContext();
   if (shared.state === "suspended") void shared.resume();
   return shared;

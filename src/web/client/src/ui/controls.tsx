@@ -1,9 +1,10 @@
 /** The bar of controls below the meeting. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
 import { includes, mayModerate, maySend, me, type Meeting } from "../words/meeting";
+import { CallHere } from "./calls/here";
 import { useUnread } from "./chat";
 import { icons } from "./icons";
 import type { Arrangement, Side } from "./meeting";
@@ -19,6 +20,8 @@ interface ControlsProps {
 
 export function Controls({ attendance, arrangement, change }: ControlsProps) {
   const { meeting } = useCell(attendance.view);
+  // Who hangs up asks for nobody's end but their own.
+  const calls = useContext(CallHere);
   if (!meeting) return null;
   const self = me(meeting);
   const role = self?.role;
@@ -38,7 +41,7 @@ export function Controls({ attendance, arrangement, change }: ControlsProps) {
       </div>
       <div class="main-controls">
         {maySend(role) && <Own attendance={attendance} meeting={meeting} />}
-        <Leave attendance={attendance} isHost={role === "host"} count={count} />
+        <Leave attendance={attendance} isHost={role === "host" && !calls} count={count} />
       </div>
       <div class="side-controls">
         <Round

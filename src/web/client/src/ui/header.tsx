@@ -1,8 +1,10 @@
 /** The line above the meeting: its name, and how good the network is. */
+import { useContext } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
 import type { Grade } from "../media/quality";
-import type { Meeting } from "../words/meeting";
+import { others, type Meeting } from "../words/meeting";
+import { CallHere } from "./calls/here";
 import { Bars } from "./icons";
 import type { Arrangement, Side } from "./meeting";
 import { t } from "./texts";
@@ -17,12 +19,13 @@ interface HeaderProps {
 }
 
 export function Header({ attendance, meeting, arrangement, change }: HeaderProps) {
+  const calls = useContext(CallHere);
   const isOpen = isConnection(arrangement.side);
   const grade = useCell(attendance.path.quality)?.grade ?? "unknown";
   const label = `${t("connection.title")}: ${t(`quality.${grade}`)}`;
   return (
     <header class="top">
-      <h1>{meeting.info.name}</h1>
+      <h1>{calls ? others(meeting).map((one) => one.name).join(", ") : meeting.info.name}</h1>
       {meeting.info.locked && <span class="tag" data-testid="locked">{t("meeting.locked")}</span>}
       {meeting.info.mode === "audio" && <span class="tag">{t("meeting.audio")}</span>}
       <div class="network">

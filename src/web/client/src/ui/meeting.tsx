@@ -1,10 +1,12 @@
 /** The meeting: stage and strip or grid, controls below, participants beside. */
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
 import { mayModerate, me, maySend, type Meeting } from "../words/meeting";
 import type { Audience } from "../words/wire";
 import { useAwake } from "./awake";
+import { InviteDialog } from "./calls/invite";
+import { CallHere } from "./calls/here";
 import { Connection } from "./connection";
 import { Chat } from "./chat";
 import { Controls } from "./controls";
@@ -39,12 +41,14 @@ export interface Arrangement {
   /** What stands beside the pictures. */
   readonly side: Side;
   readonly settings: boolean;
+  /** Somebody is to be rung into this call. */
+  readonly inviting: boolean;
   readonly pin: Pin;
 }
 
 export function MeetingPage({ attendance }: { attendance: Attendance }) {
   const view = useCell(attendance.view);
-  const [arrangement, setArrangement] = useState<Arrangement>({ layout: "stage", side: null, settings: false, pin: null });
+  const [arrangement, setArrangement] = useState<Arrangement>({ layout: "stage", side: null, settings: false, inviting: false, pin: null });
   const change = (fields: Partial<Arrangement>) => setArrangement((now) => ({ ...now, ...fields }));
   const sight = useMemo(() => new Sight((wishes) => attendance.watch(wishes)), [attendance]);
   useEffect(() => () => sight.close(), [sight]);
@@ -65,6 +69,7 @@ export function MeetingPage({ attendance }: { attendance: Attendance }) {
         <Rising attendance={attendance} meeting={meeting} />
         <Notices attendance={attendance} meeting={meeting} />
         {view.request && <Asked attendance={attendance} meeting={meeting} request={view.request} />}
+        {arrangement.inviting && <InviteDialog onClose={() => change({ inviting: false })} />}
         {arrangement.settings && <Settings devices={attendance.devices} onClose={() => change({ settings: false })} />}
       </div>
     </Parts.Provider>
@@ -80,6 +85,7 @@ function Beside({ meeting, side, change }: { meeting: Meeting; side: Side; chang
         meeting={meeting}
         onConnection={(of) => change({ side: { connection: of } })}
         onWrite={(to) => change({ side: { chat: to } })}
+        onInvite={() => change({ inviting: true })}
         onClose={close}
       />
     );
@@ -184,9 +190,13 @@ function GridOf({ all, tile }: { all: Showing[]; tile(showing: Showing, rank: nu
   );
 }
 
-/** Nobody else is here: the most useful thing is the link. */
+/** Nobody else is here: the most useful thing is the link; in a call the others are on their way. */
 function Alone() {
+  const calls = useContext(CallHere);
   const [copied, setCopied] = useState(false);
+  if (calls) {
+    return <div class="alone"><span class="avatar hue-0">{icons.people}</span><p role="status">{t("calls.coming")}</p></div>;
+  }
   const copy = async () => {
     await navigator.clipboard.writeText(location.href).catch(() => undefined);
     setCopied(true);

@@ -1,6 +1,7 @@
 /** The list of everybody in the meeting. */
 import { hands, mayModerate, me, trackState, worse, type Meeting } from "../words/meeting";
 import type { Audience, Participant } from "../words/wire";
+import { InviteButton } from "./calls/invite";
 import { Guests } from "./guests";
 import { Hosting, PersonMenu } from "./hosting";
 import { Grade, icons } from "./icons";
@@ -13,10 +14,12 @@ interface PeopleProps {
   onConnection(of: string): void;
   /** Somebody shall be written to. */
   onWrite(to: Audience): void;
+  /** Somebody shall be rung into this call. */
+  onInvite(): void;
   onClose(): void;
 }
 
-export function People({ meeting, onConnection, onWrite, onClose }: PeopleProps) {
+export function People({ meeting, onConnection, onWrite, onInvite, onClose }: PeopleProps) {
   const self = me(meeting);
   const raised = hands(meeting);
   const rest = meeting.participants.filter((one) => one !== self && !raised.includes(one));
@@ -27,6 +30,7 @@ export function People({ meeting, onConnection, onWrite, onClose }: PeopleProps)
         <h2 id="people-title">{t("people.title", { count: sorted.length })}</h2>
         <button type="button" class="plain" aria-label={t("control.close")} onClick={onClose}>{icons.close}</button>
       </header>
+      <InviteButton onOpen={onInvite} />
       {mayModerate(self?.role) && <Guests meeting={meeting} />}
       {mayModerate(self?.role) && <Hosting meeting={meeting} />}
       <ul>

@@ -28,6 +28,7 @@ export type Code =
   | "no-answer"
   | "declined"
   | "peer-lost"
+  | "user-not-found"
   | "internal";
 
 /**

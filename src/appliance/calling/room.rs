@@ -1,0 +1,91 @@
+//! The room as one who is rung: what its loudspeaker and its screen tell of calls.
+//!
+//! ```text
+//!              rung, does nothing else        rung while busy          has rung somebody
+//!  loudspeaker     rings                      knocks once               rings back
+//!  screen          whole, in turns            a banner, in turns        whole, steady
+//! ```
+
+use std::time::{Duration, Instant};
+
+use crate::appliance::run::Appliance;
+use crate::calling::{Call, LegState, Media, UserId};
+use crate::room::{SceneCall, Sounding, Tone};
+
+/// How long each of bright and dark is shown: far slower than what harms those who are sensitive to light.
+const TURN: Duration = Duration::from_millis(700);
+
+/// What the room tells of a call.
+#[derive(Debug, Default)]
+pub(in crate::appliance) struct Bell {
+    /// When bright and dark change places, while somebody rings.
+    due: Option<Instant>,
+    bright: bool,
+    sounding: Option<Sounding>,
+}
+
+impl Bell {
+    pub(in crate::appliance) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+}
+
+impl Appliance {
+    /// Somebody's part in a call has changed: if it is the room, that shall be seen and heard there.
+    pub(super) fn room_hears(&mut self, user: UserId) {
+        if user != self.exchange.room.0 {
+            return;
+        }
+        let state = self.room_call().map(|(_, state)| state);
+        let tone = match state {
+            Some(LegState::Ringing { knock: false, .. }) => Some(Tone::Ring),
+            Some(LegState::Ringing { knock: true, .. }) => Some(Tone::Knock),
+            Some(LegState::Calling) => Some(Tone::Back),
+            _ => None,
+        };
+        let volume = self.settings.calling.ring_volume;
+        let sounding = tone.map(|tone| Sounding { tone, volume });
+        if self.bell.sounding != sounding {
+            self.bell.sounding = sounding;
+            self.room.sound(sounding);
+        }
+        let is_rung = matches!(state, Some(LegState::Ringing { .. }));
+        if is_rung != self.bell.due.is_some() {
+            self.bell.bright = is_rung;
+            self.bell.due = is_rung.then(|| self.clock.now() + TURN);
+        }
+        self.refresh_scene();
+    }
+
+    /// Bright and dark change places.
+    pub(in crate::appliance) fn turn_bell(&mut self, now: Instant) {
+        if self.bell.due.is_some_and(|due| due <= now) {
+            self.bell.due = Some(now + TURN);
+            self.bell.bright = !self.bell.bright;
+            self.refresh_scene();
+        }
+    }
+
+    /// The call that the screen tells of.
+    pub(in crate::appliance) fn scene_call(&self) -> Option<SceneCall> {
+        let (call, state) = self.room_call()?;
+        let incoming = state != LegState::Calling;
+        let callees = call.legs.iter().filter(|leg| leg.is_ringing()).map(|leg| leg.user);
+        let (room, _) = self.exchange.room;
+        let by = call.leg(room).and_then(|leg| leg.by).unwrap_or(call.caller);
+        let who = if incoming { vec![by] } else { callees.collect() };
+        let names: Vec<_> = who.into_iter().map(|user| self.exchange.name_of(user)).collect();
+        let video = call.media == Media::Video;
+        Some(SceneCall { names: names.join(", "), incoming, video, bright: self.bell.bright })
+    }
+
+    /// The call that rings the room, else the one that it has begun.
+    fn room_call(&self) -> Option<(&Call, LegState)> {
+        let (room, _) = self.exchange.room;
+        let state = |call: &Call| call.leg(room).map(|leg| leg.state);
+        let with_state = |call| Some((call, state(call)?));
+        let mut all: Vec<_> = self.exchange.calls.calls_of(room).filter_map(with_state).collect();
+        all.sort_by_key(|(_, state)| !matches!(state, LegState::Ringing { .. }));
+        all.into_iter().find(|(_, state)| matches!(state, LegState::Ringing { .. } | LegState::Calling))
+    }
+}

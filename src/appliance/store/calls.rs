@@ -1,0 +1,135 @@
+//! Calls in the store: the directory, the browsers in which its people are notified, and the records of calls.
+
+use std::collections::VecDeque;
+
+use rusqlite::{Connection as Database, Row, params};
+use serde_json::json;
+
+use super::texts::{Text, of_json};
+use crate::calling::{User, UserId, UserKind};
+use crate::web::wire::calling::{CallRecord, PushSubscription};
+
+/// An entry of the directory with what is kept of it besides.
+#[derive(Debug, Clone)]
+pub(in crate::appliance) struct KeptUser {
+    pub(in crate::appliance) user: User,
+    /// Tokens with another number are good no longer.
+    pub(in crate::appliance) number: u32,
+    pub(in crate::appliance) missed: u32,
+}
+
+/// All that is kept of calls.
+#[derive(Debug, Default)]
+pub(in crate::appliance) struct KeptCalls {
+    pub(in crate::appliance) users: Vec<KeptUser>,
+    /// Those that subscribed first come first.
+    pub(in crate::appliance) subscriptions: Vec<(UserId, PushSubscription)>,
+    /// The oldest first.
+    pub(in crate::appliance) records: VecDeque<CallRecord>,
+    /// The highest numbers that were ever given out.
+    pub(in crate::appliance) last_user: u64,
+    pub(in crate::appliance) last_record: u64,
+}
+
+impl Text for UserKind {
+    const TABLE: &'static [(Self, &'static str)] = &[(Self::Person, "person"), (Self::Room, "room")];
+}
+
+/// Reads everything, at the start.
+pub(in crate::appliance) fn load(db: &Database) -> rusqlite::Result<KeptCalls> {
+    let last = |table: &str| -> rusqlite::Result<u64> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+        db.query_row(sql, [table], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+    };
+    let users =
+        db.prepare("SELECT * FROM users ORDER BY id")?.query_map([], kept_user)?.collect::<Result<_, _>>()?;
+    let subscriptions = db
+        .prepare("SELECT * FROM subscriptions ORDER BY rowid")?
+        .query_map([], |row| {
+            let subscription = PushSubscription {
+                endpoint: row.get("endpoint")?,
+                p256dh: row.get("p256dh")?,
+                auth: row.get("auth")?,
+            };
+            Ok((UserId(row.get::<_, i64>("user")?.cast_unsigned()), subscription))
+        })?
+        .collect::<Result<_, _>>()?;
+    let records = db
+        .prepare("SELECT record FROM call_records ORDER BY number")?
+        .query_map([], |row| of_json(&row.get::<_, String>(0)?))?
+        .collect::<Result<_, _>>()?;
+    Ok(KeptCalls {
+        users,
+        subscriptions,
+        records,
+        last_user: last("users")?,
+        last_record: last("call_records")?,
+    })
+}
+
+fn kept_user(row: &Row<'_>) -> rusqlite::Result<KeptUser> {
+    Ok(KeptUser {
+        user: User {
+            id: UserId(row.get::<_, i64>("id")?.cast_unsigned()),
+            name: row.get("name")?,
+            kind: UserKind::of_text(&row.get::<_, String>("kind")?)?,
+            do_not_disturb: row.get("do_not_disturb")?,
+        },
+        number: row.get("token_number")?,
+        missed: row.get("missed")?,
+    })
+}
+
+/// Keeps an entry as it is now.
+pub(in crate::appliance) fn keep_user(db: &Database, kept: &KeptUser) -> rusqlite::Result<()> {
+    let KeptUser { user, number, missed } = kept;
+    db.prepare_cached(
+        "INSERT INTO users (id, name, kind, do_not_disturb, token_number, missed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (id) DO UPDATE SET name = ?2, do_not_disturb = ?4, token_number = ?5, missed = ?6",
+    )?
+    .execute(params![
+        user.id.0.cast_signed(),
+        user.name,
+        user.kind.text(),
+        user.do_not_disturb,
+        number,
+        missed
+    ])
+    .map(drop)
+}
+
+/// An entry is gone, with its subscriptions; the records of its calls stay.
+pub(in crate::appliance) fn strike_user(db: &Database, user: UserId) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM users WHERE id = ?1", [user.0.cast_signed()]).map(drop)
+}
+
+/// A user is notified there, too, and nobody else is.
+pub(in crate::appliance) fn subscribe(
+    db: &Database,
+    user: UserId,
+    subscription: &PushSubscription,
+) -> rusqlite::Result<()> {
+    let PushSubscription { endpoint, p256dh, auth } = subscription;
+    unsubscribe(db, endpoint)?;
+    db.execute(
+        "INSERT INTO subscriptions (endpoint, user, p256dh, auth) VALUES (?1, ?2, ?3, ?4)",
+        params![endpoint, user.0.cast_signed(), p256dh, auth],
+    )
+    .map(drop)
+}
+
+/// Nobody is notified there any more.
+pub(in crate::appliance) fn unsubscribe(db: &Database, endpoint: &str) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM subscriptions WHERE endpoint = ?1", [endpoint]).map(drop)
+}
+
+/// Keeps the record of a call, and forgets those that are too many.
+pub(in crate::appliance) fn record(db: &Database, record: &CallRecord, most: usize) -> rusqlite::Result<()> {
+    let number = record.number.cast_signed();
+    db.execute(
+        "INSERT INTO call_records (number, record) VALUES (?1, ?2)",
+        params![number, json!(record).to_string()],
+    )?;
+    let forgotten = number.saturating_sub_unsigned(most as u64);
+    db.execute("DELETE FROM call_records WHERE number <= ?1", [forgotten]).map(drop)
+}
