@@ -242,6 +242,17 @@ impl Appliance {
             answer: Box::new(move |answer| reply(answer.map_err(|refused| offer_refusal(&refused)))),
         };
         self.workers[member.worker].order(order);
+        self.tracks_follow(id);
+    }
+
+    /// A worker knows nobody before the offer: what was said of tracks until then is said again.
+    fn tracks_follow(&self, id: MemberId) {
+        let Some((member, _)) = self.member_and_hosted(id) else { return };
+        let Ok(core) = self.meetings.get(&member.meeting) else { return };
+        let Some(participant) = core.participant(Member::participant(id)) else { return };
+        for (source, state) in &participant.tracks {
+            self.track_follows(&member.meeting, participant.id, *source, *state);
+        }
     }
 
     pub(super) fn trickle(&mut self, id: MemberId, candidate: String, reply: DoneReply) {

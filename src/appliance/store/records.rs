@@ -12,7 +12,7 @@ use crate::meeting::{LeaveReason, ParticipantKind, Poll, PollState, Role};
 pub(in crate::appliance) const RECORDS_MAX: u32 = 500;
 
 /// How many times a report is tried: for about four days.
-const REPORT_TRIES_MAX: u32 = 24;
+const REPORT_TRIES_MAX: u32 = 26;
 
 /// A meeting, going on or over.
 #[derive(Debug, Clone)]
@@ -106,12 +106,12 @@ pub(in crate::appliance) fn done(db: &Database, id: RecordId) -> rusqlite::Resul
     db.execute("UPDATE meetings SET report_due = NULL WHERE id = ?1", [id.0]).map(drop)
 }
 
-/// A report is tried again: after a minute, then each time after twice as long, up to six hours, and after so many
+/// A report is tried again: after 15 seconds, then each time after twice as long, up to six hours, and after so many
 /// tries no more.
 pub(in crate::appliance) fn later(db: &Database, id: RecordId, now: Duration) -> rusqlite::Result<()> {
     db.execute(
         "UPDATE meetings SET report_tries = report_tries + 1,
-           report_due = iif(report_tries + 1 >= ?3, NULL, ?2 + min(60000 << min(report_tries, 10), 21600000))
+           report_due = iif(report_tries + 1 >= ?3, NULL, ?2 + min(15000 << min(report_tries, 12), 21600000))
          WHERE id = ?1",
         params![id.0, ms(now), REPORT_TRIES_MAX],
     )
