@@ -82,7 +82,7 @@ where
 {
     let (mut writer, mut reader) = socket.split();
     let admitted = match admit(&mut reader, meeting, &handle, &door).await {
-        Ok(Greeted::In(admitted)) => Ok(admitted),
+        Ok(Greeted::In(admitted)) => Ok(*admitted),
         Ok(Greeted::Waits { id, member, frames }) => {
             wait(&mut reader, &mut writer, &handle, (id, member, frames)).await
         }

@@ -249,7 +249,9 @@ fn commit(
             Job::Read(read) => reads.push(read),
             Job::Write(write) => {
                 if let Ok(transaction) = &mut transaction {
-                    first = first.and(apply(transaction, write));
+                    // What follows is written all the same.
+                    let outcome = apply(transaction, write);
+                    first = first.and(outcome);
                 }
             }
         }

@@ -46,7 +46,7 @@ pub(super) struct Admitted {
 
 /// What has come of a hello.
 pub(super) enum Greeted {
-    In(Admitted),
+    In(Box<Admitted>),
     /// Outside, until a frame says what has been decided.
     Waits {
         id: u32,
@@ -83,7 +83,7 @@ pub(super) async fn admit<E>(
     Ok(match enter(hello, meeting, handle, door, sender).await.map_err(with_id)? {
         Entry::In(member, welcome) => {
             let welcome = numbered(welcome, id);
-            Greeted::In(Admitted { member, welcome, frames, early: Vec::new() })
+            Greeted::In(Box::new(Admitted { member, welcome, frames, early: Vec::new() }))
         }
         Entry::Waits(member) => Greeted::Waits { id, member, frames },
     })
