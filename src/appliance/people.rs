@@ -32,8 +32,10 @@ impl Appliance {
     /// Tells those whom a note of a meeting concerns.
     pub(super) fn tell_notes(&mut self) {
         while let Some((name, to, note)) = self.next_note() {
-            if let Note::Chat(message) = &note {
-                self.keep_message(&name, message);
+            match &note {
+                Note::Chat(message) => self.keep_message(&name, message),
+                Note::Drafts => self.keep_polls(&name),
+                _ => {}
             }
             let tell = self.note_word(&name, note);
             for participant in to {

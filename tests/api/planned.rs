@@ -159,7 +159,7 @@ async fn an_administrator_does_in_a_meeting_what_a_host_may() {
     administer(json!({ "chat": { "to": "all", "text": "hi" } })).await.problem(400, "invalid-parameter");
     administer(json!({ "leave": {} })).await.problem(400, "invalid-parameter");
     administer(json!({ "dance": {} })).await.problem(400, "invalid-parameter");
-    administer(json!({ "remove": { "participant": "p999", "ban": false } })).await.problem(404, "peer-lost");
+    administer(json!({ "remove": { "participant": "p999", "ban": false } })).await.problem(410, "peer-lost");
     assert_eq!(administer(json!({ "remove": { "participant": bob.id(), "ban": true } })).await.status, 204);
     assert_eq!(bob.event("left").await["reason"], "banned");
     alcove
