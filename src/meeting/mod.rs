@@ -100,7 +100,7 @@ pub struct Meeting {
     participants: BTreeMap<ParticipantId, Participant>,
     /// Until when those who are away may come back.
     away_until: BTreeMap<ParticipantId, Instant>,
-    /// By what those are known again who said so, also when they have left; at most [`KNOWN_MAX`].
+    /// By what those are known again who said so, also when they have left; at most [`same::KNOWN_MAX`].
     known: BTreeMap<ParticipantId, String>,
     /// The oldest first.
     banned: VecDeque<String>,
