@@ -11,9 +11,11 @@ use alcove_hal::{DiscoverOptions, Hardware};
 use anyhow::Context;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tokio::sync::mpsc;
 
 use crate::api::{self, Edge, Facts};
 use crate::appliance::clock::SystemClock;
+use crate::appliance::handle::{Errand, errands};
 use crate::appliance::{
     Admission, Appliance, CallingSettings, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, NotifierSettings,
     RecordToken, RelaySettings, STORE_FILE, Settings, Webhook,
@@ -25,10 +27,11 @@ use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::files::{self, Readers};
 use crate::system::machine::Machine;
 use crate::system::mail::Mailer;
+use crate::system::nearby::Nearby;
 use crate::system::tokens::{self, Tokens};
 use crate::system::updates::Updates;
 use crate::system::web_push::PushKey;
-use crate::system::{log as system_log, notify, sockets};
+use crate::system::{log as system_log, memory, notify, sockets};
 
 /// How long the join link of the ready line lets people in.
 const READY_LINK_VALID: Duration = Duration::from_hours(12);
@@ -193,7 +196,9 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let public_url = public_url(https_port);
     let invite = invite(&clock, &tokens, public_url.clone());
     let contact = config.calls.contact.clone().unwrap_or_else(|| public_url.clone());
-    let calling = calling(config, &tokens, &clock, NotifierSettings { key: push_key, contact, webhook });
+    let (errand_sender, errands) = errands();
+    let notifier = NotifierSettings { key: push_key, contact, webhook };
+    let calling = calling(config, &tokens, &clock, (notifier, errand_sender));
     let in_use = devices::of(&hardware);
     let (handle, appliance) = Appliance::start(
         settings(
@@ -213,13 +218,24 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
         room_name: config.room.name.clone(),
         public_url,
         authority_pem: certificates.authority_pem().map(str::to_owned),
+        authority_fingerprint: certificates.authority_fingerprint(),
         devices: Arc::new(move || serde_json::json!(hardware.report())),
         has_mail: mailer.is_some(),
     };
+    let nearby = nearby(config, https_port, facts.authority_fingerprint.as_deref());
     let reporting = mailer.map(|mailer| tokio::spawn(api::send_reports(handle.clone(), mailer)));
+    let neighbours =
+        tokio::spawn(crate::remote::appliance::serve(handle.clone(), config.room.name.clone(), errands));
     let shared_port = api::SharedPort::new(handle.clone());
-    let edge =
-        Edge { handle, tokens: Arc::clone(&tokens), clock: Arc::clone(&clock), machine, updates, facts };
+    let edge = Edge {
+        handle,
+        tokens: Arc::clone(&tokens),
+        clock: Arc::clone(&clock),
+        machine,
+        updates,
+        nearby: nearby.clone(),
+        facts,
+    };
     let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
@@ -233,6 +249,7 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     let plain = plain.handle(goodbye.clone()).serve(router);
     let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
     let renewing = tokio::spawn(renew(certificates, config.tls.names.clone(), Arc::clone(&clock)));
+    let tidying = tokio::spawn(memory::keep_small());
 
     let url = url_for_this_machine(config, https_port, http_port);
     files::write(&state.join(files::URL), &format!("{url}\n"), Readers::Everybody)?;
@@ -253,6 +270,9 @@ async fn serve(parts: Parts<'_>) -> anyhow::Result<()> {
     notify::stopping();
     renewing.abort();
     reporting.inspect(tokio::task::JoinHandle::abort);
+    tidying.abort();
+    neighbours.abort();
+    nearby.close();
     goodbye.graceful_shutdown(Some(GOODBYE_MAX));
     let (secure, plain) = servers.await.context("the servers panicked")?;
     secure.and(plain).context("a server failed")
@@ -280,6 +300,7 @@ fn settings(
         away_timeout: Duration::from_secs(config.meetings.away_seconds.into()),
         idle_timeout: Duration::from_secs(config.meetings.idle_seconds.into()),
         codec: config.meetings.codec,
+        chat_on_screen: config.room.show_chat,
         room: RoomSettings {
             name: config.room.name.clone(),
             mode: crate::room::MODE,
@@ -316,6 +337,17 @@ fn url_for_this_machine(config: &Config, https_port: u16, http_port: u16) -> Str
     } else {
         format!("https://localhost:{https_port}/")
     }
+}
+
+/// Other appliances on the local network; without, when it is switched off or the network does not let it.
+fn nearby(config: &Config, https_port: u16, fingerprint: Option<&str>) -> Nearby {
+    if !config.calls.nearby {
+        return Nearby::default();
+    }
+    Nearby::open(&config.room.name, https_port, fingerprint).unwrap_or_else(|trouble| {
+        log::warn!("{trouble}");
+        Nearby::default()
+    })
 }
 
 /// What guests open: the port is told where browsers do not know it.
@@ -368,8 +400,10 @@ fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, public_url: String) -> I
     let (clock, tokens) = (Arc::clone(clock), Arc::clone(tokens));
     Arc::new(move |meeting| {
         let code = tokens.code(meeting, clock.unix_time().as_secs());
+        let key = tokens.room_key(clock.unix_time().as_secs());
         Invitation {
-            url: format!("{public_url}/m/{meeting}#t={code}"),
+            url: format!("{public_url}/m/{meeting}#t={code}&c={key}"),
+            guest_url: format!("{public_url}/m/{meeting}#t={code}"),
             text: format!("{public_url}/m/{meeting}\n{code}"),
         }
     })
@@ -385,7 +419,7 @@ fn calling(
     config: &Config,
     tokens: &Arc<Tokens>,
     clock: &Arc<dyn Clock>,
-    notifier: NotifierSettings,
+    (notifier, errands): (NotifierSettings, mpsc::Sender<Errand>),
 ) -> CallingSettings {
     let (clock, tokens) = (Arc::clone(clock), Arc::clone(tokens));
     let admit = move |admission: Admission<'_>| {
@@ -402,7 +436,13 @@ fn calling(
     };
     let ring_for = Duration::from_secs(config.calls.ring_seconds.into());
     let times = crate::calling::Settings { ring_for, ..crate::calling::Settings::default() };
-    CallingSettings { times, ring_volume: config.calls.ring_volume, admit: Arc::new(admit), notifier }
+    CallingSettings {
+        times,
+        ring_volume: config.calls.ring_volume,
+        admit: Arc::new(admit),
+        notifier,
+        errands,
+    }
 }
 
 /// The webhook that is told of calls, or what is wrong with its secret: the room opens all the same.

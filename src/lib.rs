@@ -7,6 +7,7 @@
 //! * [`config`]: one checked document. [`system`]: certificates, tokens, files, log and systemd.
 //! * [`room`]: the room as a participant: devices to tracks, slots to scene, screen and loudspeaker.
 //! * [`appliance`]: the loop; commands and wake-ups in, acts out, with the media workers.
+//! * [`remote`]: bridges to meetings elsewhere; the first are those of other appliances.
 //! * [`web`]: the words of the WebSocket and the page. [`api`]: HTTP.
 //! * [`daemon`] puts the parts together; [`cli`] is how it is told to; [`check`] asks it from outside to work.
 //!
@@ -18,7 +19,7 @@
 //! | room | the physical room the box stands in; in a meeting: that room as a participant |
 //! | meeting | a virtual place with a unique name: created, joined, ended |
 //! | call | an invitation being rung, answered, declined, timed out; answered, it becomes a meeting |
-//! | user | an entry of the directory that can be rung: a person, a room |
+//! | user | an entry of the directory that can be rung: a person, a room, another appliance |
 //! | participant | someone or something in a meeting |
 //! | role | host, cohost, speaker (may send), audience (only receives) |
 //! | peer | one transport end inside the SFU |
@@ -26,6 +27,7 @@
 //! | layer | one quality of a track: a flow of its own (simulcast), or one size of several in a flow (SVC) |
 //! | slot | one send m-line of a subscriber, negotiated once, filled with whichever track is to be seen |
 //! | bridge | a participant that stands for something elsewhere, such as a WHIP publisher |
+//! | guest | somebody of a meeting elsewhere, here through a bridge; in a lobby: somebody who waits |
 //! | scene | what the room's screen shows |
 //! | command, event, refusal | asked; happened; asked and not allowed |
 
@@ -42,6 +44,7 @@ pub mod daemon;
 pub mod fuzz;
 pub mod meeting;
 pub mod refusal;
+pub mod remote;
 pub mod room;
 pub mod sfu;
 pub mod system;

@@ -15,6 +15,8 @@ pub enum Code {
     MeetingLocked,
     /// The password is missing or wrong.
     WrongPassword,
+    /// The meetings are joined already, directly or through others.
+    MeetingLoop,
     /// The role, or the token, does not allow it.
     NotPermitted,
     /// Admission waits for a host.
@@ -47,12 +49,13 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documented table.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::MeetingExists,
         Self::MeetingNotFound,
         Self::MeetingFull,
         Self::MeetingLocked,
         Self::WrongPassword,
+        Self::MeetingLoop,
         Self::NotPermitted,
         Self::WaitingForHost,
         Self::InvalidParameter,
@@ -78,6 +81,7 @@ impl Code {
             Self::MeetingFull => "meeting-full",
             Self::MeetingLocked => "meeting-locked",
             Self::WrongPassword => "wrong-password",
+            Self::MeetingLoop => "meeting-loop",
             Self::NotPermitted => "not-permitted",
             Self::WaitingForHost => "waiting-for-host",
             Self::InvalidParameter => "invalid-parameter",
@@ -107,6 +111,7 @@ impl Code {
             Self::NoAnswer => 408,
             Self::MeetingExists
             | Self::MeetingFull
+            | Self::MeetingLoop
             | Self::UnsupportedMode
             | Self::TrackIdTaken
             | Self::Busy

@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("api", &["appliance", "config", "meeting", "refusal", "system", "track", "web"]),
     ("check", &["system"]),
     ("cli", &[]),
-    ("daemon", &["api", "appliance", "calling", "config", "meeting", "room", "system"]),
+    ("daemon", &["api", "appliance", "calling", "config", "meeting", "remote", "room", "system"]),
 ];
 
 /// Of a module that is otherwise out of reach, the part that is shared: data without behaviour.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 
 use super::Shared;
 use super::documents::{JoinRoom, MuteRoom, Room};
-use super::gate::Origin;
+use super::gate::{Asker, Origin};
 use super::input::Body;
 use super::problem::{Document, Problem};
 use crate::refusal::{Code, Refusal};
@@ -46,7 +46,7 @@ pub(crate) async fn leave(State(shared): State<Arc<Shared>>) -> Result<Json<Room
     room(&shared).await
 }
 
-/// Mutes the room's microphone or camera; unmutes them only when asked from the box itself.
+/// Mutes the room's microphone or camera; unmutes them only when asked by a controller or from the box itself.
 #[utoipa::path(
     post, path = "/api/v1/commands/mute", tag = "commands", operation_id = "muteRoom",
     request_body = MuteRoom,
@@ -61,11 +61,12 @@ pub(crate) async fn leave(State(shared): State<Arc<Shared>>) -> Result<Json<Room
 pub(crate) async fn mute(
     State(shared): State<Arc<Shared>>,
     Origin(from): Origin,
+    Extension(asker): Extension<Asker>,
     Body(body): Body<MuteRoom>,
 ) -> Result<Json<Room>, Problem> {
     let unmutes = [body.microphone, body.camera].contains(&Some(false));
-    // Whoever sits in the room consents by asking there: a controller on the box itself may unmute.
-    if unmutes && !from.to_canonical().is_loopback() {
+    // Whoever sits in the room consents by asking there: with a controller, or on the box itself.
+    if unmutes && asker != Asker::Controller && !from.to_canonical().is_loopback() {
         let detail = "the room is not unmuted from afar; ask somebody in the room to unmute it there";
         return Err(Refusal::new(Code::NotPermitted, detail).into());
     }

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Document;
-use super::{administration, open, whip};
+use super::{administration, control, open, whip};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +22,7 @@ use super::{administration, open, whip};
     tags(
         (name = "meetings", description = "Virtual places with unique names"),
         (name = "calls", description = "Who can be rung, who is, and who was"),
+        (name = "room", description = "The room as those see it who control it from inside"),
         (name = "commands", description = "What the room shall do"),
         (name = "appliance", description = "How the box is"),
         (name = "monitoring", description = "For programs that watch"),
@@ -34,7 +35,7 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let text = "The admin token; for media and the WebSocket also a join token";
+        let text = "The admin token; for media and the WebSocket also a join token; for the room also a controller's";
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build();
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
@@ -44,7 +45,8 @@ impl Modify for Bearer {
 /// The whole description: the paths with routers of their own, and those of WHIP and WHEP.
 pub(crate) fn description() -> String {
     let head = Description::openapi();
-    let mut described = OpenApiRouter::with_openapi(head).merge(administration()).merge(open());
+    let mut described =
+        OpenApiRouter::with_openapi(head).merge(administration()).merge(control()).merge(open());
     let json = described.to_openapi().to_pretty_json().expect("a description is JSON");
     format!("{json}\n")
 }

@@ -91,10 +91,12 @@ impl Gate {
         }
         match self.check(from, token)? {
             Grant::Admin => Ok(()),
-            Grant::Join { .. } | Grant::User { .. } => Err(Denied::Forbidden(Refusal::new(
-                Code::NotPermitted,
-                "a join token opens no record; hosts are told the token of theirs when they join",
-            ))),
+            Grant::Join { .. } | Grant::User { .. } | Grant::Controller { .. } => {
+                Err(Denied::Forbidden(Refusal::new(
+                    Code::NotPermitted,
+                    "a join token opens no record; hosts are told the token of theirs when they join",
+                )))
+            }
         }
     }
 
@@ -110,7 +112,7 @@ impl Gate {
     pub(crate) fn signs_in(&self, from: IpAddr, token: &str) -> Result<(u64, u32), Denied> {
         match self.check(from, token)? {
             Grant::User { user, number } => Ok((user, number)),
-            Grant::Admin | Grant::Join { .. } => {
+            Grant::Admin | Grant::Join { .. } | Grant::Controller { .. } => {
                 let detail = "this token signs nobody in; open the sign-in link that you were given";
                 Err(Denied::Forbidden(Refusal::new(Code::NotPermitted, detail)))
             }
@@ -120,6 +122,28 @@ impl Gate {
     /// A token that makes its bearer a user.
     pub(crate) fn issue_user(&self, user: u64, number: u32) -> String {
         self.tokens.issue_user(user, number)
+    }
+
+    /// Lets whoever has read the key to the room off its screen control it.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(crate) fn opens_room(&self, from: IpAddr, key: &str) -> Result<(), Denied> {
+        let now = self.clock.now();
+        if let Some(wait) = self.failures().wait(from, now) {
+            return Err(Denied::Wait(wait));
+        }
+        if self.tokens.is_room_key(key, self.unix_time_s()) {
+            return Ok(());
+        }
+        self.failures().add(from, now);
+        let detail = "this code is no longer on the room's screen; scan the one that is";
+        Err(Denied::Bad(Refusal::new(Code::NotPermitted, detail)))
+    }
+
+    /// A token for a controller.
+    pub(crate) fn issue_controller(&self, controller: u64) -> String {
+        self.tokens.issue_controller(controller)
     }
 
     /// A meeting's password was guessed wrongly.
@@ -227,9 +251,40 @@ pub(crate) async fn administrators_only(
 ) -> Result<Response, Problem> {
     match shared.gate.check(from, bearer(request.headers())?)? {
         Grant::Admin => Ok(next.run(request).await),
-        Grant::Join { .. } | Grant::User { .. } => {
+        Grant::Join { .. } | Grant::User { .. } | Grant::Controller { .. } => {
             let detail = "this link's token cannot administer; use the admin token";
             Err(Refusal::new(Code::NotPermitted, detail).into())
         }
     }
+}
+
+/// Who asks something of the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// From wherever they are.
+    Administrator,
+    /// Somebody in the room.
+    Controller,
+}
+
+/// Lets the administrator and controllers of the room through, and notes which it is.
+pub(crate) async fn controllers_too(
+    State(shared): State<Arc<Shared>>,
+    Origin(from): Origin,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let asker = match shared.gate.check(from, bearer(request.headers())?)? {
+        Grant::Admin => Asker::Administrator,
+        Grant::Controller { controller } => {
+            shared.admit_controller(controller).await?;
+            Asker::Controller
+        }
+        Grant::Join { .. } | Grant::User { .. } => {
+            let detail = "this link's token does not control the room; scan the code on the room's screen";
+            return Err(Refusal::new(Code::NotPermitted, detail).into());
+        }
+    };
+    request.extensions_mut().insert(asker);
+    Ok(next.run(request).await)
 }

@@ -17,10 +17,12 @@ mod gate;
 mod headers;
 mod input;
 mod meetings;
+mod nearby;
 mod openapi;
 mod problem;
 mod records;
 mod reports;
+mod room;
 mod shared_port;
 mod sheets;
 mod statistics;
@@ -54,6 +56,7 @@ pub use self::reports::send_reports;
 pub use self::shared_port::SharedPort;
 use crate::appliance::Handle;
 use crate::system::machine::Machine;
+use crate::system::nearby::Nearby;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
 use crate::web::assets;
@@ -70,6 +73,8 @@ pub struct Edge {
     pub machine: Machine,
     /// Takes updates of the image.
     pub updates: Updates,
+    /// Finds other appliances.
+    pub nearby: Nearby,
     /// What does not change while the appliance runs.
     pub facts: Facts,
 }
@@ -83,6 +88,8 @@ pub struct Facts {
     pub public_url: String,
     /// The certificate of this box's own authority, as PEM; none when a certificate of the owner's is used.
     pub authority_pem: Option<String>,
+    /// Its SHA-256, as people compare it.
+    pub authority_fingerprint: Option<String>,
     /// What `alcove devices --json` says at the moment; may take some milliseconds.
     pub devices: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
     /// Whether mail can be sent.
@@ -95,6 +102,7 @@ struct Shared {
     gate: gate::Gate,
     machine: Machine,
     updates: Updates,
+    nearby: Nearby,
     facts: Facts,
     bridges: whip::Bridges,
     sockets: Arc<Semaphore>,
@@ -102,17 +110,20 @@ struct Shared {
 
 /// The whole of HTTP, the same on the secure and on the plain port.
 pub fn router(edge: Edge) -> Router {
-    let Edge { handle, tokens, clock, machine, updates, facts } = edge;
+    let Edge { handle, tokens, clock, machine, updates, nearby, facts } = edge;
     let gate = gate::Gate::new(tokens, clock);
     let sockets = Arc::new(Semaphore::new(words::SOCKETS_MAX));
     let bridges = whip::Bridges::default();
-    let shared = Arc::new(Shared { handle, gate, machine, updates, facts, bridges, sockets });
+    let shared = Arc::new(Shared { handle, gate, machine, updates, nearby, facts, bridges, sockets });
     let administrators_only = from_fn_with_state(Arc::clone(&shared), gate::administrators_only);
+    let controllers_too = from_fn_with_state(Arc::clone(&shared), gate::controllers_too);
     Router::from(administration().route_layer(administrators_only))
+        .merge(control().route_layer(controllers_too))
         .merge(open())
         .merge(whip::router())
         .route("/", routing::get(page))
         .route("/m/{meeting}", routing::get(page))
+        .route("/room", routing::get(page))
         .route("/trust", routing::get(trust::page))
         .route("/trust/ca.pem", routing::get(trust::pem))
         .route("/trust/ca.crt", routing::get(trust::der))
@@ -151,13 +162,10 @@ fn administration() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(users::renew_tokens))
         .routes(routes!(users::presence))
-        .routes(routes!(calls::list, calls::ring))
-        .routes(routes!(calls::accept))
-        .routes(routes!(calls::decline))
-        .routes(routes!(calls::hang_up))
-        .routes(routes!(commands::join))
-        .routes(routes!(commands::leave))
-        .routes(routes!(commands::mute))
+        .routes(routes!(nearby::list))
+        .routes(routes!(calls::list))
+        .routes(routes!(room::list, room::create))
+        .routes(routes!(room::remove))
         .routes(routes!(commands::reboot))
         .routes(routes!(commands::factory_reset))
         .routes(routes!(status::status))
@@ -166,10 +174,26 @@ fn administration() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(updates::show, updates::install))
 }
 
+/// What is asked of the room, by administrators and by people in it.
+fn control() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(room::show))
+        .routes(routes!(room::set_volume))
+        .routes(routes!(room::arrange))
+        .routes(routes!(calls::ring))
+        .routes(routes!(calls::accept))
+        .routes(routes!(calls::decline))
+        .routes(routes!(calls::hang_up))
+        .routes(routes!(commands::join))
+        .routes(routes!(commands::leave))
+        .routes(routes!(commands::mute))
+}
+
 /// What needs no token, or brings it in another way.
 fn open() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(openapi::document))
+        .routes(routes!(room::pair))
         .routes(routes!(records::show))
         .routes(routes!(records::attendance_csv))
         .routes(routes!(records::polls_csv))

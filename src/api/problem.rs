@@ -100,6 +100,7 @@ pub(crate) const fn title(code: Code) -> &'static str {
         Code::MeetingFull => "The meeting is full",
         Code::MeetingLocked => "The meeting admits nobody more",
         Code::WrongPassword => "The password is missing or wrong",
+        Code::MeetingLoop => "The meetings are joined already",
         Code::NotPermitted => "Not allowed with this token or role",
         Code::WaitingForHost => "Admission waits for a host",
         Code::InvalidParameter => "Something in the request cannot be used",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::uri::Authority;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,12 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::input::{Body, Segments};
 use super::problem::{Document, Problem};
-use crate::appliance::handle::UserView;
+use crate::appliance::handle::{NewUser, Reach, UserView};
+use crate::refusal::{Code, Refusal};
 use crate::web::wire::calling::{Presence, UserEntry, UserKind};
+
+/// The longest sign-in link of another appliance.
+const LINK_BYTES_MAX: usize = 2048;
 
 type Answer<T> = Result<Json<T>, Problem>;
 
@@ -24,6 +29,25 @@ pub(crate) struct CreateUser {
     /// The name to show, 1 to 64 characters.
     #[schema(min_length = 1, max_length = 64, example = "Ann")]
     pub name: String,
+    /// What sort it is: a person, where absent, or another appliance.
+    pub kind: Option<NewKind>,
+    /// The sign-in link that the other appliance has given for this one. Absent where the other one calls here, and is
+    /// called back the same way.
+    #[schema(format = "uri", example = "https://room-2.example:8443/#u=eyJ…")]
+    pub link: Option<String>,
+    /// The SHA-256 of the other appliance's certificate authority, as it shows it: `AB:CD:…`. Without one its
+    /// certificate has to be of an authority that this machine knows.
+    pub fingerprint: Option<String>,
+}
+
+/// What sort of user somebody is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NewKind {
+    /// A person.
+    Person,
+    /// The room of another appliance.
+    Appliance,
 }
 
 /// What shall be changed; what is absent stays as it is.
@@ -47,11 +71,15 @@ pub(crate) struct User {
     pub devices: usize,
     /// How many calls they have missed since they last looked.
     pub missed: u32,
+    /// Where another appliance is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 impl From<UserView> for User {
     fn from(view: UserView) -> Self {
-        Self { entry: view.entry, devices: view.devices, missed: view.missed }
+        let address = view.reach.map(|reach| reach.address);
+        Self { entry: view.entry, devices: view.devices, missed: view.missed, address }
     }
 }
 
@@ -66,6 +94,9 @@ pub(crate) struct SignIn {
     /// Opens the page signed in. Whoever has it is this user, until the tokens are made void.
     #[schema(format = "uri")]
     pub sign_in_url: String,
+    /// The SHA-256 of this appliance's certificate authority, for another appliance that shall reach this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// The directory.
@@ -108,7 +139,7 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Answer<UserList> 
     Ok(Json(UserList { users: users.into_iter().map(User::from).collect() }))
 }
 
-/// Puts a person into the directory.
+/// Puts a person, or another appliance, into the directory.
 #[utoipa::path(
     post, path = "/api/v1/users", tag = "calls", operation_id = "createUser",
     request_body = CreateUser,
@@ -123,9 +154,39 @@ pub(crate) async fn create(
     State(shared): State<Arc<Shared>>,
     Body(body): Body<CreateUser>,
 ) -> Result<impl IntoResponse, Problem> {
-    let created = shared.handle.create_user(body.name).await?;
+    let new = new_user(&body)?;
+    let created = shared.handle.create_user(body.name, new).await?;
     let location = format!("/api/v1/users/{}", created.entry.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(shared.sign_in(created))))
+}
+
+/// Whom to put in, and how it is reached.
+fn new_user(body: &CreateUser) -> Result<NewUser, Problem> {
+    let invalid = |detail: &str| Problem::from(Refusal::new(Code::InvalidParameter, detail));
+    if body.kind != Some(NewKind::Appliance) {
+        return match (&body.link, &body.fingerprint) {
+            (None, None) => Ok(NewUser::Person),
+            _ => Err(invalid("`link` and `fingerprint` are of appliances; set `kind` to `appliance`")),
+        };
+    }
+    let Some(link) = &body.link else { return Ok(NewUser::Appliance(None)) };
+    let no_link = || invalid("`link` has to be a sign-in link of the other appliance: `https://host/#u=…`");
+    let (address, token) =
+        link.strip_prefix("https://").and_then(|rest| rest.split_once("/#u=")).ok_or_else(no_link)?;
+    let is_address = address.parse::<Authority>().is_ok_and(|authority| !authority.as_str().contains('@'));
+    if !is_address || token.is_empty() || link.len() > LINK_BYTES_MAX {
+        return Err(no_link());
+    }
+    let is_hash = |text: &String| {
+        let pairs: Vec<_> = text.split(':').collect();
+        pairs.len() == 32 && pairs.iter().all(|pair| pair.len() == 2 && u8::from_str_radix(pair, 16).is_ok())
+    };
+    if body.fingerprint.as_ref().is_some_and(|text| !is_hash(text)) {
+        return Err(invalid("`fingerprint` is a SHA-256 in hexadecimal, its 32 bytes apart by colons"));
+    }
+    let fingerprint = body.fingerprint.as_ref().map(|text| text.to_ascii_uppercase());
+    let (address, token) = (address.to_owned(), token.to_owned());
+    Ok(NewUser::Appliance(Some(Reach { address, token, fingerprint })))
 }
 
 /// One entry of the directory.
@@ -226,6 +287,7 @@ impl Shared {
     fn sign_in(&self, view: UserView) -> SignIn {
         let token = self.gate.issue_user(view.user, view.number);
         let sign_in_url = format!("{}/#u={token}", self.facts.public_url);
-        SignIn { user: view.into(), token, sign_in_url }
+        let fingerprint = self.facts.authority_fingerprint.clone();
+        SignIn { user: view.into(), token, sign_in_url, fingerprint }
     }
 }

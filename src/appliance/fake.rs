@@ -153,6 +153,10 @@ impl State {
                 self.calls.push(format!("offer {}", member.0));
                 drop(reply.send(answered(&sdp)));
             }
+            // It knows no other appliance.
+            Call::Propose(member, _) | Call::Accept(member, _, _) => {
+                self.calls.push(format!("bridge {}", member.0));
+            }
             Call::Trickle(member, candidate, reply) => {
                 self.calls.push(format!("trickle {} {candidate}", member.0));
                 let known = candidate.contains(" typ host");
@@ -184,7 +188,8 @@ impl State {
             Call::Adopt(_, first) => self.calls.push(format!("adopt {first:?}")),
             Call::Snapshot(reply) => drop(reply.send(Ok(b"\x89PNG".to_vec()))),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
-            // It knows nobody who could be rung: whoever asks is not answered.
+            // It knows nobody who could be rung or control the room: whoever asks is not answered.
+            Call::Control(_) => self.calls.push("control".to_owned()),
             Call::Calling(_) => self.calls.push("calling".to_owned()),
         }
     }
@@ -257,6 +262,7 @@ impl State {
             hand: None,
             attributes: BTreeMap::new(),
             present: true,
+            via: None,
         };
         let member = Member { meeting: join.meeting.clone(), me, frames: Some(join.frames) };
         self.members.insert(id, member);

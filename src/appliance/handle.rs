@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::appliance::calling::Asked;
-pub use crate::appliance::calling::{PageId, SignOn, UserView};
+pub use crate::appliance::calling::{Errand, NewUser, PageId, Reach, SignOn, UserView, errands};
+use crate::appliance::control;
+pub use crate::appliance::control::ControllerView;
 pub(crate) use crate::appliance::statistics::milliseconds;
 pub(crate) use crate::appliance::words::{codec_word, source_word};
 use crate::appliance::{run, words};
@@ -97,6 +99,8 @@ pub struct Join {
     pub identity: Option<String>,
     /// The user of the directory whom its token names, if any.
     pub user: Option<u64>,
+    /// It is a bridge, and these boxes are reached through it.
+    pub bridge: Option<Vec<String>>,
     /// Where its words go; dropping the receiver is a cut.
     pub frames: mpsc::Sender<Frame>,
 }
@@ -274,6 +278,10 @@ pub(super) enum Call {
     Ask(MemberId, u32, Ask),
     /// An offer from outside the WebSocket (WHIP, WHEP); answered with SDP.
     Offer(MemberId, String, Reply<String>),
+    /// A bridge offers to another appliance ...
+    Propose(MemberId, Reply<String>),
+    /// ... which has answered.
+    Accept(MemberId, String, Reply<()>),
     /// Candidates or an ICE restart from outside the WebSocket.
     Trickle(MemberId, String, Reply<()>),
     /// The socket is gone; the participant may come back.
@@ -292,6 +300,8 @@ pub(super) enum Call {
     Status(Reply<StatusView>),
     /// What concerns calls and users.
     Calling(Box<Asked>),
+    /// What concerns those who control the room.
+    Control(Box<control::Asked>),
 }
 
 /// The edges' way to the loop. Cloning is cheap.
@@ -450,6 +460,22 @@ impl Handle {
     /// `invalid-parameter` for SDP that cannot be used, `peer-lost`, `busy`.
     pub async fn offer(&self, member: MemberId, sdp: String) -> Result<String, Refusal> {
         self.call(|reply| Call::Offer(member, sdp, reply)).await
+    }
+
+    /// Has the media of a bridge offer itself; the offer is for the other end.
+    ///
+    /// # Errors
+    /// `not-permitted`, `peer-lost`, `busy`.
+    pub async fn propose(&self, member: MemberId) -> Result<String, Refusal> {
+        self.call(|reply| Call::Propose(member, reply)).await
+    }
+
+    /// Hands on what the other end has answered.
+    ///
+    /// # Errors
+    /// `invalid-parameter` for an answer that does not fit, `peer-lost`, `busy`.
+    pub async fn accept_answer(&self, member: MemberId, sdp: String) -> Result<(), Refusal> {
+        self.call(|reply| Call::Accept(member, sdp, reply)).await
     }
 
     /// Hands on one ICE candidate (the value of `a=candidate`).

@@ -9,7 +9,7 @@ use crate::appliance::run::{Appliance, Hosted};
 use crate::appliance::store::meetings::{self as records, Created, RecordId};
 use crate::appliance::words;
 use crate::appliance::worker::{MeetingId, Order};
-use crate::meeting::{self, By, Command, MeetingName, Password, State};
+use crate::meeting::{self, By, Command, MeetingName, Password, Paths, State};
 use crate::refusal::{Code, Refusal};
 use crate::sfu::Codecs;
 use crate::web::wire;
@@ -89,6 +89,7 @@ impl Appliance {
             active: None,
             heard: Vec::new(),
             qualities: BTreeMap::new(),
+            paths: Paths::new(self.box_name.clone()),
         };
         self.order(&hosted, Order::Open { meeting: id, video: settings.mode == meeting::Mode::Video, codec });
         self.hosted.insert(settings.name.to_string(), hosted);

@@ -37,7 +37,10 @@ impl Appliance {
 
     pub(super) fn join(&mut self, join: Join) -> Result<Entry, Refusal> {
         let id = MemberId(self.next_id());
-        let Join { meeting, name, kind, role, password, custom_info, identity, user, frames } = join;
+        let Join { meeting, name, kind, role, password, custom_info, identity, user, bridge, frames } = join;
+        if let Some(boxes) = &bridge {
+            self.check_bridge(&meeting, user, boxes)?;
+        }
         self.command(
             &meeting,
             Command::Join(meeting::Join {
@@ -51,6 +54,9 @@ impl Appliance {
             }),
         )?;
         let entry = self.enter(id, meeting.clone(), frames)?;
+        if let Some(boxes) = bridge {
+            self.seat_bridge(id, boxes);
+        }
         self.greet(id);
         self.user_arrived(id, user, &meeting);
         Ok(entry)
@@ -71,7 +77,16 @@ impl Appliance {
             hosted.members.insert(id);
         }
         log::info!(meeting = meeting.as_str(), participant = id.0; "participant joined");
-        let member = Member { meeting, worker, role, frames: Some(frames), secret, told: BTreeMap::new() };
+        let member = Member {
+            meeting,
+            worker,
+            role,
+            frames: Some(frames),
+            secret,
+            told: BTreeMap::new(),
+            bridge: None,
+            levels: None,
+        };
         self.members.insert(id, member);
         // The snapshot comes first: what happens from here on is told in deltas, each of them once.
         self.welcome(id)
@@ -172,7 +187,11 @@ impl Appliance {
             Ask::Offer { sdp } => return self.ask_offer(id, re, sdp),
             Ask::Candidate { candidate } => return self.ask_candidate(id, re, candidate),
             Ask::Watch { wishes } => self.watch(id, wishes),
+            Ask::Behind(behind) => return self.ask_behind(id, re, behind),
+            Ask::Carry { lines } => self.carry(id, lines),
+            Ask::Levels { every_ms } => self.tell_levels(id, every_ms),
             Ask::Clock {} => return self.tell_clock(id, re),
+            Ask::Invitation {} => return self.tell_invitation(id, re),
             Ask::Delays {} => return self.tell_delays(id, re),
             Ask::Leave {} => self.leave_after_answer(id, re),
             Ask::End {} => return self.end_and_answer(id, re),
@@ -200,6 +219,20 @@ impl Appliance {
     fn tell_clock(&mut self, id: MemberId, re: u32) {
         let at_ms = self.wall.unix(self.clock.now()).as_secs_f64() * 1000.0;
         self.tell(id, Frame::Answered { re, ok: Answer::Clock { at_ms } });
+    }
+
+    fn tell_invitation(&mut self, id: MemberId, re: u32) {
+        let Some((member, _)) = self.member_and_hosted(id) else { return };
+        let meeting = &member.meeting;
+        let allowed = self.meetings.get(meeting).and_then(|core| core.check_invite(Member::participant(id)));
+        let frame = match allowed {
+            Ok(()) => Frame::Answered {
+                re,
+                ok: Answer::Invitation { url: (self.settings.invite)(meeting).guest_url },
+            },
+            Err(refusal) => refused(re, &refusal),
+        };
+        self.tell(id, frame);
     }
 
     /// The meeting's workers know; the answer is sent when all have told.
@@ -238,6 +271,7 @@ impl Appliance {
             meeting: hosted.id,
             peer: peer_of(Member::participant(id)),
             permit,
+            is_bridge: member.bridge.is_some(),
             sdp,
             answer: Box::new(move |answer| reply(answer.map_err(|refused| offer_refusal(&refused)))),
         };
@@ -415,6 +449,7 @@ impl Appliance {
                     self.track_follows(&name, participant, source, state);
                 }
                 meeting::Event::Role { participant, role } => self.permit_follows(&name, participant, role),
+                meeting::Event::Poll { poll } => self.poll_on_screen(&name, &poll),
                 meeting::Event::Ended => self.close(&name),
                 _ => {}
             }
@@ -442,6 +477,7 @@ impl Appliance {
     }
 
     fn forget(&mut self, name: &str, participant: ParticipantId) {
+        self.bridge_forgets(name, participant);
         let id = MemberId(participant.0);
         if let Some(member) = self.members.remove(&id) {
             self.secrets.remove(&member.secret);
@@ -455,6 +491,7 @@ impl Appliance {
         if let Some(hosted) = self.hosted.get(name) {
             self.order_all(hosted, || Order::Remove { peer: peer_of(participant) });
         }
+        self.levels_follow(name);
         self.room_stays_or_goes(name, participant);
     }
 }
@@ -482,7 +519,7 @@ fn refused(re: u32, refusal: &Refusal) -> Frame {
     Frame::Refused { re: Some(re), refused }
 }
 
-fn offer_refusal(refused: &OfferRefused) -> Refusal {
+pub(super) fn offer_refusal(refused: &OfferRefused) -> Refusal {
     let code = match refused {
         OfferRefused::UnknownPeer => Code::PeerLost,
         OfferRefused::TooManyPeers(_) => Code::MeetingFull,
@@ -497,7 +534,7 @@ pub(super) fn gone() -> Refusal {
 }
 
 /// 128 random bits (more than can be guessed), fit for JSON.
-fn fresh_secret() -> Result<String, Refusal> {
+pub(super) fn fresh_secret() -> Result<String, Refusal> {
     let mut bytes = [0_u8; 16];
     aws_lc_rs::rand::fill(&mut bytes)
         .map_err(|_| Refusal::new(Code::Internal, "the machine has no randomness"))?;

@@ -8,8 +8,10 @@
 //! ```
 
 mod branches;
+mod bridges;
 mod calling;
 pub mod clock;
+mod control;
 #[cfg(test)]
 pub(crate) mod fake;
 mod framing;
@@ -18,6 +20,7 @@ pub(crate) mod fuzz;
 pub mod handle;
 mod hosting;
 mod keeping;
+mod levels;
 mod lobby;
 mod media_socket;
 mod media_tcp;
@@ -28,6 +31,7 @@ mod pulse;
 mod records;
 mod relay;
 mod relay_name;
+mod room_aside;
 mod room_seat;
 mod run;
 mod statistics;
@@ -35,7 +39,7 @@ mod store;
 mod words;
 mod worker;
 
-pub use calling::{Admission, Admit, CallingSettings, NotifierSettings, Webhook};
+pub use calling::{Admission, Admit, CallingSettings, ERRANDS_MAX, NotifierSettings, Webhook};
 pub use handle::Handle;
 pub use pulse::{Heartbeat, LOOK_AFTER_MIN};
 pub use relay::RelaySettings;

@@ -31,6 +31,8 @@ impl Appliance {
                 self.slot_filled(peer, slot, track, rtp_timestamp);
             }
             Event::Speakers { active, heard } => self.speakers(&name, worker, active, heard),
+            Event::Decodes { peer, codecs } => self.decodes(peer, codecs),
+            Event::Levels(levels) => self.levels(&name, worker, &levels),
             Event::Publishes { peer, tracks } => self.publishes(&name, worker, peer, tracks),
             Event::Codecs(codecs) => self.codecs(&name, worker, codecs),
             Event::KeyframeWanted { peer, source, layer } => {
@@ -40,7 +42,9 @@ impl Appliance {
                 }
             }
             Event::LayersWanted { peer, source, highest } => {
-                if !self.watched_elsewhere(&name, worker, peer, source, highest) {
+                if !self.watched_elsewhere(&name, worker, peer, source, highest)
+                    && !self.guest_layers(&name, peer, source, highest)
+                {
                     self.layers(peer, source, highest);
                 }
             }
@@ -103,7 +107,8 @@ impl Appliance {
             return self.room.set_layers(source, highest);
         }
         let source = words::source_word(source);
-        let tell = Tell::Layers { source, watched: highest.map_or(0, |layer| layer.0 + 1) };
+        let tell =
+            Tell::Layers { source, watched: highest.map_or(0, |layer| layer.0 + 1), participant: None };
         self.tell_and_remember(member_of(peer), format!("layers {source:?}"), tell);
     }
 
@@ -114,7 +119,7 @@ impl Appliance {
     }
 
     /// What one member alone was told is told again after a cut.
-    fn tell_and_remember(&mut self, id: MemberId, what: String, tell: Tell) {
+    pub(super) fn tell_and_remember(&mut self, id: MemberId, what: String, tell: Tell) {
         if let Some(member) = self.members.get_mut(&id) {
             member.told.insert(what, tell.clone());
         }

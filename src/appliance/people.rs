@@ -33,7 +33,10 @@ impl Appliance {
     pub(super) fn tell_notes(&mut self) {
         while let Some((name, to, note)) = self.next_note() {
             match &note {
-                Note::Chat(message) => self.keep_message(&name, message),
+                Note::Chat(message) => {
+                    self.keep_message(&name, message);
+                    self.scene_follows(&name);
+                }
                 Note::Drafts => self.keep_polls(&name),
                 _ => {}
             }
@@ -209,7 +212,11 @@ pub(super) fn command(by: By, ask: Ask, (unix, time): (Duration, TimeOfDay)) -> 
         | Ask::Offer { .. }
         | Ask::Candidate { .. }
         | Ask::Watch { .. }
+        | Ask::Behind(_)
+        | Ask::Carry { .. }
         | Ask::Clock {}
+        | Ask::Levels { .. }
+        | Ask::Invitation {}
         | Ask::Delays {}
         | Ask::Leave {} => {
             return Err(Refusal::new(

@@ -49,6 +49,16 @@ impl RoomSeat {
         self.taken.as_ref().is_some_and(|(_, id)| *id == participant)
     }
 
+    /// Whether the microphone captures in meetings.
+    pub(super) const fn microphone_on(&self) -> bool {
+        self.microphone_on
+    }
+
+    /// Whether the camera captures in meetings.
+    pub(super) const fn camera_on(&self) -> bool {
+        self.camera_on
+    }
+
     const fn state(on: bool) -> meeting::TrackState {
         if on { meeting::TrackState::On } else { meeting::TrackState::Muted }
     }
@@ -242,7 +252,7 @@ impl Appliance {
     /// Has the screen show the meeting that the room is in, or how to join the standing one.
     pub(super) fn refresh_scene(&self) {
         let invited = self.seat.meeting().unwrap_or(&self.settings.standing_meeting);
-        let Invitation { url, text } = (self.settings.invite)(invited);
+        let Invitation { url, text, .. } = (self.settings.invite)(invited);
         let trouble = self.settings.troubles.first().cloned().unwrap_or_default();
         let call = self.scene_call();
         let mut model = SceneModel { join_url: url, join_text: text, trouble, call, ..SceneModel::default() };
@@ -250,14 +260,15 @@ impl Appliance {
             && let (Ok(core), Some(hosted)) = (self.meetings.get(name), self.hosted.get(name))
         {
             model.meeting = Some(name.to_owned());
+            model.arrangement = self.control.arrangement();
             model.active = hosted.active.map(|peer| peer.0);
             model.heard = hosted.heard.iter().map(|peer| peer.0).collect();
-            model.participants = core
-                .snapshot()
-                .participants
-                .iter()
-                .map(|participant| self.scene_participant(participant))
-                .collect();
+            let snapshot = core.snapshot();
+            model.aside = self.scene_aside(core, &snapshot);
+            // The way by which others are here is not one of them.
+            let is_way = |id| core.participants().any(|other| other.via == Some(id));
+            let shown = snapshot.participants.iter().filter(|participant| !is_way(participant.id));
+            model.participants = shown.map(|participant| self.scene_participant(participant)).collect();
         }
         self.room.show(model);
     }

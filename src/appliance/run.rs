@@ -12,21 +12,26 @@ use anyhow::Context;
 use rtrb::RingBuffer;
 use tokio::sync::mpsc;
 
+use crate::appliance::bridges::BridgeSeat;
 use crate::appliance::calling::room::Bell;
 use crate::appliance::calling::{CallingSettings, Exchange};
+use crate::appliance::control::Control;
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
 use crate::appliance::keeping::TimeOfDay;
+use crate::appliance::levels::Telling;
 use crate::appliance::lobby::Outside;
+use crate::appliance::members::fresh_secret;
 use crate::appliance::pulse::{Heartbeat, Pulses};
 use crate::appliance::relay::RelaySettings;
 use crate::appliance::relay_name;
+use crate::appliance::room_aside::ShownResult;
 use crate::appliance::room_seat::RoomSeat;
 use crate::appliance::store::meetings::{self as records, RecordId};
-use crate::appliance::store::{Store, calls as calls_kept};
+use crate::appliance::store::{Store, calls as calls_kept, room as room_kept};
 use crate::appliance::worker::{CROSSING_MAX, MeetingId, NEWS_MAX, News, Order, Worker};
 use crate::calling::DeviceId;
 use crate::config::MeetingCodec;
-use crate::meeting::{self, Meetings};
+use crate::meeting::{self, Meetings, Paths};
 use crate::refusal::{Code, Refusal};
 use crate::room::{Devices, Room, RoomEvent, RoomSettings, SnapshotError};
 use crate::sfu::{Codecs, DtlsIdentity, PeerId, TrackSetup, WallClock};
@@ -40,13 +45,15 @@ const ROOM_EVENTS_MAX: usize = 256;
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
 
 /// How often the invitation on the screen is made anew.
-const INVITATION_EVERY: Duration = Duration::from_hours(1);
+const INVITATION_EVERY: Duration = Duration::from_mins(5);
 
 /// How people in front of the screen join the meeting that it names.
 #[derive(Debug, Clone, Default)]
 pub struct Invitation {
-    /// What the QR code says.
+    /// What the QR code says: it lets in, and lets control the room.
     pub url: String,
+    /// What may be handed on: it lets in.
+    pub guest_url: String,
     /// What to type: the address, and the code that it asks for.
     pub text: String,
 }
@@ -81,6 +88,8 @@ pub struct Settings {
     pub codec: MeetingCodec,
     /// The room as a participant.
     pub room: RoomSettings,
+    /// Whether the room's screen shows what people write to everybody.
+    pub chat_on_screen: bool,
     /// Makes the invitation to a meeting.
     pub invite: Invite,
     /// Makes the token that opens the record of that number.
@@ -114,6 +123,8 @@ pub struct Appliance {
     pub(super) outside: BTreeMap<MemberId, Outside>,
     /// Whose secret continues which member.
     pub(super) secrets: HashMap<String, MemberId>,
+    /// What this box is called among those that meetings reach; another one after each start.
+    pub(super) box_name: String,
     /// Whose words had nowhere to go: they are cut before anything else is done.
     pub(super) deaf: Vec<MemberId>,
     next_id: u64,
@@ -127,6 +138,10 @@ pub struct Appliance {
     pub(super) exchange: Exchange,
     /// What the room tells of calls.
     pub(super) bell: Bell,
+    /// Those who control the room.
+    pub(super) control: Control,
+    /// The result of a poll that is on the screen.
+    pub(super) shown_result: Option<ShownResult>,
     /// When the screen's invitation is made anew.
     invitation_due: Instant,
     /// When the loops are looked at next.
@@ -169,6 +184,8 @@ pub(super) struct Hosted {
     pub(super) heard: Vec<PeerId>,
     /// How good the ways of network peers are, up and down; the best where nothing was told.
     pub(super) qualities: BTreeMap<PeerId, (u8, u8)>,
+    /// Which boxes it reaches through its bridges.
+    pub(super) paths: Paths,
 }
 
 /// A participant whose words go through the loop: not the room.
@@ -181,6 +198,10 @@ pub(super) struct Member {
     pub(super) secret: String,
     /// What it alone was told last of each thing (slots, layers), to say it again after a cut.
     pub(super) told: BTreeMap<String, Tell>,
+    /// Of a bridge to a meeting of another appliance.
+    pub(super) bridge: Option<BridgeSeat>,
+    /// How often it is told how loud everybody is, if it wants that.
+    pub(super) levels: Option<Telling>,
 }
 
 impl Member {
@@ -216,6 +237,7 @@ impl Appliance {
         let (last_record, last_participant) = records::last_numbers(&database)?;
         let living = records::living(&database, clock_unix)?;
         let kept_calls = calls_kept::load(&database)?;
+        let kept_room = room_kept::load(&database)?;
         store.start(database)?;
         let (news_sender, news) = mpsc::channel(NEWS_MAX);
         let wall = WallClock::new(clock.now(), clock.unix_time());
@@ -243,6 +265,7 @@ impl Appliance {
             members: HashMap::new(),
             outside: BTreeMap::new(),
             secrets: HashMap::new(),
+            box_name: fresh_secret()?,
             deaf: Vec::new(),
             next_id: last_participant + 2,
             workers,
@@ -252,6 +275,8 @@ impl Appliance {
             seat,
             exchange,
             bell: Bell::default(),
+            control: Control::new(kept_room, u64::try_from(clock_unix.as_millis()).unwrap_or(0), now),
+            shown_result: None,
             invitation_due: now + INVITATION_EVERY,
             beat_due: now,
             pulses: Pulses::default(),
@@ -265,10 +290,12 @@ impl Appliance {
             settings,
         };
         appliance.keep_user(appliance.exchange.room());
+        appliance.reach_all();
         appliance.restore(living);
         appliance
             .open_standing()
             .with_context(|| format!("cannot open the meeting {:?}", appliance.settings.standing_meeting))?;
+        appliance.room.set_volume(appliance.control.volume());
         appliance.refresh_scene();
         Ok((handle, appliance))
     }
@@ -294,6 +321,7 @@ impl Appliance {
                 () = &mut stop => break,
             }
             self.cut_the_deaf();
+            self.controls_follow();
         }
         self.let_go_of_everybody();
     }
@@ -333,6 +361,12 @@ impl Appliance {
             Call::Offer(member, sdp, reply) => {
                 self.offer(member, sdp, Box::new(move |answer| drop(reply.send(answer))));
             }
+            Call::Propose(member, reply) => {
+                self.propose(member, Box::new(move |offer| drop(reply.send(offer))));
+            }
+            Call::Accept(member, sdp, reply) => {
+                self.accept_answer(member, sdp, Box::new(move |done| drop(reply.send(done))));
+            }
             Call::Trickle(member, candidate, reply) => {
                 self.trickle(member, candidate, Box::new(move |done| drop(reply.send(done))));
             }
@@ -347,6 +381,7 @@ impl Appliance {
             Call::Adopt(socket, first) => self.adopt(socket, &first),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
             Call::Calling(asked) => self.handle_asked(*asked),
+            Call::Control(asked) => self.handle_control(*asked),
         }
     }
 
@@ -379,7 +414,14 @@ impl Appliance {
 
     fn deadline(&self) -> Instant {
         let beat = self.settings.heartbeat.as_ref().map(|_| self.beat_due);
-        let calls = self.exchange.calls.poll_timeout().into_iter().chain(self.bell.due());
+        let calls = self
+            .exchange
+            .calls
+            .poll_timeout()
+            .into_iter()
+            .chain(self.bell.due())
+            .chain(self.result_due())
+            .chain(self.control.due());
         let others = self.meetings.poll_timeout().into_iter().chain(beat).chain(calls);
         others.fold(self.invitation_due.min(self.clock_due), Instant::min)
     }
@@ -390,6 +432,7 @@ impl Appliance {
         self.pump();
         self.let_calls_wait(now);
         self.turn_bell(now);
+        self.take_result_down(now);
         if self.invitation_due <= now {
             self.invitation_due = now + INVITATION_EVERY;
             self.refresh_scene();

@@ -56,6 +56,15 @@ pub(crate) const fn codec_word(codec: track::VideoCodec) -> wire::VideoCodec {
     }
 }
 
+pub(super) const fn codec_of_word(codec: wire::VideoCodec) -> track::VideoCodec {
+    match codec {
+        wire::VideoCodec::H264 => track::VideoCodec::H264,
+        wire::VideoCodec::Vp8 => track::VideoCodec::Vp8,
+        wire::VideoCodec::Vp9 => track::VideoCodec::Vp9,
+        wire::VideoCodec::Av1 => track::VideoCodec::Av1,
+    }
+}
+
 const fn who_word(who: meeting::Who) -> wire::Who {
     match who {
         meeting::Who::Hosts => wire::Who::Hosts,
@@ -78,6 +87,7 @@ pub(super) const fn rights_word(rights: meeting::Rights) -> wire::Rights {
         share: who_word(rights.share),
         unmute: who_word(rights.unmute),
         rename: who_word(rights.rename),
+        invite: who_word(rights.invite),
     }
 }
 
@@ -87,6 +97,7 @@ pub(super) const fn rights_of_word(rights: wire::Rights) -> meeting::Rights {
         share: who_of_word(rights.share),
         unmute: who_of_word(rights.unmute),
         rename: who_of_word(rights.rename),
+        invite: who_of_word(rights.invite),
     }
 }
 
@@ -281,6 +292,7 @@ pub(super) fn participant_word(participant: &meeting::Participant) -> wire::Part
         hand: participant.hand,
         attributes: attributes_word(&participant.attributes),
         present: participant.presence == meeting::Presence::Here,
+        via: participant.via.map(id_word),
     }
 }
 
@@ -291,7 +303,7 @@ pub(super) fn delta_word(numbered: &meeting::Numbered) -> wire::Frame {
 fn event_word(event: &meeting::Event) -> wire::Event {
     match event {
         meeting::Event::Joined { participant } => {
-            wire::Event::Joined { participant: participant_word(participant) }
+            wire::Event::Joined { participant: Box::new(participant_word(participant)) }
         }
         meeting::Event::Left { participant, reason } => {
             wire::Event::Left { participant: id_word(*participant), reason: reason_word(*reason) }

@@ -9,6 +9,7 @@
 //! ```
 
 mod addresses;
+mod bridges;
 mod busy;
 mod orders;
 mod ways;
@@ -33,6 +34,7 @@ use crate::appliance::relay::{Relay, RelayNews, RelaySettings};
 use crate::sfu::{self, Crossing, Demux, DtlsIdentity, Forwarder, PeerId, Totals, WallClock};
 
 use addresses::{media_addresses, tcp_addresses};
+pub(super) use bridges::BridgeOrder;
 use busy::Busy;
 pub(super) use orders::{LocalEnd, Order};
 

@@ -30,6 +30,8 @@ pub enum UserKind {
     Person,
     /// A room: while it is in a call, another one knocks.
     Room,
+    /// The room of another appliance: it decides there how it takes another call, but is in one of ours at a time.
+    Appliance,
 }
 
 /// An entry of the directory.

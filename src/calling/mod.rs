@@ -115,6 +115,7 @@ impl Calls {
             Command::Invite { call, by, callees } => self.invite(call, by, callees, now),
             Command::Accept { call, user, device } => self.accept(call, user, device, now),
             Command::Decline { call, user, device } => self.decline(call, user, device, now),
+            Command::TakenElsewhere { call, user, end } => self.take_as_told(call, user, end, now),
             Command::HangUp { call, user } => self.hang_up(call, user, now),
             Command::Arrived { call, user } => self.arrived(call, user),
             Command::Departed { call, user, lost } => self.departed(call, user, lost, now),

@@ -105,7 +105,12 @@ impl Calls {
         if known.do_not_disturb {
             return LegState::Over(LegEnd::DoNotDisturb);
         }
-        if legs().any(Leg::is_ringing) || (is_occupied && known.kind == UserKind::Person) {
+        let is_taken = match known.kind {
+            UserKind::Person => is_occupied,
+            UserKind::Appliance => legs().next().is_some(),
+            UserKind::Room => false,
+        };
+        if legs().any(Leg::is_ringing) || is_taken {
             return LegState::Over(LegEnd::Busy);
         }
         LegState::Ringing { until: now + self.settings.ring_for, knock: is_occupied }
@@ -159,6 +164,19 @@ impl Calls {
             leg.device = Some(device);
         }
         self.end_leg(id, user, LegEnd::Declined, now);
+        Ok(())
+    }
+
+    /// Whoever speaks for somebody tells how they took being rung.
+    pub(super) fn take_as_told(
+        &mut self,
+        id: CallId,
+        user: UserId,
+        end: LegEnd,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        self.check_rung(id, user)?;
+        self.end_leg(id, user, end, now);
         Ok(())
     }
 

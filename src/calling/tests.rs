@@ -444,3 +444,32 @@ fn names_are_for_people_to_read() {
     exchange.ask(Command::Rename { user: ANN, name: "Anna".to_owned() }).unwrap();
     assert_eq!(exchange.calls.user(ANN).unwrap().name, "Anna");
 }
+
+#[test]
+fn an_appliance_is_in_one_call_at_a_time_and_tells_how_it_takes_being_rung() {
+    const BIRCH: UserId = UserId(5);
+    let mut exchange = Exchange::online();
+    let user = User { id: BIRCH, name: "Birch".to_owned(), kind: UserKind::Appliance, do_not_disturb: false };
+    exchange.ask(Command::AddUser(user)).unwrap();
+    exchange.ask(Command::SignOn { user: BIRCH, device: device(BIRCH, 0) }).unwrap();
+    exchange.ask(Command::SetEngaged { user: BIRCH, engaged: true }).unwrap();
+    exchange.ring(FIRST, ANN, &[BIRCH]).unwrap();
+    assert!(
+        exchange.calls.call(FIRST).unwrap().leg(BIRCH).is_some_and(Leg::is_ringing),
+        "it decides by itself"
+    );
+    exchange.ring(SECOND, BEN, &[BIRCH]).unwrap();
+    let ends = |exchange: &mut Exchange| {
+        let end = |event: Event| match event {
+            Event::Call { call } => call.ended.map(|(_, end)| end),
+            _ => None,
+        };
+        exchange.events.drain(..).filter_map(end).collect::<Vec<_>>()
+    };
+    assert_eq!(ends(&mut exchange), [CallEnd::Busy], "one call at a time");
+    let end = LegEnd::DoNotDisturb;
+    exchange.ask(Command::TakenElsewhere { call: FIRST, user: BIRCH, end }).unwrap();
+    assert_eq!(ends(&mut exchange), [CallEnd::DoNotDisturb]);
+    let late = exchange.ask(Command::TakenElsewhere { call: FIRST, user: BIRCH, end });
+    assert_eq!(late.unwrap_err().code, Code::PeerLost);
+}

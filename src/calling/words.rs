@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use super::call::Call;
+use super::call::{Call, LegEnd};
 use super::directory::{Presence, User};
 
 /// An entry of the directory. Given out by the appliance, never reused.
@@ -131,6 +131,15 @@ pub enum Command {
         user: UserId,
         /// From where.
         device: DeviceId,
+    },
+    /// Somebody of another appliance who is rung does not come in; that appliance tells why.
+    TakenElsewhere {
+        /// Which call.
+        call: CallId,
+        /// Who.
+        user: UserId,
+        /// How they took it.
+        end: LegEnd,
     },
     /// The caller takes back what nobody has answered, or somebody leaves.
     HangUp {

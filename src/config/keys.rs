@@ -38,6 +38,11 @@ pub(super) const KEYS: &[Key] = &[
     key("room.speaker", DEVICE, "Chooses the loudspeaker."),
     key("room.display", DEVICE, "Chooses the display that shows the scene."),
     key(
+        "room.show_chat",
+        Range::Words("true or false"),
+        "Shows on the room's screen what people write to everybody; everybody in the room reads it.",
+    ),
+    key(
         "http.https_port",
         PORT,
         "Serves the page, the API and the WebSocket by HTTPS, and takes media over TCP; 0 takes a free port.",
@@ -127,6 +132,11 @@ pub(super) const KEYS: &[Key] = &[
         "calls.ring_volume",
         Range::Number(0, 100, "percent"),
         "Sets how loud the room rings; at 0 its screen alone tells of calls.",
+    ),
+    key(
+        "calls.nearby",
+        Range::Words("true or false"),
+        "Announces this appliance on the local network, and lists the others that do.",
     ),
     key(
         "calls.contact",

@@ -59,6 +59,8 @@ pub struct Room {
     pub speaker: Choice,
     /// The display to use.
     pub display: Choice,
+    /// Whether the screen shows what people write to everybody.
+    pub show_chat: bool,
 }
 
 /// The pages and the API.
@@ -123,6 +125,8 @@ pub struct Calls {
     pub ring_seconds: u16,
     /// How loud the room rings, in percent of the loudest.
     pub ring_volume: u8,
+    /// Whether appliances on the local network find each other.
+    pub nearby: bool,
     /// How the people of push services reach the owner: `mailto:` or `https:`; the appliance's own address else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
@@ -211,6 +215,7 @@ impl Default for Room {
             microphone: auto.clone(),
             speaker: auto.clone(),
             display: auto,
+            show_chat: false,
         }
     }
 }
@@ -241,7 +246,14 @@ impl Default for Meetings {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { ring_seconds: 60, ring_volume: 60, contact: None, webhook: None, webhook_secret_file: None }
+        Self {
+            ring_seconds: 60,
+            ring_volume: 60,
+            nearby: true,
+            contact: None,
+            webhook: None,
+            webhook_secret_file: None,
+        }
     }
 }
 

@@ -170,6 +170,15 @@ impl Meeting {
         self.chat.messages.iter().filter(is_for).cloned().collect()
     }
 
+    /// The last messages that were for everybody, at most `most`, the oldest first.
+    #[must_use]
+    pub fn last_for_all(&self, most: usize) -> Vec<ChatMessage> {
+        let for_all = self.chat.messages.iter().rev().filter(|message| message.to == Audience::All);
+        let mut last: Vec<_> = for_all.take(most).cloned().collect();
+        last.reverse();
+        last
+    }
+
     /// Whether a participant may read it; whoever has come back may read what was theirs before.
     fn is_for(&self, message: &ChatMessage, id: ParticipantId, role: Role) -> bool {
         self.is_same_person(message.from, id)

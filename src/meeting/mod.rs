@@ -23,6 +23,7 @@ mod ballot;
 #[cfg(test)]
 mod ballot_tests;
 mod chat;
+mod guests;
 mod history;
 mod kept;
 mod messages;
@@ -31,6 +32,7 @@ mod model_tests;
 mod moderation;
 mod notes;
 mod participant;
+mod paths;
 #[cfg(test)]
 mod people_tests;
 mod rights;
@@ -54,6 +56,7 @@ pub use ballot::{
     OPTION_CHARS_MAX, OPTIONS_MAX, POLLS_MAX, Poll, PollId, PollState, QUESTION_CHARS_MAX, Question, Vote,
 };
 pub use chat::{CHAT_CHARS_MAX, CHAT_KEPT_MAX, ChatMessage, REACTION_BYTES_MAX};
+pub use guests::GUESTS_MAX;
 pub use history::{DELTAS_MAX, Numbered};
 pub use kept::{Kept, State};
 pub use messages::{MESSAGE_BYTES_MAX, Message, TOPIC_BYTES_MAX};
@@ -61,6 +64,7 @@ pub use participant::{
     CUSTOM_INFO_BYTES_MAX, LeaveReason, NAME_CHARS_MAX, Participant, ParticipantId, ParticipantKind,
     Presence, Role, TrackState,
 };
+pub use paths::{BOX_BYTES_MAX, BOXES_MAX, Paths};
 pub use rights::{Rights, Who};
 pub use same::SamePerson;
 pub use schedule::{Moment, Schedule};
@@ -171,6 +175,7 @@ impl Meeting {
     fn carry_out(&mut self, command: Command, now: Instant) -> Result<(), Refusal> {
         match command {
             Command::Join(join) => self.join(join, now),
+            Command::Bring { via, participant, name } => self.bring(via, participant, name),
             Command::Cut { participant } => self.cut(participant, now),
             Command::Return { participant } => self.come_back(participant),
             Command::SetTrack { participant, source, state } => self.set_track(participant, source, state),
@@ -450,6 +455,9 @@ impl Meeting {
     }
 
     fn remove(&mut self, id: ParticipantId, reason: LeaveReason, now: Instant) {
+        for guest in self.guests_of(id).collect::<Vec<_>>() {
+            self.remove(guest, reason, now);
+        }
         if let Some(participant) = self.participants.remove(&id) {
             self.succession.remember(&participant, self.known.get(&id));
         }

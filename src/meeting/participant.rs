@@ -151,6 +151,8 @@ pub struct Participant {
     pub attributes: BTreeMap<String, String>,
     /// Whether it can be reached.
     pub presence: Presence,
+    /// The bridge that it is here through, if it is in a meeting elsewhere.
+    pub via: Option<ParticipantId>,
 }
 
 impl Participant {
@@ -167,6 +169,7 @@ impl Participant {
             hand: None,
             attributes: BTreeMap::new(),
             presence: Presence::Here,
+            via: None,
         }
     }
 

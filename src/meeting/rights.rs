@@ -1,6 +1,6 @@
 //! Rights: which roles may do what in a meeting; hosts change them while it goes on.
 
-use super::Role;
+use super::{Meeting, ParticipantId, Role};
 use crate::refusal::{Code, Refusal};
 
 /// Who may do something.
@@ -37,11 +37,31 @@ pub struct Rights {
     pub unmute: Who,
     /// Change the own name.
     pub rename: Who,
+    /// Be told the link that lets others in.
+    pub invite: Who,
 }
 
 impl Default for Rights {
     fn default() -> Self {
-        Self { chat: Who::Everybody, share: Who::Speakers, unmute: Who::Speakers, rename: Who::Everybody }
+        Self {
+            chat: Who::Everybody,
+            share: Who::Speakers,
+            unmute: Who::Speakers,
+            rename: Who::Everybody,
+            invite: Who::Everybody,
+        }
+    }
+}
+
+impl Meeting {
+    /// Whether somebody may be told the link that lets others in.
+    ///
+    /// # Errors
+    /// `not-permitted`, `peer-lost`.
+    pub fn check_invite(&self, id: ParticipantId) -> Result<(), Refusal> {
+        let gone = || Refusal::new(Code::PeerLost, "you are not in this meeting any more");
+        let role = self.participant(id).ok_or_else(gone)?.role;
+        check(self.rights.invite, role, "invite others")
     }
 }
 

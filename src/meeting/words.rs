@@ -56,6 +56,15 @@ pub enum Audience {
 pub enum Command {
     /// Somebody comes in.
     Join(Join),
+    /// A bridge brings somebody of the meeting elsewhere that it stands for.
+    Bring {
+        /// The bridge.
+        via: ParticipantId,
+        /// The guest's id; never used before.
+        participant: ParticipantId,
+        /// The name to show.
+        name: String,
+    },
     /// The socket of a participant is gone; it may come back.
     Cut {
         /// Whose.

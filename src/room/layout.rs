@@ -1,6 +1,6 @@
 //! Where everything stands on the screen: the model and a size make tiles, pure and without state.
 
-use crate::room::scene::{SceneModel, SceneParticipant};
+use crate::room::scene::{Arrangement, SceneModel, SceneParticipant};
 use crate::track::Source;
 
 /// The most small tiles beside a stage.
@@ -8,6 +8,9 @@ pub const STRIP_MAX: u32 = 6;
 
 /// The most participants that share the screen as equals.
 pub const GRID_MAX: usize = 4;
+
+/// The most participants that share the screen as equals where people in the room want that.
+pub const WISHED_GRID_MAX: usize = 9;
 
 /// The heights that wishes are rounded up to: what layers of cameras usually have.
 const WISH_HEIGHTS: [u16; 5] = [180, 360, 720, 1080, 2160];
@@ -111,6 +114,8 @@ pub struct Layout {
     pub tiles: Vec<Tile>,
     /// Where the meeting and its join address are told beside the tiles.
     pub panel: Option<Rect>,
+    /// Where it is told what goes on besides speaking, if anything does.
+    pub aside: Option<Rect>,
     /// Where the room is introduced and guests are invited, while nobody else is there.
     pub welcome: Option<Rect>,
     /// How many participants have no tile.
@@ -133,16 +138,22 @@ pub struct Wish {
 pub fn arrange(model: &SceneModel, size: Size, staged: Option<u64>) -> Layout {
     if model.meeting.is_none() {
         let whole = Rect { x: 0, y: 0, width: size.width, height: size.height };
-        return Layout { size, tiles: Vec::new(), panel: None, welcome: Some(whole), hidden: 0 };
+        return Layout { size, tiles: Vec::new(), panel: None, aside: None, welcome: Some(whole), hidden: 0 };
     }
     let areas = Areas::of(size);
     let others: Vec<&SceneParticipant> = model.others().collect();
     let screen =
         others.iter().filter(|other| other.screen).max_by_key(|other| model.active == Some(other.id));
-    let mut tiles = match (screen, others.len()) {
+    let equals_max = match model.arrangement {
+        Arrangement::Auto => GRID_MAX,
+        Arrangement::Grid => WISHED_GRID_MAX,
+        Arrangement::Speaker => 1,
+    };
+    let mut tiles = match (screen, model.arrangement) {
         (Some(screen), _) => staged_tiles(areas, (screen.id, Source::Screen), &others, model),
-        (None, 0..=GRID_MAX) => grid_tiles(areas, &others),
-        (None, _) => {
+        (None, _) if others.len() <= equals_max => grid_tiles(areas, &others),
+        (None, Arrangement::Grid) => grid_tiles(areas, &equals(&others, model)),
+        (None, Arrangement::Auto | Arrangement::Speaker) => {
             let speaker = stage_holder(model, staged).unwrap_or(others[0].id);
             staged_tiles(areas, (speaker, Source::Camera), &others, model)
         }
@@ -152,10 +163,12 @@ pub fn arrange(model: &SceneModel, size: Size, staged: Option<u64>) -> Layout {
         tiles.push(tile(areas.own, own.id, Source::Camera, Place::Own));
     }
     let alone = others.is_empty();
+    let (panel, aside) = areas.column(!model.aside.is_empty());
     Layout {
         size,
         tiles,
-        panel: (!alone).then_some(areas.panel),
+        panel: (!alone).then_some(panel),
+        aside: aside.filter(|_| !alone),
         welcome: alone.then_some(areas.main),
         hidden: others.len() - seen,
     }
@@ -215,6 +228,17 @@ impl Areas {
         let main = Rect { x: gap, y: gap, width: x - 2 * gap, height: size.height - 2 * gap };
         Self { main, panel, own, gap }
     }
+
+    /// How to join, and below it what goes on, which takes most of the column where there is anything.
+    fn column(self, goes_on: bool) -> (Rect, Option<Rect>) {
+        if !goes_on {
+            return (self.panel, None);
+        }
+        let panel = Rect { height: even(self.panel.height / 2), ..self.panel };
+        let y = panel.y + panel.height + self.gap;
+        let aside = Rect { y, height: even(self.panel.y + self.panel.height - y), ..self.panel };
+        (panel, Some(aside))
+    }
 }
 
 /// One large tile, and the others small in a row below it.
@@ -242,11 +266,23 @@ fn staged_tiles(
     tiles
 }
 
-/// Who is shown below the stage: the first to come, and those who are heard now in place of the last.
+/// Who is shown where not all can be equals.
+fn equals<'a>(others: &[&'a SceneParticipant], model: &SceneModel) -> Vec<&'a SceneParticipant> {
+    let all = others.iter().map(|other| other.id).collect();
+    let shown = seated(all, WISHED_GRID_MAX, model);
+    others.iter().copied().filter(|other| shown.contains(&other.id)).collect()
+}
+
+/// Who is shown below the stage.
 fn strip_members(others: &[&SceneParticipant], stage: (u64, Source), model: &SceneModel) -> Vec<u64> {
-    let candidates: Vec<u64> =
+    let candidates =
         others.iter().map(|other| other.id).filter(|id| (*id, Source::Camera) != stage).collect();
-    let mut members: Vec<u64> = candidates.iter().copied().take(STRIP_MAX as usize).collect();
+    seated(candidates, STRIP_MAX as usize, model)
+}
+
+/// The first to come, and those who are heard now in place of the last.
+fn seated(candidates: Vec<u64>, most: usize, model: &SceneModel) -> Vec<u64> {
+    let mut members: Vec<u64> = candidates.iter().copied().take(most).collect();
     for speaker in model.heard.iter().filter(|id| candidates.contains(id)) {
         if members.contains(speaker) {
             continue;

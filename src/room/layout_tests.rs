@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::room::scene::SceneAside;
 
 const HD: Size = Size { width: 1280, height: 720 };
 
@@ -39,6 +40,18 @@ fn alone_the_room_shows_itself_small_and_invites() {
     let layout = arrange(&meeting(0), HD, None);
     assert_eq!(places(&layout, Place::Own), [0]);
     assert!(layout.welcome.is_some() && layout.panel.is_none());
+}
+
+#[test]
+fn what_goes_on_stands_below_a_smaller_invitation_and_beside_all_pictures() {
+    let aside = SceneAside { hands: vec!["Ann".into()], ..SceneAside::default() };
+    let before = arrange(&meeting(3), HD, None);
+    let layout = arrange(&SceneModel { aside: aside.clone(), ..meeting(3) }, HD, None);
+    let (panel, aside_rect) = (layout.panel.unwrap(), layout.aside.unwrap());
+    assert_eq!((before.aside, &before.tiles), (None, &layout.tiles));
+    assert!(panel.height < before.panel.unwrap().height && panel.y + panel.height < aside_rect.y);
+    assert!(aside_rect.y + aside_rect.height <= layout.tiles.last().unwrap().rect.y);
+    assert_eq!(arrange(&SceneModel { aside, ..meeting(0) }, HD, None).aside, None, "alone there is none");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn heard(mixer: &mut Mixer, tones: &[Vec<VoicePacket>], lost: impl Fn(usize) -> 
         }
         for _ in 0..2 {
             let mut block = [0.0; BLOCK_SAMPLES];
-            mixer.mix(&mut block);
+            mixer.mix(&mut block, 100);
             samples.extend(block);
         }
     }
@@ -103,10 +103,28 @@ fn a_burst_is_worked_off_so_that_latency_does_not_grow() {
     }
     let mut block = [0.0; BLOCK_SAMPLES];
     for _ in 0..40 {
-        mixer.mix(&mut block);
+        mixer.mix(&mut block, 100);
     }
     assert!(mixer.voices[0].1.backlog() <= BACKLOG_SAMPLES, "{}", mixer.voices[0].1.backlog());
     assert!(mixer.counters().skipped > 10);
+}
+
+#[test]
+fn half_the_volume_sounds_half_as_loud_and_none_is_silence() {
+    let loud = |percent: u8| {
+        let mut mixer = Mixer::default();
+        let mut block = [0.0; BLOCK_SAMPLES];
+        for (sequence, packet) in (0..).zip(&tone(440.0, 20)) {
+            mixer.push(delivered(0, sequence, packet));
+            mixer.mix(&mut block, percent);
+            mixer.mix(&mut block, percent);
+        }
+        amplitude(&block, 440.0)
+    };
+    let whole = loud(100);
+    // Ten decibels less (ISO 532-1).
+    assert!((loud(50) / whole - 0.316).abs() < 0.01, "{} of {whole}", loud(50));
+    assert!(loud(0) == 0.0 && loud(200) == whole);
 }
 
 #[test]
@@ -116,7 +134,7 @@ fn who_stops_falls_silent_and_comes_back() {
     heard(&mut mixer, &[packets[..10].to_vec()], |_| false);
     let mut block = [0.0; BLOCK_SAMPLES];
     for _ in 0..20 {
-        mixer.mix(&mut block);
+        mixer.mix(&mut block, 100);
     }
     assert!(block.iter().all(|sample| *sample == 0.0), "silence after the end");
     let underruns = mixer.counters().underruns;
@@ -125,7 +143,7 @@ fn who_stops_falls_silent_and_comes_back() {
         mixer.push(delivered(0, sequence, packet));
     }
     for _ in 0..4 {
-        mixer.mix(&mut block);
+        mixer.mix(&mut block, 100);
     }
     assert!(amplitude(&block, 440.0) > 0.1, "heard again");
     assert_eq!(mixer.counters().underruns, underruns);
@@ -140,7 +158,7 @@ fn order_and_repetition_do_not_matter() {
     }
     let mut block = [0.0; BLOCK_SAMPLES];
     for _ in 0..8 {
-        mixer.mix(&mut block);
+        mixer.mix(&mut block, 100);
     }
     let counters = mixer.counters();
     assert_eq!((counters.late, counters.recovered, counters.concealed), (1, 0, 0), "{counters:?}");

@@ -11,6 +11,7 @@
 //! packets pass in bounded rings, pictures by "the latest counts", and words are state that is read anew.
 
 pub mod age;
+mod aside;
 mod camera;
 pub mod canvas;
 mod composer;
@@ -30,6 +31,7 @@ pub mod slots;
 mod snapshot;
 mod sound;
 pub mod stage;
+mod svg;
 pub mod tone;
 pub mod voice;
 
@@ -67,7 +69,10 @@ use crate::sfu::SlotId;
 use crate::track::{Layer, Source, VideoCodec};
 
 pub use link::{FROM_SFU_MAX, RoomLink, SfuEnd, TO_SFU_MAX};
-pub use scene::{Language, SceneCall, SceneModel, SceneParticipant, SlotWord};
+pub use scene::{
+    Arrangement, Language, SceneAside, SceneCall, SceneMessage, SceneModel, SceneParticipant, ScenePoll,
+    SlotWord,
+};
 pub use snapshot::{SnapshotError, Snapshots};
 pub use tone::{Sounding, Tone};
 
@@ -327,6 +332,11 @@ impl Room {
     /// Switches the camera; off means that nothing captures.
     pub fn set_camera(&self, on: bool) {
         self.shared.want(|wanted| wanted.camera = on);
+    }
+
+    /// How loud the others are, in percent of what they send; tones of calls have a volume of their own.
+    pub fn set_volume(&self, percent: u8) {
+        self.shared.want(|wanted| wanted.volume = percent.min(100));
     }
 
     /// A tone of a call is heard from now on, in a meeting or not; `None`: no longer.

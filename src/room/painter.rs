@@ -7,9 +7,11 @@ use qrcode::{Color, QrCode};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
+use crate::room::aside;
 use crate::room::layout::Size;
 use crate::room::overlay::Overlay;
-use crate::room::scene::{Language, SceneCall, TEXT_CHARS_MAX};
+use crate::room::scene::{Language, SceneAside, SceneCall};
+use crate::room::svg::{chars_in, escaped, line, shortened, side, wrapped};
 
 /// Fonts for scripts that DejaVu Sans lacks, where packages of Debian and Buildroot put them. Those that exist are
 /// used.
@@ -21,9 +23,6 @@ const MORE_FONTS: [&str; 6] = [
     "/usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf",
     "/usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf",
 ];
-
-/// The mean width of a character, in font sizes; what wraps and shortens texts.
-const CHAR_WIDTH: f32 = 0.58;
 
 /// Something that the painter draws: equal pieces look equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,6 +58,15 @@ pub enum Piece {
         /// The language.
         language: Language,
         /// The panel's size.
+        size: Size,
+    },
+    /// Whose hand is up, what is voted on, and what was written.
+    Aside {
+        /// What there is to tell.
+        aside: SceneAside,
+        /// The language.
+        language: Language,
+        /// The size of the column.
         size: Size,
     },
     /// The room introduces itself.
@@ -127,6 +135,9 @@ impl Painter {
             Piece::Plate { name, muted, size } => self.plate(name, *muted, *size),
             Piece::Card { name, id, size } => self.draw(&card(name, *id, *size), *size),
             Piece::Panel { size, .. } => self.draw(&panel(piece), *size),
+            Piece::Aside { aside, language, size } => {
+                self.draw(&aside::drawing(aside, *language, *size), *size)
+            }
             Piece::Welcome { size, .. } => self.draw(&welcome(piece), *size),
             Piece::Call { call, language, size } => self.draw(&self::call(call, *language, *size), *size),
             Piece::Notice { text, size } => self.draw(&notice(text, *size), *size),
@@ -219,7 +230,7 @@ fn panel(piece: &Piece) -> String {
     };
     let (width, height) = (side(size.width), side(size.height));
     let font = width / 15.0;
-    let qr = (width * 0.8).min(height * 0.5);
+    let qr = (width * 0.8).min(height * 0.46);
     let mut y = font * 1.8;
     let mut svg =
         line(&shortened(meeting, chars_in(width, font * 1.3)), [0.0, y], font * 1.3, "#fff", "start");
@@ -346,14 +357,6 @@ fn qr_code(text: &str, [x, y]: [f32; 2], size: f32) -> String {
     )
 }
 
-/// One line of text; `anchor` is `start`, `middle` or `end`.
-fn line(text: &str, [x, y]: [f32; 2], font: f32, fill: &str, anchor: &str) -> String {
-    let text = escaped(text);
-    format!(
-        r##"<text x="{x}" y="{y}" font-size="{font}" fill="{fill}" text-anchor="{anchor}">{text}</text>"##
-    )
-}
-
 /// The scene's own words.
 struct Words {
     join_at: &'static str,
@@ -386,74 +389,6 @@ const fn words(language: Language) -> Words {
             is_rung: "正在呼叫…",
         },
     }
-}
-
-/// How many characters of a font size fit into a width, at least one.
-fn chars_in(width: f32, font: f32) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to a small positive number"
-    )]
-    let chars = (width / (font * CHAR_WIDTH)).clamp(1.0, 1000.0) as usize;
-    chars
-}
-
-/// At most `chars` characters and at most [`TEXT_CHARS_MAX`]; what is longer ends in an ellipsis.
-fn shortened(text: &str, chars: usize) -> String {
-    let chars = chars.min(TEXT_CHARS_MAX);
-    if text.chars().count() <= chars {
-        return text.to_owned();
-    }
-    text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// The text in at most `lines` lines of `chars` characters, broken after spaces and slashes where possible.
-fn wrapped(text: &str, chars: usize, lines: usize) -> Vec<String> {
-    let mut rows = vec![String::new()];
-    for word in text.split_inclusive([' ', '\n', '/', '.', '-', '?', '&', '，']) {
-        for (index, letter) in word.chars().enumerate() {
-            let row = rows.last().map_or(0, |row| row.chars().count());
-            let breaks_here = (index == 0 && row + word.trim_end().chars().count() > chars) || row >= chars;
-            if breaks_here && row > 0 {
-                rows.push(String::new());
-            }
-            match rows.last_mut() {
-                Some(row) if letter != '\n' => row.push(letter),
-                _ => rows.push(String::new()),
-            }
-        }
-    }
-    if rows.len() > lines {
-        rows.truncate(lines);
-        if let Some(last) = rows.last_mut() {
-            last.pop();
-            last.push('…');
-        }
-    }
-    rows
-}
-
-/// Text for SVG: markup is escaped, control characters are left out.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in
-        text.chars().filter(|letter| !letter.is_control() && !matches!(*letter, '\u{fffe}' | '\u{ffff}'))
-    {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sides of pictures are small")]
-const fn side(length: u32) -> f32 {
-    length as f32
 }
 
 #[cfg(test)]

@@ -105,6 +105,10 @@ impl Planner {
         if let Some(rect) = layout.panel {
             texts.push((rect, self.panel(rect, layout.hidden)));
         }
+        if let Some(rect) = layout.aside {
+            let (aside, language) = (model.aside.clone(), model.language);
+            texts.push((rect, Piece::Aside { aside, language, size: rect.size() }));
+        }
         if let Some(rect) = layout.welcome {
             texts.push((rect, self.welcome(rect)));
         }

@@ -19,6 +19,18 @@ pub enum Language {
     Chinese,
 }
 
+/// How people in the room want to see the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Arrangement {
+    /// Up to four as equals, more of them with a stage.
+    #[default]
+    Auto,
+    /// As equals, as many as there is room for.
+    Grid,
+    /// Who speaks on the stage.
+    Speaker,
+}
+
 /// What the screen shall tell: the meeting, how to join it, and who is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SceneModel {
@@ -32,10 +44,14 @@ pub struct SceneModel {
     pub participants: Vec<SceneParticipant>,
     /// The active speaker.
     pub active: Option<u64>,
+    /// How they are arranged.
+    pub arrangement: Arrangement,
     /// Everybody who is heard now, the loudest first.
     pub heard: Vec<u64>,
     /// What the people in the room should tell somebody: one sentence, or nothing.
     pub trouble: String,
+    /// What goes on besides speaking.
+    pub aside: SceneAside,
     /// A call that rings here, or that the room has begun.
     pub call: Option<SceneCall>,
     /// The language of the scene's own words.
@@ -59,6 +75,47 @@ impl SceneModel {
     pub fn participant(&self, id: u64) -> Option<&SceneParticipant> {
         self.participants.iter().find(|participant| participant.id == id)
     }
+}
+
+/// What goes on besides speaking, told in the column beside the pictures. All texts come from strangers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct SceneAside {
+    /// The names of those whose hands are up, the first to raise it first.
+    pub hands: Vec<String>,
+    /// The poll that is open, or was closed a moment ago.
+    pub poll: Option<ScenePoll>,
+    /// The last messages to everybody, the oldest first, if they are to be shown.
+    pub messages: Vec<SceneMessage>,
+}
+
+impl SceneAside {
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.hands.is_empty() && self.poll.is_none() && self.messages.is_empty()
+    }
+}
+
+/// A poll as the scene shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ScenePoll {
+    /// What is asked.
+    pub question: String,
+    /// What can be chosen, and how often it was, where that may be seen.
+    pub options: Vec<(String, Option<u32>)>,
+    /// How many people have voted.
+    pub voters: u32,
+    /// Whether votes are still taken.
+    pub is_open: bool,
+}
+
+/// A chat message as the scene shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SceneMessage {
+    /// Who wrote it.
+    pub name: String,
+    /// What.
+    pub text: String,
 }
 
 /// A call as the scene shows it, to be seen where nothing can be heard.

@@ -32,6 +32,8 @@ pub(super) struct Wanted {
     pub(super) codec: VideoCodec,
     /// The highest layer that anybody watches.
     pub(super) highest: Option<Layer>,
+    /// How loud the others are, in percent.
+    pub(super) volume: u8,
     /// The tone of a call that is heard.
     pub(super) sounding: Option<Sounding>,
 }
@@ -44,6 +46,7 @@ impl Default for Wanted {
             camera: true,
             codec: VideoCodec::H264,
             highest: Some(Layer(u8::MAX)),
+            volume: 100,
             sounding: None,
         }
     }

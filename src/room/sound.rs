@@ -154,7 +154,7 @@ impl SoundTask {
         };
         let mut block: Block = [0.0; BLOCK_SAMPLES];
         loop {
-            let Wanted { joined, sounding, .. } = shared.wanted();
+            let Wanted { joined, sounding, volume, .. } = shared.wanted();
             let is_over = joined != join || (join.is_none() && sounding.is_none());
             if is_over || shared.is_stopping() {
                 break;
@@ -164,7 +164,7 @@ impl SoundTask {
                     self.mixer.push(packet);
                 }
             }
-            self.mixer.mix(&mut block);
+            self.mixer.mix(&mut block, volume);
             self.ringer.add_to(&mut block, sounding);
             *locked(&shared.mixer) = self.mixer.counters();
             output.write(shared, &block);

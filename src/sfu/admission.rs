@@ -13,6 +13,19 @@ use crate::sfu::{OfferRefused, PeerId, Permit, TrackFlow, TrackSetup};
 use crate::track::{Kind, Source};
 
 impl Forwarder {
+    /// Answers the first offer of a bridge, whose lines carry the tracks of many: see [`carry_in`](Self::carry_in)
+    /// and [`carry_out`](Self::carry_out).
+    ///
+    /// # Errors
+    /// As [`offer`](Self::offer).
+    pub fn offer_of_bridge(&mut self, peer: PeerId, sdp: &str, now: Instant) -> Result<String, OfferRefused> {
+        self.latest = Some(now);
+        if self.places.contains_key(&peer) {
+            return Err(OfferRefused::LinesChanged);
+        }
+        self.join(peer, Permit { send: true, receive: true }, Plan::read_of_bridge(sdp)?, sdp, now)
+    }
+
     /// Answers a peer's offer with SDP. A second offer of the same peer with the same media lines is an ICE
     /// restart; one with another certificate replaces the peer's transport, its wishes and flows are kept.
     ///
@@ -58,7 +71,9 @@ impl Forwarder {
             return Err(OfferRefused::TooManyPeers(PEERS_MAX));
         }
         let (peer, answer) = self.make_peer(id, permit, plan, sdp, now)?;
-        self.admit_publisher(peer.0, tracks(peer.1), now);
+        // What a bridge sends is its guests'.
+        let publishes = if peer.0.carrier.is_some() { Vec::new() } else { tracks(peer.1) };
+        self.admit_publisher(peer.0, publishes, now);
         Ok(answer)
     }
 
@@ -142,7 +157,7 @@ impl Forwarder {
         self.admit_publisher(Peer::in_process(peer, &local), tracks, now);
     }
 
-    fn admit_publisher(&mut self, peer: Peer, tracks: Vec<TrackSetup>, now: Instant) {
+    pub(super) fn admit_publisher(&mut self, peer: Peer, tracks: Vec<TrackSetup>, now: Instant) {
         self.tell_publishes(peer.id, tracks.clone());
         self.admit(peer, tracks, now);
     }

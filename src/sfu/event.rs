@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::sfu::{Codecs, PeerId, SlotId, TrackSetup};
-use crate::track::{Layer, Source};
+use crate::track::{Layer, Source, VideoCodec};
 
 /// What a peer's role lets it do with media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub enum Event {
         /// Who is heard speaking now, the loudest first, at most three.
         heard: Vec<PeerId>,
     },
+    /// How loud those are who are not silent, in dBov (-127 to 0); with each tick while that is wanted.
+    Levels(Vec<(PeerId, i8)>),
     /// How good a network peer's way is has changed: 0 (lost) to 5 (nothing to be noticed), 5 at first.
     Quality {
         /// Whose.
@@ -92,6 +94,13 @@ pub enum Event {
         peer: PeerId,
         /// What; all of it.
         tracks: Vec<TrackSetup>,
+    },
+    /// What everybody on this side of a bridge decodes, for the other end to go by; on change only.
+    Decodes {
+        /// Which bridge.
+        peer: PeerId,
+        /// The codecs.
+        codecs: Vec<VideoCodec>,
     },
     /// From now on publishers shall send these codecs, as far as the peers of this branch are concerned.
     Codecs(Codecs),

@@ -210,9 +210,13 @@ impl Forwarder {
         publisher.stats.keyframes_asked += 1;
         match &mut publisher.link {
             Link::Rtc(rtc) => {
-                if rtc.ask_keyframe(source, layer) {
+                if rtc.line_of(source).is_some_and(|line| rtc.ask_keyframe(line, layer)) {
                     self.dirty.push(place);
                 }
+            }
+            Link::Guest { bridge } => {
+                let of_guest = (*bridge, publisher.id);
+                self.ask_guest_keyframe(of_guest, source, layer);
             }
             Link::Local | Link::Elsewhere => {
                 self.outbox.tell(Event::KeyframeWanted { peer: publisher.id, source, layer })

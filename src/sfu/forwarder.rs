@@ -68,6 +68,7 @@ pub struct Forwarder {
     pub(super) tracks: Vec<Option<Track>>,
     pub(super) speakers: Speakers<usize>,
     pub(super) told_speakers: (Option<PeerId>, Vec<PeerId>),
+    pub(super) tells_levels: bool,
     pub(super) chosen: Vec<usize>,
     /// What the peers of this branch need.
     pub(super) codecs: Codecs,
@@ -98,6 +99,7 @@ impl Forwarder {
             tracks: Vec::new(),
             speakers: Speakers::new(),
             told_speakers: (None, Vec::new()),
+            tells_levels: false,
             chosen: Vec::new(),
             outbox: Outbox::default(),
             dirty: Vec::new(),
@@ -113,6 +115,11 @@ impl Forwarder {
     /// Another relayed address, or none any more: told in the answers from now on.
     pub const fn set_relayed_address(&mut self, address: Option<SocketAddr>) {
         self.config.ice_relayed_address = address;
+    }
+
+    /// Whether it is told with each tick how loud everybody is.
+    pub const fn tell_levels(&mut self, wanted: bool) {
+        self.tells_levels = wanted;
     }
 
     /// What a subscriber wants to see, the most wanted first; replaces what it wanted before. Without any
@@ -233,7 +240,7 @@ impl Forwarder {
         for place in 0..self.peers.len() {
             let due = |peer: &Peer| match &peer.link {
                 Link::Rtc(rtc) => rtc.deadline().is_some_and(|at| at <= now),
-                Link::Local | Link::Elsewhere => false,
+                Link::Local | Link::Elsewhere | Link::Guest { .. } => false,
             };
             if self.peers[place].as_ref().is_some_and(due) {
                 self.step(place, now);
@@ -247,22 +254,31 @@ impl Forwarder {
     }
 
     /// Sends what the inputs of a batch brought: one step for each subscriber that was written to, so that
-    /// the packets of a frame leave together.
-    pub fn flush(&mut self, now: Instant) {
+    /// the packets of a frame leave together. Returns whether there is more, once the datagrams were taken: those of a
+    /// key frame for many are megabytes, which need not lie there all at once.
+    pub fn flush(&mut self, now: Instant) -> bool {
         self.latest = Some(now);
         // A step can bring up a goodbye, and that writes to others: a few rounds at most.
         for _ in 0..4 {
-            let dirty = std::mem::take(&mut self.dirty);
-            if dirty.is_empty() {
-                return;
+            let mut dirty = std::mem::take(&mut self.dirty).into_iter();
+            if dirty.len() == 0 {
+                return false;
             }
-            for place in dirty {
+            for place in dirty.by_ref() {
                 let is_dirty = |peer: &Peer| matches!(&peer.link, Link::Rtc(rtc) if rtc.is_dirty());
                 if self.peers[place].as_ref().is_some_and(is_dirty) {
                     self.step(place, now);
+                    if self.outbox.is_well_filled() {
+                        break;
+                    }
                 }
             }
+            if dirty.len() > 0 {
+                self.dirty.extend(dirty);
+                return true;
+            }
         }
+        false
     }
 
     fn step(&mut self, place: usize, now: Instant) {
@@ -276,8 +292,11 @@ impl Forwarder {
     pub(super) fn act(&mut self, place: usize, mut up: Vec<FromPeer>, now: Instant) {
         for one in up.drain(..) {
             match one {
-                FromPeer::Media { source, layer, fresh, packet } => {
-                    self.forward(place, source, layer, fresh, packet, now);
+                FromPeer::Media { line, source, layer, fresh, packet } => {
+                    // What comes on a line of a bridge that is nobody's is dropped.
+                    if let Some((sender, source)) = self.sender(place, line, source) {
+                        self.forward(sender, source, layer, fresh, packet, now);
+                    }
                 }
                 FromPeer::KeyframeWanted { slot } => self.on_keyframe_wanted(place, slot, now),
                 FromPeer::Estimate { bps } => self.on_estimate(place, bps, now),
@@ -295,7 +314,7 @@ impl Forwarder {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = |peer: &Peer| match &peer.link {
             Link::Rtc(rtc) => rtc.deadline(),
-            Link::Local | Link::Elsewhere => None,
+            Link::Local | Link::Elsewhere | Link::Guest { .. } => None,
         };
         let deadlines = self.peers.iter().flatten().filter_map(deadline);
         let unflushed = self.latest.filter(|_| !self.dirty.is_empty());
@@ -335,7 +354,7 @@ impl Forwarder {
     pub fn ufrag(&self, peer: PeerId) -> Option<String> {
         match &self.peer(peer)?.link {
             Link::Rtc(rtc) => Some(rtc.ufrag().to_owned()),
-            Link::Local | Link::Elsewhere => None,
+            Link::Local | Link::Elsewhere | Link::Guest { .. } => None,
         }
     }
 
@@ -346,7 +365,7 @@ impl Forwarder {
             Link::Rtc(rtc) => {
                 rtc.plan().receiving().into_iter().find(|line| line.slot == slot).map(|line| line.mid)
             }
-            Link::Local | Link::Elsewhere => None,
+            Link::Local | Link::Elsewhere | Link::Guest { .. } => None,
         }
     }
 

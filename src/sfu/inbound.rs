@@ -69,6 +69,8 @@ impl Packet {
 pub(super) enum FromPeer {
     Connected,
     Media {
+        /// The index of the line among those on which the peer sends.
+        line: usize,
         source: Source,
         layer: Layer,
         /// The first packet of an SSRC: its sequence numbers continue nothing.

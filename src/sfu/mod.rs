@@ -14,6 +14,9 @@ mod admission;
 mod advice;
 mod allocation;
 mod branch;
+mod bridge;
+#[cfg(test)]
+mod bridge_tests;
 mod budget;
 mod capture;
 mod codecs;
@@ -59,6 +62,7 @@ mod vp9;
 use std::fmt;
 
 pub use branch::{Crossing, TrackSetup};
+pub use bridge::{BridgeLines, Inward, Outward};
 pub use capture::{DelayReport, WallClock};
 pub use codecs::Codecs;
 pub use demux::Demux;

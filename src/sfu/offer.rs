@@ -2,6 +2,9 @@
 //!
 //! The first sending audio line is the microphone, the second the sound of the screen; the first sending
 //! video line is the camera, the second the screen. Lines that receive are slots.
+//!
+//! The lines of a bridge carry the tracks of many, and words tell whose: a sending line may have any source of its
+//! kind, and a receiving line of several layers is one slot for each of them.
 
 use std::collections::HashMap;
 
@@ -19,6 +22,8 @@ pub(super) struct Plan {
     pub(super) lines: Vec<Line>,
     /// The first `a=fingerprint`: another one means another transport, not an ICE restart.
     pub(super) fingerprint: String,
+    /// It is of a bridge.
+    pub(super) is_of_bridge: bool,
 }
 
 /// A media line of an offer.
@@ -31,6 +36,8 @@ pub(super) struct Line {
     receives: bool,
     rejected: bool,
     rids: Vec<String>,
+    /// The layers that it takes.
+    rids_taken: Vec<String>,
     simulcast: Vec<String>,
 }
 
@@ -49,6 +56,8 @@ pub(super) struct Receiving {
     pub(super) mid: String,
     pub(super) kind: Kind,
     pub(super) slot: SlotId,
+    /// The layer that this slot of a bridge sends, and how it is called; `None` where any may fill it.
+    pub(super) rid: Option<(Layer, String)>,
 }
 
 impl Plan {
@@ -81,6 +90,11 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The same of a bridge.
+    pub(super) fn read_of_bridge(sdp: &str) -> Result<Self, OfferRefused> {
+        Self::read(sdp).map(|plan| Self { is_of_bridge: true, ..plan })
+    }
+
     fn read_line(&mut self, text: &str) {
         if let Some(media) = text.strip_prefix("m=") {
             self.lines.push(Line::begin(media));
@@ -95,6 +109,9 @@ impl Plan {
 
     /// The tracks that the peer may publish.
     pub(super) fn sending(&self) -> Vec<Sending> {
+        if self.is_of_bridge {
+            return self.carrying();
+        }
         let mut sources = [Kind::Audio, Kind::Video].map(|kind| match kind {
             Kind::Audio => vec![Source::ScreenAudio, Source::Microphone],
             Kind::Video => vec![Source::Screen, Source::Camera],
@@ -112,8 +129,41 @@ impl Plan {
         sending
     }
 
+    /// All that sends, under one source of its kind: words tell which it really is.
+    fn carrying(&self) -> Vec<Sending> {
+        let sends = self.lines.iter().filter(|line| line.sends && !line.rejected);
+        let sending = |line: &Line| {
+            let source = match line.kind? {
+                Kind::Audio => Source::Microphone,
+                Kind::Video => Source::Camera,
+            };
+            Some(Sending { mid: line.mid.clone(), source, rids: line.layers() })
+        };
+        sends.filter_map(sending).collect()
+    }
+
+    /// A slot for each layer of each line that receives.
+    fn receiving_layers(&self) -> Vec<Receiving> {
+        let mut slots = Vec::new();
+        for line in self.lines.iter().filter(|line| line.receives && !line.rejected) {
+            let Some(kind) = line.kind else { continue };
+            let layers = ranked(line.rids_taken.clone());
+            let rids = (0..).map(Layer).zip(layers).map(Some);
+            let none = line.rids_taken.is_empty().then_some(None);
+            for rid in rids.chain(none) {
+                // At most LINES_MAX lines of as many layers as a track may have.
+                let slot = SlotId(u16::try_from(slots.len()).unwrap_or(u16::MAX));
+                slots.push(Receiving { mid: line.mid.clone(), kind, slot, rid });
+            }
+        }
+        slots
+    }
+
     /// The slots, in the order of the lines.
     pub(super) fn receiving(&self) -> Vec<Receiving> {
+        if self.is_of_bridge {
+            return self.receiving_layers();
+        }
         let numbers = self.numeric_mids();
         let slot_of = |at: usize| match &numbers {
             Some(numbers) => SlotId(numbers[at]),
@@ -123,7 +173,7 @@ impl Plan {
         let usable = self.lines.iter().enumerate().filter(|(_, line)| line.receives && !line.rejected);
         usable
             .filter_map(|(at, line)| {
-                Some(Receiving { mid: line.mid.clone(), kind: line.kind?, slot: slot_of(at) })
+                Some(Receiving { mid: line.mid.clone(), kind: line.kind?, slot: slot_of(at), rid: None })
             })
             .collect()
     }
@@ -169,11 +219,12 @@ impl Line {
         match attribute.split_once(':') {
             Some(("mid", mid)) => self.mid = mid.trim().to_owned(),
             Some(("rid", value)) => {
-                if let Some((rid, "send")) = value
-                    .split_once(' ')
-                    .map(|(rid, rest)| (rid, rest.split_ascii_whitespace().next().unwrap_or_default()))
-                {
-                    self.rids.push(rid.to_owned());
+                let direction =
+                    |rest: &str| rest.split_ascii_whitespace().next().unwrap_or_default().to_owned();
+                match value.split_once(' ').map(|(rid, rest)| (rid.to_owned(), direction(rest))) {
+                    Some((rid, way)) if way == "send" => self.rids.push(rid),
+                    Some((rid, way)) if way == "recv" => self.rids_taken.push(rid),
+                    _ => {}
                 }
             }
             Some(("simulcast", value)) => self.simulcast = simulcast_order(value),
@@ -190,16 +241,20 @@ impl Line {
 
     /// The rids, smallest picture first: by their customary names, else in the order of the offer.
     fn layers(&self) -> Vec<String> {
-        let mut rids = if self.simulcast.is_empty() { self.rids.clone() } else { self.simulcast.clone() };
-        if let Some(mut ranked) =
-            rids.iter().map(|rid| Some((rank(rid)?, rid.clone()))).collect::<Option<Vec<_>>>()
-        {
-            ranked.sort();
-            rids = ranked.into_iter().map(|(_, rid)| rid).collect();
-        }
-        rids.truncate(Layer::MAX);
-        rids
+        ranked(if self.simulcast.is_empty() { self.rids.clone() } else { self.simulcast.clone() })
     }
+}
+
+/// The smallest picture first, where the names tell.
+fn ranked(mut rids: Vec<String>) -> Vec<String> {
+    if let Some(mut ranked) =
+        rids.iter().map(|rid| Some((rank(rid)?, rid.clone()))).collect::<Option<Vec<_>>>()
+    {
+        ranked.sort();
+        rids = ranked.into_iter().map(|(_, rid)| rid).collect();
+    }
+    rids.truncate(Layer::MAX);
+    rids
 }
 
 /// RFC 8853, 5.1: `send q;h;f`, alternatives behind commas, paused ones marked by a tilde.

@@ -21,6 +21,9 @@ const RUN_SEGMENTS_MAX: usize = 64;
 /// The most bytes of a run, below the 65,507 of a UDP datagram.
 const RUN_BYTES_MAX: usize = 60_000;
 
+/// From so many bytes on they had better be taken before there are more.
+const WELL_FILLED_BYTES: usize = 128 * 1024;
+
 /// A datagram of a peer on its way out: a piece of the bytes.
 #[derive(Debug, Clone, Copy)]
 struct Datagram {
@@ -66,6 +69,11 @@ impl Outbox {
         let start = bytes.len();
         bytes.extend_from_slice(contents);
         self.end(peer, route, TrafficClass::Other, start, true);
+    }
+
+    /// What is there should be taken before there is more.
+    pub(super) fn is_well_filled(&self) -> bool {
+        !self.datagrams.is_empty() && self.bytes.len() >= WELL_FILLED_BYTES
     }
 
     pub(super) fn deliver(&mut self, peer: PeerId, delivered: Delivered) {
@@ -168,6 +176,18 @@ mod tests {
         outbox.send(PeerId(1), route, &[3, 3]);
         let (run, contents) = outbox.poll_transmit().expect("a run");
         assert_eq!((run.segment_size, contents), (2, &[1, 1, 3, 3][..]));
+    }
+
+    #[test]
+    fn it_is_well_filled_until_what_is_there_was_taken() {
+        let mut outbox = Outbox::default();
+        for _ in 0..WELL_FILLED_BYTES / 1024 {
+            assert!(!outbox.is_well_filled());
+            outbox.send(PeerId(1), route(5000), &[0; 1024]);
+        }
+        assert!(outbox.is_well_filled());
+        while outbox.poll_transmit().is_some() {}
+        assert!(!outbox.is_well_filled());
     }
 
     #[test]

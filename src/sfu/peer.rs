@@ -1,5 +1,6 @@
 //! A peer as the forwarder keeps it: its link, its slots, its tracks and its wishes.
 
+use crate::sfu::bridge::Carrier;
 use crate::sfu::budget::Budget;
 use crate::sfu::inbound::Packet;
 use crate::sfu::local::{Delivered, LocalSetup};
@@ -22,6 +23,11 @@ pub(super) enum Link {
     Local,
     /// In another branch of the meeting: it publishes, and has no slots.
     Elsewhere,
+    /// In a meeting elsewhere: what it publishes arrives at a bridge.
+    Guest {
+        /// At which.
+        bridge: PeerId,
+    },
 }
 
 /// A peer of the meeting.
@@ -32,6 +38,8 @@ pub(super) struct Peer {
     pub(super) slots: Vec<Slot>,
     /// The indices of its tracks in the forwarder.
     pub(super) tracks: Vec<usize>,
+    /// Of a bridge.
+    pub(super) carrier: Option<Box<Carrier>>,
     /// `None` until it says what it wants to see.
     pub(super) wishes: Option<Vec<Wish>>,
     /// `None` for a local peer, which has all the bandwidth there is.
@@ -53,13 +61,11 @@ impl Peer {
         start_bps: u64,
         now: Instant,
     ) -> Self {
-        let receiving = link.plan().receiving();
-        let slot = |(at, line): (usize, &crate::sfu::offer::Receiving)| {
-            Slot::new(line.slot, line.kind, link.decodes(at))
-        };
-        let slots = receiving.iter().enumerate().map(slot).collect();
+        let slots = Self::slots_of(&link);
+        let plan = link.plan();
+        let carrier = plan.is_of_bridge.then(|| Box::new(Carrier::of(plan)));
         let peer = Self::new(id, permit, slots, Some(Budget::new(start_bps)), Link::Rtc(Box::new(link)));
-        Self { quality: Some(Quality::new(now)), ..peer }
+        Self { quality: Some(Quality::new(now)), carrier, ..peer }
     }
 
     pub(super) fn in_process(id: PeerId, setup: &LocalSetup) -> Self {
@@ -71,7 +77,11 @@ impl Peer {
     }
 
     pub(super) fn elsewhere(id: PeerId) -> Self {
-        Self::new(id, Permit { send: true, receive: false }, Vec::new(), None, Link::Elsewhere)
+        Self::without_slots(id, Permit { send: true, receive: false }, Link::Elsewhere)
+    }
+
+    pub(super) fn without_slots(id: PeerId, permit: Permit, link: Link) -> Self {
+        Self::new(id, permit, Vec::new(), None, link)
     }
 
     pub(super) const fn is_elsewhere(&self) -> bool {
@@ -91,6 +101,7 @@ impl Peer {
             permit,
             slots,
             tracks: Vec::new(),
+            carrier: None,
             wishes: None,
             budget,
             needs_seating: true,
@@ -107,12 +118,15 @@ impl Peer {
             && match &self.link {
                 Link::Rtc(rtc) => rtc.is_connected(),
                 Link::Local => true,
-                Link::Elsewhere => false,
+                Link::Elsewhere | Link::Guest { .. } => false,
             }
     }
 
     /// The codecs that it decodes in every video slot; `None` if it watches nothing.
     pub(super) fn decodes(&self, codec: VideoCodec) -> Option<bool> {
+        if let Some(carrier) = &self.carrier {
+            return carrier.decodes(codec);
+        }
         let mut video = self.slots.iter().filter(|slot| slot.kind == Kind::Video).peekable();
         video.peek()?;
         self.permit.receive.then(|| video.all(|slot| slot.can_decode(Some(codec))))
@@ -152,7 +166,7 @@ impl Peer {
                 );
                 false
             }
-            Link::Elsewhere => false,
+            Link::Elsewhere | Link::Guest { .. } => false,
         }
     }
 }

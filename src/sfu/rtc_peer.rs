@@ -10,6 +10,7 @@
 mod answer;
 mod arrival_numbers;
 mod events;
+mod proposal;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use str0m::rtp::Ssrc;
 use str0m::{Input, Output, Rtc, RtcError};
 
 use arrival_numbers::ArrivalNumbers;
+use proposal::Proposed;
 
 use crate::sfu::descriptor::Structure;
 use crate::sfu::egress::{Egress, Reported};
@@ -76,6 +78,8 @@ struct Inlet {
 #[derive(Debug)]
 struct Flow {
     ssrc: Ssrc,
+    /// The index of its line among the inlets.
+    line: usize,
     source: Source,
     layer: Layer,
     /// What the templates of its dependency descriptors mean.
@@ -96,6 +100,8 @@ pub(super) struct RtcPeer {
     destination: Option<(Protocol, SocketAddr)>,
     inlets: Vec<Inlet>,
     egress: Egress,
+    /// What we have offered, until it is answered.
+    proposed: Option<Proposed>,
     flows: Vec<Flow>,
     checkers: Vec<SocketAddr>,
     candidates: usize,
@@ -117,6 +123,44 @@ pub(super) struct RtcPeer {
 }
 
 impl RtcPeer {
+    /// A peer that has neither connected nor sent anything yet.
+    fn new(
+        id: PeerId,
+        mut rtc: Rtc,
+        plan: Plan,
+        egress: Egress,
+        arrival_numbers: ArrivalNumbers,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id,
+            ufrag: rtc.direct_api().local_ice_credentials().ufrag,
+            rtc,
+            plan,
+            deadline: now,
+            latest: now,
+            destination: None,
+            inlets: Vec::new(),
+            egress,
+            proposed: None,
+            flows: Vec::new(),
+            checkers: Vec::new(),
+            candidates: 0,
+            ssrcs_heard: Vec::new(),
+            arrival_numbers,
+            payload_types: Vec::new(),
+            connected: false,
+            lost_since: Some(now),
+            heard_at: now,
+            media_heard_at: None,
+            media_sent_at: None,
+            told_silent: true,
+            dirty: true,
+            rtc_dirty: true,
+            over: false,
+        }
+    }
+
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -163,7 +207,8 @@ impl RtcPeer {
         self.receive_rtc(route, contents, now, out, up)
     }
 
-    /// A report about what we sent. Returns whether there is nothing else in it.
+    /// A report about what we sent. Returns whether there is nothing else in it. The rest is about what the peer sends:
+    /// nothing, where it can send nothing, and the transport would set tens of kilobytes aside to read it.
     fn receive_report(
         &mut self,
         contents: &[u8],
@@ -174,6 +219,9 @@ impl RtcPeer {
         let mut reported = Reported::AlsoForeign;
         self.step(out, up, |peer, out, up| {
             reported = peer.egress.receive(contents, now, up);
+            if reported == Reported::AlsoForeign && peer.inlets.is_empty() {
+                reported = Reported::Taken;
+            }
             if reported == Reported::Taken {
                 peer.heard(now);
                 peer.egress.flush(now, out, up);
@@ -219,13 +267,14 @@ impl RtcPeer {
 
     /// Whether the transport is fit for what a datagram brings.
     fn lets_in(&mut self, source: SocketAddr, contents: &[u8]) -> bool {
+        let heard_max = SSRCS_HEARD_MAX.max(2 * self.ssrcs_max());
         match Content::of(contents) {
             Content::Check => insert_bounded(&mut self.checkers, source, CHECKERS_MAX),
             Content::Media { ssrc } => {
                 // Without a connection there are no keys.
                 self.connected
                     && self.arrival_numbers.admits(contents)
-                    && insert_bounded(&mut self.ssrcs_heard, ssrc, SSRCS_HEARD_MAX)
+                    && insert_bounded(&mut self.ssrcs_heard, ssrc, heard_max)
             }
             Content::Reports | Content::Other => true,
         }
@@ -271,9 +320,25 @@ impl RtcPeer {
         !std::mem::replace(&mut self.dirty, true)
     }
 
+    /// The most SSRCs that are remembered: of every layer of every line, and some that were replaced.
+    fn ssrcs_max(&self) -> usize {
+        let layers: usize = self.inlets.iter().map(|inlet| inlet.rids.len().max(1)).sum();
+        SSRCS_MAX.max(layers + layers / 2)
+    }
+
+    /// The line on which the peer sends a source, by its index.
+    pub(super) fn line_of(&self, source: Source) -> Option<usize> {
+        self.inlets.iter().position(|inlet| inlet.source == source)
+    }
+
+    /// The line with this `a=mid` on which the peer sends, by its index.
+    pub(super) fn line_at(&self, mid: &str) -> Option<usize> {
+        self.inlets.iter().position(|inlet| inlet.mid == Mid::from(mid))
+    }
+
     /// Asks the peer for a key frame of one of its layers. Returns whether the layer is known.
-    pub(super) fn ask_keyframe(&mut self, source: Source, layer: Layer) -> bool {
-        let known = self.flows.iter().rev().find(|flow| flow.source == source && flow.layer == layer);
+    pub(super) fn ask_keyframe(&mut self, line: usize, layer: Layer) -> bool {
+        let known = self.flows.iter().rev().find(|flow| flow.line == line && flow.layer == layer);
         let (Some(Flow { ssrc, .. }), false) = (known, self.over) else { return false };
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_rx(ssrc) else { return false };

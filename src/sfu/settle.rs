@@ -6,13 +6,14 @@ use crate::sfu::allocation::{Demand, Rung, allocate};
 use crate::sfu::forwarder::Forwarder;
 use crate::sfu::peer::{Link, Peer};
 use crate::sfu::seating::{Chair, Guest, admit, seat};
+use crate::sfu::slot::Feed;
 use crate::sfu::temporal::TID_MAX;
 use crate::sfu::track::Subscriber;
 use crate::sfu::{Codecs, Event, PeerId};
 use crate::track::{Kind, Layer, Source};
 
 /// What each sound is reckoned to take with its headers, and what with copies of what went before (RFC 2198).
-const SOUND_BPS: u64 = 50_000;
+pub(super) const SOUND_BPS: u64 = 50_000;
 const SOUND_WITH_COPIES_BPS: u64 = 85_000;
 /// Random loss, as on Wi-Fi, can press the estimate to nearly nothing: the smallest picture of the stage goes on, with
 /// its fewest frames, if it takes no more than this.
@@ -39,8 +40,12 @@ impl Forwarder {
         for place in 0..self.peers.len() {
             let Some(peer) = self.peers[place].as_mut() else { continue };
             if std::mem::take(&mut peer.needs_seating) && peer.takes_media() {
-                self.seat_sounds(place, now);
-                self.seat_pictures(place, now);
+                if peer.carrier.is_some() {
+                    self.seat_lines(place, now);
+                } else {
+                    self.seat_sounds(place, now);
+                    self.seat_pictures(place, now);
+                }
                 seated = true;
             }
         }
@@ -183,15 +188,29 @@ impl Forwarder {
 
     /// Puts a track into a slot, in the layer that comes closest to the one it should have.
     fn assign(&mut self, place: usize, at: usize, index: usize, ideal: Layer, frames: u8, now: Instant) {
-        let Some(track) = self.tracks[index].as_mut() else { return };
+        let Some(track) = self.tracks[index].as_ref() else { return };
         let feed = track.nearest(index, ideal);
+        // A smaller one that stands in has room for all of its frames.
+        let frames = if feed.layer == ideal { frames } else { TID_MAX };
+        self.fill((place, at), feed, ideal, frames, now);
+    }
+
+    /// Puts a layer of a track into a slot, of which `ideal` would be the right one.
+    pub(super) fn fill(
+        &mut self,
+        (place, at): (usize, usize),
+        feed: Feed,
+        ideal: Layer,
+        frames: u8,
+        now: Instant,
+    ) {
+        let Some(track) = self.tracks[feed.track].as_mut() else { return };
         let Some(slot) = self.peers[place].as_mut().and_then(|peer| peer.slots.get_mut(at)) else { return };
         let subscriber = Subscriber { peer: place, slot: at };
         track.subscribe(subscriber);
         let before = [slot.current(), slot.pending()];
         slot.ideal = Some(ideal);
-        // A smaller one that stands in has room for all of its frames.
-        let awaits = slot.assign(feed, if feed.layer == ideal { frames } else { TID_MAX });
+        let awaits = slot.assign(feed, frames);
         for old in before.into_iter().flatten() {
             if !slot.is_fed_by(old.track)
                 && let Some(track) = self.tracks[old.track].as_mut()
@@ -322,5 +341,6 @@ impl Forwarder {
             self.codecs = codecs;
             self.outbox.tell(Event::Codecs(codecs));
         }
+        self.tell_bridges();
     }
 }

@@ -112,6 +112,14 @@ impl<K: Copy + Eq> Speakers<K> {
         self.ranked.iter().take(CHOSEN_MAX).filter(speaking).take(HEARD_MAX).map(|one| one.key)
     }
 
+    /// How loud those are who are not silent, in dBov (-127 to 0), by rank.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (K, i8)> + '_ {
+        let loud = self.ranked.iter().filter(|microphone| microphone.loudness >= 1.0);
+        // From 1 to 127, as `hear` keeps it.
+        #[expect(clippy::cast_possible_truncation, reason = "from -126 to 0")]
+        loud.map(|microphone| (microphone.key, (microphone.loudness - 127.0).round() as i8))
+    }
+
     /// Who is on the stage.
     pub(super) fn active(&self) -> Option<K> {
         self.active

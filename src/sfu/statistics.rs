@@ -195,7 +195,7 @@ impl Forwarder {
             peer: peer.id,
             is_connected: match &peer.link {
                 Link::Rtc(rtc) => rtc.is_connected(),
-                Link::Local | Link::Elsewhere => true,
+                Link::Local | Link::Elsewhere | Link::Guest { .. } => true,
             },
             stats: peer.stats,
             rates_bps: peer.rates.bps,

@@ -116,5 +116,10 @@ impl Forwarder {
             self.outbox.tell(Event::Speakers { active: speakers.0, heard: speakers.1.clone() });
             self.told_speakers = speakers;
         }
+        if self.tells_levels {
+            let levels = self.speakers.levels().filter_map(|(index, level)| Some((id(index)?, level)));
+            let levels = levels.collect();
+            self.outbox.tell(Event::Levels(levels));
+        }
     }
 }

@@ -172,6 +172,16 @@ impl Track {
         rungs
     }
 
+    /// What a layer costs alone.
+    pub(super) fn bps_of(&self, layer: Layer) -> u64 {
+        self.layers.get(usize::from(layer.0)).map_or(0, |layer| layer.frames_bps().into_iter().sum())
+    }
+
+    /// What the layers up to this one cost together.
+    pub(super) fn bps_up_to(&self, layer: Layer) -> u64 {
+        (0..=layer.0).map(|at| self.bps_of(Layer(at))).sum()
+    }
+
     /// The temporal layers of a layer, each with what it costs together with those below it.
     fn frames(&self, at: usize) -> Vec<(u8, u64)> {
         // In one flow a layer comes with those below it.

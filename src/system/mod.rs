@@ -1,10 +1,13 @@
-//! The appliance among other programs: certificates, tokens, the log, systemd, the image, and files that are secret.
+//! The appliance among other programs: certificates, tokens, the log, systemd, the image, the memory that is
+//! kept, and files that are secret.
 
 pub mod certificates;
 pub mod files;
 pub mod log;
 pub mod machine;
 pub mod mail;
+pub mod memory;
+pub mod nearby;
 pub mod notify;
 pub mod sockets;
 pub mod tokens;

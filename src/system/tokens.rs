@@ -31,6 +31,12 @@ const CODE_CHARS: usize = 8;
 /// How long a code is shown, in seconds. It is good for as long again.
 const CODE_PERIOD_S: u64 = 6 * 3600;
 
+/// How long the key to the room is shown on its screen, in seconds. It is good for as long again.
+const ROOM_KEY_PERIOD_S: u64 = 600;
+
+/// The bytes of such a key: who guesses has too many to try.
+const ROOM_KEY_BYTES: usize = 12;
+
 /// What a token allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
@@ -54,6 +60,11 @@ pub enum Grant {
         /// Good as long as this is the number kept with the user.
         number: u32,
     },
+    /// Controlling the room, for as long as the loop knows this controller.
+    Controller {
+        /// Its number.
+        controller: u64,
+    },
 }
 
 impl Grant {
@@ -70,6 +81,9 @@ impl Grant {
             }
             Self::User { .. } => Err(not_permitted(
                 "this link signs you in, and is for no meeting; ask for a link to this one",
+            )),
+            Self::Controller { .. } => Err(not_permitted(
+                "this link controls the room, and is for no meeting; ask for a link to this one",
             )),
         }
     }
@@ -117,6 +131,13 @@ struct Claims {
 struct UserClaims {
     user: u64,
     number: u32,
+}
+
+/// The claims of a controller's token.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ControllerClaims {
+    controller: u64,
 }
 
 /// Makes and checks tokens, with the secrets of the state directory.
@@ -191,6 +212,12 @@ impl Tokens {
         self.sign(&UserClaims { user, number })
     }
 
+    /// A token that lets its bearer control the room, for as long as the loop knows that controller.
+    #[must_use]
+    pub fn issue_controller(&self, controller: u64) -> String {
+        self.sign(&ControllerClaims { controller })
+    }
+
     fn sign(&self, claims: &impl Serialize) -> String {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.signing)
             .expect("an HMAC over strings and numbers cannot fail")
@@ -210,6 +237,9 @@ impl Tokens {
         if let Ok(user) = jsonwebtoken::decode::<UserClaims>(token, &self.checking, &self.validation) {
             let UserClaims { user, number } = user.claims;
             return Ok(Grant::User { user, number });
+        }
+        if let Ok(token) = jsonwebtoken::decode::<ControllerClaims>(token, &self.checking, &self.validation) {
+            return Ok(Grant::Controller { controller: token.claims.controller });
         }
         let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation)
             .map_err(|_| not_ours())?
@@ -239,6 +269,27 @@ impl Tokens {
             let code = self.code_of_period(meeting, period);
             constant_time::verify_slices_are_equal(code.as_bytes(), given.as_bytes()).is_ok()
         })
+    }
+
+    /// The key that the QR code on the screen has for whoever stands before it and wants to control the room.
+    #[must_use]
+    pub fn room_key(&self, now_unix: u64) -> String {
+        self.room_key_of_period(now_unix / ROOM_KEY_PERIOD_S)
+    }
+
+    /// Whether that key is on the screen, or was until a moment ago.
+    #[must_use]
+    pub fn is_room_key(&self, given: &str, now_unix: u64) -> bool {
+        let period = now_unix / ROOM_KEY_PERIOD_S;
+        [period, period.saturating_sub(1)].into_iter().any(|period| {
+            let key = self.room_key_of_period(period);
+            constant_time::verify_slices_are_equal(key.as_bytes(), given.as_bytes()).is_ok()
+        })
+    }
+
+    fn room_key_of_period(&self, period: u64) -> String {
+        let tag = hmac::sign(&self.codes, format!("room {period}").as_bytes());
+        URL_SAFE_NO_PAD.encode(&tag.as_ref()[..ROOM_KEY_BYTES])
     }
 
     /// The token that opens the record of one meeting, for as long as there is one.
@@ -407,6 +458,27 @@ mod tests {
         assert_eq!(grant, Grant::User { user: 7, number: 3 });
         assert_eq!(grant.role_in("den").unwrap_err().code, Code::NotPermitted);
         assert_eq!(grant.user_in("den"), None);
+    }
+
+    #[test]
+    fn the_token_of_a_controller_names_it_and_opens_no_meeting() {
+        let tokens = tokens();
+        let grant = tokens.check(&tokens.issue_controller(u64::MAX), NOW).unwrap();
+        assert_eq!(grant, Grant::Controller { controller: u64::MAX });
+        assert_eq!(grant.role_in("den").unwrap_err().code, Code::NotPermitted);
+    }
+
+    #[test]
+    fn the_key_to_the_room_is_good_while_it_is_shown_and_a_while_longer() {
+        let tokens = tokens();
+        let key = tokens.room_key(NOW);
+        assert_eq!(key.len(), 16);
+        let since = NOW - NOW % ROOM_KEY_PERIOD_S;
+        for (at, good) in [(since, true), (since + 2 * ROOM_KEY_PERIOD_S - 1, true), (since - 1, false)] {
+            assert_eq!(tokens.is_room_key(&key, at), good, "{at}");
+        }
+        assert!(!tokens.is_room_key(&key, since + 2 * ROOM_KEY_PERIOD_S));
+        assert!(!tokens.is_room_key("", NOW) && !tokens.is_room_key(&key[1..], NOW));
     }
 
     #[test]

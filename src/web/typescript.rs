@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use ts_rs::{Config, TS, TypeVisitor};
 
-use super::wire::{self, calling};
+use super::wire::{self, calling, control};
 use crate::blessed;
 use crate::refusal::Code;
 
@@ -78,6 +78,21 @@ fn head() -> String {
     )
 }
 
+/// The sources of the words of meetings, in the order in which the page has them.
+const WORDS_OF_MEETINGS: &str = concat!(
+    include_str!("wire.rs"),
+    include_str!("wire/people.rs"),
+    include_str!("wire/media.rs"),
+    include_str!("wire/polls.rs"),
+    include_str!("wire/bridge.rs"),
+);
+
+const HEAD_OF_CONTROL: &str = "\
+// The words of who controls the room. Written from src/web/wire/control.rs by `ALCOVE_BLESS=1 cargo test`; not by hand.
+
+import type { CallState, UserEntry } from \"./calling\";
+";
+
 fn head_of_calls() -> String {
     format!(
         "// The words of calls. Written from src/web/wire/calling.rs by `ALCOVE_BLESS=1 cargo test`; not by hand.\n\
@@ -92,9 +107,12 @@ fn head_of_calls() -> String {
 
 #[test]
 fn the_page_has_the_words_that_the_appliance_speaks() {
-    let words = typescript::<wire::Request, wire::Frame>(&head(), include_str!("wire.rs"));
+    let words = typescript::<wire::Request, wire::Frame>(&head(), WORDS_OF_MEETINGS);
     blessed::compare("src/web/client/src/words/wire.ts", &words);
     let source = include_str!("wire/calling.rs");
     let words = typescript::<calling::Request, calling::Frame>(&head_of_calls(), source);
     blessed::compare("src/web/client/src/words/calling.ts", &words);
+    let source = include_str!("wire/control.rs");
+    let words = typescript::<control::Arrangement, control::RoomState>(HEAD_OF_CONTROL, source);
+    blessed::compare("src/web/client/src/words/control.ts", &words);
 }

@@ -12,11 +12,21 @@
 //!                                     ◀──    {"re":3,"refused":{"code":..,"detail":..}}
 //! ```
 
+mod bridge;
 pub mod calling;
+pub mod control;
+mod media;
+mod people;
+mod polls;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use bridge::*;
+pub use media::*;
+pub use people::*;
+pub use polls::*;
 
 /// The version of the protocol that this build speaks.
 pub const VERSION: u16 = 1;
@@ -67,6 +77,13 @@ pub enum Ask {
         source: Source,
         /// What it is from now on.
         state: TrackState,
+    },
+    /// Those for whom this bridge stands, all of them: bridges only.
+    Behind(Behind),
+    /// What this bridge sends to the other end, all of it: bridges only.
+    Carry {
+        /// At most [`CARRIED_MAX`].
+        lines: Vec<CarriedLine>,
     },
     /// What time is it at the appliance?
     Clock {},
@@ -178,6 +195,13 @@ pub enum Ask {
         /// From now on.
         rights: Rights,
     },
+    /// I want to be told how loud everybody is.
+    Levels {
+        /// How often: 100 to 60,000 milliseconds; 0: no longer.
+        every_ms: u32,
+    },
+    /// I want to invite somebody: which link lets them in? My own may do more than theirs shall.
+    Invitation {},
     /// A feature of yours says something to the same feature of others, who are here.
     Message {
         /// For whom.
@@ -257,65 +281,6 @@ pub enum Ask {
     },
 }
 
-/// What a poll asks, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(deny_unknown_fields)]
-pub struct Question {
-    /// 1 to 300 characters.
-    pub text: String,
-    /// 2 to 20 different ones of 1 to 120 characters.
-    pub options: Vec<String>,
-    /// One may vote for several.
-    #[serde(default)]
-    pub multiple: bool,
-    /// Nobody learns who voted for what; votes cannot be changed.
-    #[serde(default)]
-    pub anonymous: bool,
-    /// The result is seen only once the poll is closed.
-    #[serde(default)]
-    pub hidden: bool,
-}
-
-/// Whether a poll takes votes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum PollState {
-    /// It does.
-    Open,
-    /// It did, and the result stands.
-    Closed,
-}
-
-/// A poll that was opened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-pub struct Poll {
-    /// Counts up in the meeting.
-    pub poll: u32,
-    /// What it asks.
-    pub question: Question,
-    /// Where it stands.
-    pub state: PollState,
-    /// How many people have voted.
-    pub voters: u32,
-    /// How many votes each option has; absent while the result is hidden.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub counts: Option<Vec<u32>>,
-}
-
-/// A poll that is prepared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-pub struct Draft {
-    /// The number that the poll will have.
-    pub poll: u32,
-    /// What it will ask.
-    pub question: Question,
-}
-
 /// When a meeting is, in milliseconds since 1970. What is absent is not planned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
@@ -337,65 +302,6 @@ pub struct Schedule {
 
 /// The longest message between features, in bytes of JSON.
 pub const MESSAGE_BYTES_MAX: usize = 8192;
-
-/// The longest message of a chat, in characters.
-pub const CHAT_CHARS_MAX: usize = 2000;
-
-/// The longest `identity`, in bytes.
-pub const IDENTITY_BYTES_MAX: usize = 64;
-
-/// For whom a message is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum Audience {
-    /// Everybody.
-    All,
-    /// Hosts and cohosts.
-    Hosts,
-    /// The participant with this id.
-    One(String),
-}
-
-/// Who may do something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum Who {
-    /// Hosts and cohosts.
-    Hosts,
-    /// Whoever may send.
-    Speakers,
-    /// The audience too.
-    Everybody,
-}
-
-/// Who may do what. The audience never sends, whatever is said here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(deny_unknown_fields)]
-pub struct Rights {
-    /// Write to all and to one person, and react.
-    pub chat: Who,
-    /// Share a screen.
-    pub share: Who,
-    /// Switch the own microphone on.
-    pub unmute: Who,
-    /// Change the own name.
-    pub rename: Who,
-}
-
-/// The longest candidate, in bytes.
-pub const CANDIDATE_BYTES_MAX: usize = 512;
-
-/// The most wishes in one [`Ask::Watch`].
-pub const WISHES_MAX: usize = 64;
-
-/// The longest display name, in characters.
-pub const NAME_CHARS_MAX: usize = 64;
-
-/// The longest `custom_info`, in bytes of JSON.
-pub const CUSTOM_INFO_BYTES_MAX: usize = 4096;
 
 /// The first request of a socket.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -424,6 +330,19 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub resume: Option<Resume>,
+    /// I am a bridge to a meeting of another appliance; only appliances of the directory are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub bridge: Option<BridgeHello>,
+}
+
+/// What a bridge says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct BridgeHello {
+    /// The boxes that are reached through it.
+    pub boxes: Vec<String>,
 }
 
 /// What makes a socket the continuation of a cut one.
@@ -440,75 +359,6 @@ pub struct Resume {
     pub chat: u64,
 }
 
-/// One wish: a track to be seen, and how large.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(deny_unknown_fields)]
-pub struct Wish {
-    /// Whose.
-    pub participant: String,
-    /// `camera` or `screen`.
-    pub source: Source,
-    /// The largest useful height in pixels.
-    pub max_height: u16,
-}
-
-/// A source of a track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Speech.
-    Microphone,
-    /// The participant's picture.
-    Camera,
-    /// A shared screen.
-    Screen,
-    /// The sound of a shared screen.
-    ScreenAudio,
-}
-
-/// What a track is at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum TrackState {
-    /// Sent.
-    On,
-    /// Published, and silent or dark.
-    Muted,
-    /// Not published.
-    Off,
-}
-
-/// What a participant may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everything.
-    Host,
-    /// What the host may, but end the meeting.
-    Cohost,
-    /// May send.
-    Speaker,
-    /// Only receives.
-    Audience,
-}
-
-/// What sort of participant it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum ParticipantKind {
-    /// A person in a browser.
-    Browser,
-    /// The physical room with the appliance.
-    Room,
-    /// A meeting elsewhere, or a WHIP publisher or WHEP player.
-    Bridge,
-}
-
 /// Whether a meeting has pictures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
@@ -519,99 +369,6 @@ pub enum Mode {
     Video,
     /// Sound alone.
     Audio,
-}
-
-/// What becomes of somebody who is in a meeting and joins again, known by their `identity`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum SamePerson {
-    /// The newer one takes the place of the older one, who is told `replaced`.
-    #[default]
-    Replace,
-    /// The newer one is refused.
-    Refuse,
-    /// Both are there.
-    Allow,
-}
-
-/// The codec that publishers shall send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum VideoCodec {
-    /// H.264 constrained baseline.
-    H264,
-    /// VP8.
-    Vp8,
-    /// VP9: the camera's layers share one flow.
-    Vp9,
-    /// AV1, likewise.
-    Av1,
-}
-
-/// Why a participant is no longer there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "kebab-case")]
-pub enum LeaveReason {
-    /// By its own wish.
-    Left,
-    /// Was away too long.
-    Timeout,
-    /// Removed by a host.
-    Kicked,
-    /// Removed by a host, for good.
-    Banned,
-    /// The meeting ended.
-    Ended,
-    /// The same identity joined from elsewhere.
-    Replaced,
-    /// No way through the network was found.
-    TransportFailed,
-    /// Speaks a version that the appliance does not.
-    Version,
-}
-
-/// A participant as the others are told.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-pub struct Participant {
-    /// Unique in the meeting's life.
-    pub id: String,
-    /// The name to show.
-    pub name: String,
-    /// What sort it is.
-    pub kind: ParticipantKind,
-    /// What it may do.
-    pub role: Role,
-    /// What it brought along.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional, type = "unknown"))]
-    pub custom_info: Option<serde_json::Value>,
-    /// The tracks that it publishes.
-    pub tracks: Vec<Track>,
-    /// The sources that a host holds off.
-    pub held: Vec<Source>,
-    /// The number of its raised hand: the smallest was raised first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
-    pub hand: Option<u64>,
-    /// What is noted about it.
-    #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
-    pub attributes: BTreeMap<String, serde_json::Value>,
-    /// False while its socket is cut and it may yet come back.
-    pub present: bool,
-}
-
-/// A published track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-pub struct Track {
-    /// Its source.
-    pub source: Source,
-    /// Published, and silent or dark.
-    pub muted: bool,
 }
 
 /// The meeting as a joiner is told.
@@ -724,6 +481,11 @@ pub enum Answer {
         /// The SDP.
         sdp: String,
     },
+    /// To [`Ask::Invitation`].
+    Invitation {
+        /// Lets whoever opens it join as a speaker, for some hours.
+        url: String,
+    },
     /// To [`Ask::Clock`].
     Clock {
         /// Milliseconds since the Unix epoch, by the clock that capture times are told by.
@@ -736,32 +498,6 @@ pub enum Answer {
     },
     /// To everything else.
     Done {},
-}
-
-/// How old the pictures of a track are when they arrive at the appliance, in milliseconds: means of the last seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-pub struct TrackDelay {
-    /// Whose.
-    pub participant: String,
-    /// Which.
-    pub source: Source,
-    /// Which of its layers, 0 the smallest.
-    pub layer: u8,
-    /// The height of the layer in pixels.
-    pub height: u16,
-    /// From the capture to here; absent where the publisher does not stamp its pictures, or its clock is not known yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub until_here_ms: Option<f64>,
-    /// Of it until the encoding began; absent where the publisher does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub capture_ms: Option<f64>,
-    /// Of it the encoding; absent where the publisher does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub encode_ms: Option<f64>,
 }
 
 /// The snapshot that a joiner starts from.
@@ -813,7 +549,7 @@ pub enum Event {
     /// Somebody came.
     Joined {
         /// Who.
-        participant: Participant,
+        participant: Box<Participant>,
     },
     /// Somebody is no longer there.
     Left {
@@ -944,6 +680,13 @@ pub enum Tell {
         /// The RTP timestamp of the first packet of it; compare modulo 2^32.
         rtp_timestamp: u32,
     },
+    /// To a bridge: what the other end is to be told of this one.
+    Bridge {
+        /// The boxes that are reached here without this bridge.
+        boxes: Vec<String>,
+        /// The video codecs that everybody here decodes.
+        decodes: Vec<VideoCodec>,
+    },
     /// Who speaks.
     Speaking {
         /// The active speaker, for the stage.
@@ -952,6 +695,11 @@ pub enum Tell {
         active: Option<String>,
         /// Everybody who is heard now, the loudest first.
         heard: Vec<String>,
+    },
+    /// How loud those are who are not silent, as often as [`Ask::Levels`] has asked for.
+    Levels {
+        /// The first in rank first, as the appliance chooses who is heard.
+        levels: Vec<Level>,
     },
     /// From now on send this codec.
     VideoCodec {
@@ -966,6 +714,10 @@ pub enum Tell {
         source: Source,
         /// From the smallest on; 0 while nobody watches.
         watched: u8,
+        /// To a bridge: of whom, as the bridge calls them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        participant: Option<String>,
     },
     /// How good a participant's way is: 5 (nothing to be noticed) to 1 (hardly of use), 0 (lost). Told on change, and
     /// at the join of those who are not at 5 both ways.
@@ -1041,57 +793,4 @@ pub enum Tell {
         /// At least one.
         messages: Vec<ChatMessage>,
     },
-}
-
-/// What somebody outside waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-#[serde(rename_all = "snake_case")]
-pub enum WaitsFor {
-    /// A host, to let them in.
-    Admission,
-    /// A host, to be there at all.
-    Host,
-    /// The time from which people come in.
-    Opening,
-}
-
-/// Somebody who waits outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-pub struct Guest {
-    /// The id that they will have inside.
-    pub id: String,
-    /// The name to show.
-    pub name: String,
-}
-
-/// A chat message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-pub struct ChatMessage {
-    /// Counts up; nobody sees every number.
-    #[cfg_attr(test, ts(type = "number"))]
-    pub id: u64,
-    /// Who wrote it.
-    pub from: String,
-    /// The name that they had then.
-    pub name: String,
-    /// For whom.
-    pub to: Audience,
-    /// What.
-    pub text: String,
-    /// When, in milliseconds since 1970 by the appliance's clock.
-    #[cfg_attr(test, ts(type = "number"))]
-    pub at_ms: u64,
-}
-
-/// The track in a slot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
-pub struct SlotTrack {
-    /// Whose.
-    pub participant: String,
-    /// Which.
-    pub source: Source,
 }

@@ -114,7 +114,12 @@ impl Appliance {
 
     /// Asks below `/api/v1/` as the administrator.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
-        let request = self.request(method, &format!("/api/v1/{path}")).bearer_auth(&self.admin);
+        self.ask_as(&self.admin, method, path, body).await
+    }
+
+    /// The same as whoever has that token.
+    pub(crate) async fn ask_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Reply {
+        let request = self.request(method, &format!("/api/v1/{path}")).bearer_auth(token);
         send(match body {
             Some(body) => request.json(&body),
             None => request,
@@ -187,6 +192,13 @@ impl Reply {
 
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Checks its status.
+    #[track_caller]
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self
     }
 
     /// Checks that it is a problem document with that status and code, and returns its detail.

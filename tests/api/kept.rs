@@ -17,7 +17,7 @@ async fn enter(alcove: &Appliance, role: &str, name: &str) -> Words {
 }
 
 /// The power fails, and comes back.
-fn killed(mut alcove: Appliance) -> Appliance {
+pub(crate) fn killed(mut alcove: Appliance) -> Appliance {
     alcove.child.kill().unwrap();
     alcove.child.wait().unwrap();
     Appliance::start_in(Arc::clone(&alcove.state), "")

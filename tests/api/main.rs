@@ -5,6 +5,7 @@
 mod appliance;
 mod bad_input;
 mod calls;
+mod control;
 mod crowd;
 mod floods;
 mod kept;
@@ -16,6 +17,7 @@ mod people;
 mod planned;
 mod program;
 mod room;
+mod rooms;
 mod sdp;
 mod systemd;
 mod words;

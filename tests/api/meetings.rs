@@ -62,7 +62,9 @@ async fn the_clock_is_told_and_how_old_pictures_are_when_they_arrive() {
         before_ms = at_ms;
         let told = ann.ask(json!({ "delays": {} })).await.unwrap();
         let Some(track) = told["delays"]["tracks"].get(0) else { continue };
-        assert_eq!((&track["source"], &track["height"]), (&json!("camera"), &json!(180)));
+        assert_eq!(track["source"], "camera");
+        // Of whichever size something is known first.
+        assert!([180, 360, 720].map(|height| json!(height)).contains(&track["height"]), "{track}");
         let (until_here, encode) = (track["until_here_ms"].as_f64(), track["encode_ms"].as_f64());
         assert!(until_here.is_some() && until_here >= encode, "{track}");
         break;

@@ -89,6 +89,23 @@ async fn hands_names_and_roles_are_told_to_all_and_stand_in_the_snapshot() {
 }
 
 #[tokio::test]
+async fn who_may_invite_is_told_a_link_that_lets_in_as_a_speaker_and_nothing_more() {
+    let alcove = Appliance::start("");
+    let (mut ann, mut bob) = host_and_speaker(&alcove).await;
+    let told = ann.ask(json!({ "invitation": {} })).await.unwrap();
+    let url = text(&told["invitation"]["url"]);
+    let mut cat = Words::join(&alcove, "den", token_of(&url), "Cat").await;
+    assert_eq!(cat.welcome["participants"][2]["role"], "speaker");
+    ann.ask(json!({ "rights": { "rights":
+        { "chat": "everybody", "share": "speakers", "unmute": "speakers", "rename": "everybody", "invite": "hosts" } } }))
+        .await
+        .unwrap();
+    assert_eq!(bob.refused(json!({ "invitation": {} })).await, "not-permitted");
+    assert_eq!(cat.event("rights").await["rights"]["invite"], "hosts");
+    ann.ask(json!({ "invitation": {} })).await.unwrap();
+}
+
+#[tokio::test]
 async fn chat_reaches_whom_it_is_for_those_who_come_later_and_those_who_were_away() {
     let alcove = Appliance::start("");
     let (mut ann, mut bob) = host_and_speaker(&alcove).await;

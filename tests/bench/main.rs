@@ -12,6 +12,7 @@
 
 mod arrivals;
 mod cipher;
+mod commands;
 mod cpu;
 mod daemon;
 mod fake;
@@ -76,6 +77,7 @@ enum Part {
 enum Subject {
     Start,
     Idle,
+    Commands,
     Sfu,
     Room,
 }
@@ -112,6 +114,10 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     if wanted(Subject::Idle) {
         let measured = standby::idle(&run).await?;
         publish(&arguments.out, "idle", &measured, measured.lines())?;
+    }
+    if wanted(Subject::Commands) {
+        let measured = commands::measure(&run).await?;
+        publish(&arguments.out, "commands", &measured, measured.lines())?;
     }
     if wanted(Subject::Sfu) {
         sfu::compare(&run, &arguments.sfu, &arguments.out).await?;

@@ -132,7 +132,7 @@ impl Watch {
     }
 }
 
-struct Words {
+pub(crate) struct Words {
     socket: WebSocketStream<TlsStream<TcpStream>>,
     next: u32,
     /// Came while an answer was waited for.
@@ -140,14 +140,14 @@ struct Words {
 }
 
 impl Words {
-    async fn open(daemon: &Daemon, meeting: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(daemon: &Daemon, meeting: &str) -> anyhow::Result<Self> {
         let url = format!("wss://{}/api/v1/meetings/{meeting}/ws", daemon.authority());
         let tls = daemon.dial().await?;
         let (socket, _) = tokio_tungstenite::client_async(url, tls).await.context("no WebSocket")?;
         Ok(Self { socket, next: 0, early: Vec::new() })
     }
 
-    async fn hello(&mut self, token: &str, name: &str) -> anyhow::Result<Welcome> {
+    pub(crate) async fn hello(&mut self, token: &str, name: &str) -> anyhow::Result<Welcome> {
         let hello = Hello {
             version: VERSION,
             token: token.to_owned(),
@@ -156,6 +156,7 @@ impl Words {
             custom_info: None,
             identity: None,
             resume: None,
+            bridge: None,
         };
         match self.ask(Ask::Hello(hello)).await? {
             Answer::Welcome(welcome) => Ok(*welcome),
@@ -180,7 +181,7 @@ impl Words {
         tokio::time::timeout(PATIENCE, answer).await.context("no answer in time")?
     }
 
-    async fn say(&mut self, ask: Ask) -> anyhow::Result<()> {
+    pub(crate) async fn say(&mut self, ask: Ask) -> anyhow::Result<()> {
         let request = Request { id: self.next, ask };
         self.next += 1;
         let text = serde_json::to_string(&request).context("a request is JSON")?;
@@ -188,7 +189,7 @@ impl Words {
     }
 
     /// The next frame; nothing when the socket was closed.
-    async fn read(&mut self) -> anyhow::Result<Option<Frame>> {
+    pub(crate) async fn read(&mut self) -> anyhow::Result<Option<Frame>> {
         loop {
             match self.socket.next().await.transpose().context("the socket broke")? {
                 Some(Message::Text(text)) => {

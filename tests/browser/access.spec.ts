@@ -34,6 +34,7 @@ test.afterEach(async ({}, info) => {
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`all screens are usable by everybody, ${colorScheme}`, async () => {
+    test.slow()
     const created = (await appliance.api('POST', 'meetings', { name: 'den', lobby: true })).json()
     const ann = await opens()
     await ann.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
@@ -43,6 +44,16 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expect(ann.getByTestId('join')).toBeVisible()
     await isUsable(ann, 'the lobby')
     await join(ann, created.host_url, 'Ann')
+    const panel = (await appliance.api('POST', 'room/controllers', { name: 'Panel' })).json()
+    const phone = await opens()
+    await phone.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await appliance.api('POST', 'users', { name: 'Cy' })
+    await phone.goto(`${appliance.url}/room#k=${panel.token}`)
+    await expect(phone.getByTestId('control')).toBeVisible()
+    await isUsable(phone, 'the control of the room')
+    await phone.getByTestId('join-standing').click()
+    await expect(phone.getByTestId('volume')).toBeVisible()
+    await isUsable(phone, 'the control of the room in a meeting')
     const bob = await opens()
     await bob.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     await bob.goto(created.join_url)

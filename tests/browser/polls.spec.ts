@@ -2,7 +2,7 @@
 import { test, expect, type Browser, type BrowserContext, type Page } from '@playwright/test'
 import { powerCut, startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person } from './support/browser.ts'
-import { heardAt, idOf, join, seenIn } from './support/meeting.ts'
+import { brightIn, heardAt, idOf, join, seenIn } from './support/meeting.ts'
 
 const blue = [40, 40, 220] as const
 const bobsTone = 1_100
@@ -41,7 +41,7 @@ async function prepare(page: Page, question: string, answers: string[], choices:
 
 test.beforeAll(async () => { browser = await launch() })
 test.afterAll(async () => { await browser.close() })
-test.beforeEach(async () => { appliance = await startAppliance('workers = 1\n') })
+test.beforeEach(async () => { appliance = await startAppliance('workers = 1\n[room]\nshow_chat = true\n') })
 test.afterEach(async ({}, info) => {
   for (const context of people) await context.close()
   people = []
@@ -145,4 +145,34 @@ test('a page that joins a second time takes the place of the first', async () =>
   await expect(page.getByTestId('over')).toHaveAttribute('data-reason', 'replaced')
   const { participants } = (await appliance.api('GET', 'meetings/den/participants')).json()
   expect(participants.map(({ name }: { name: string }) => name)).toEqual(['Ann'])
+})
+
+test('the room\'s screen tells of raised hands, of polls, and of chat where that is wished', async ({}, info) => {
+  const { ann, bob } = await annAndBob(await make())
+  await appliance.api('POST', 'commands/join', { meeting: 'den' })
+  /** How much is drawn in the column beside the pictures, from there on down to the room's own picture. */
+  const drawn = async (top = 0.37) => {
+    const shot = await appliance.api('GET', 'display/snapshot.png')
+    return shot.status === 200 ? brightIn(ann, shot.body, { left: 0.8, top, right: 1, bottom: 0.75 }) : NaN
+  }
+  await expect.poll(() => drawn(0.52), 'how to join ends above').toBe(0)
+  await ann.getByTestId('polls').click()
+  await prepare(ann, 'Tea or coffee?', ['Tea', 'Coffee'])
+  await ann.getByTestId('open-poll').click()
+  await expect.poll(() => drawn(0.52), 'the last answer').toBeGreaterThan(0)
+  const question = await drawn()
+  await ann.getByTestId('option-1').check()
+  await ann.getByTestId('vote').click()
+  await expect.poll(() => drawn(), 'a bar as long as all votes').toBeGreaterThan(question)
+  const vote = await drawn()
+  await bob.getByTestId('chat').click()
+  await bob.getByTestId('chat-text').fill('Is there milk?')
+  await bob.keyboard.press('Enter')
+  await expect.poll(() => drawn(), 'who writes what').toBeGreaterThan(vote)
+  const chat = await drawn()
+  await bob.getByTestId('hand').click()
+  await expect.poll(() => drawn(), 'who wants to speak').toBeGreaterThan(chat)
+  await info.attach('screen', { body: (await appliance.api('GET', 'display/snapshot.png')).body, contentType: 'image/png' })
+  await bob.getByTestId('hand').click()
+  await expect.poll(() => drawn(), 'the hand is down').toBe(chat)
 })

@@ -148,6 +148,32 @@ fn the_three_loudest_are_heard_and_the_active_speaker_is_told() {
 }
 
 #[test]
+fn how_loud_everybody_is_is_told_ten_times_a_second_while_that_is_wanted() {
+    let mut world = World::new(Weather::CALM, 9);
+    let ids: Vec<PeerId> = (0..3).map(|_| world.join(&BOTH, &[Source::Microphone])).collect();
+    for (id, level) in ids.iter().zip([-20, -35, -127]) {
+        world.browser(*id).level = level;
+    }
+    world.run(2 * SECOND);
+    let levels = |world: &World| -> Vec<Vec<(PeerId, i8)>> {
+        world
+            .events
+            .iter()
+            .filter_map(|event| if let Event::Levels(levels) = event { Some(levels.clone()) } else { None })
+            .collect()
+    };
+    assert!(levels(&world).is_empty(), "nobody has asked");
+    world.forwarder.tell_levels(true);
+    world.run(SECOND);
+    let told = levels(&world);
+    assert!((9..=11).contains(&told.len()), "{}", told.len());
+    assert_eq!(told.last().unwrap(), &[(ids[0], -20), (ids[1], -35)], "the silent one is left out");
+    world.forwarder.tell_levels(false);
+    world.run(SECOND);
+    assert_eq!(levels(&world).len(), told.len());
+}
+
+#[test]
 fn whoever_is_muted_or_may_not_send_is_not_forwarded_though_it_sends() {
     let mut world = World::new(Weather::CALM, 8);
     let (a, b) = (world.join(&BOTH, &CAMERA), world.join(&BOTH, &CAMERA));

@@ -15,6 +15,7 @@ pub mod display;
 mod encoder;
 mod encoder_profiles;
 mod kernel_error;
+pub mod memory;
 mod nodes;
 mod pass_through;
 mod payloads;

@@ -95,6 +95,7 @@ impl House {
         let facts = Facts {
             room_name: "Blue <room>".to_owned(),
             public_url: "https://blue.local:8443".to_owned(),
+            authority_fingerprint: None,
             authority_pem: Some("-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n".to_owned()),
             devices: Arc::new(|| json!({ "camera": "simulated" })),
             has_mail: false,
@@ -107,6 +108,7 @@ impl House {
             clock: clock.clone(),
             machine,
             updates,
+            nearby: crate::system::nearby::Nearby::default(),
             facts,
         };
         Self { router: router(edge), handle, fake, tokens, clock, _state: state }
@@ -129,6 +131,7 @@ impl House {
             custom_info: None,
             identity: None,
             user: None,
+            bridge: None,
             frames,
         };
         let member = self.handle.join_now(join).await.expect("let in");

@@ -172,6 +172,7 @@ async fn join(
         custom_info: None,
         identity: None,
         user: None,
+        bridge: None,
         frames: sender,
     };
     let member = shared.handle.join_now(join).await.inspect_err(|refusal| {

@@ -2,9 +2,11 @@
 
 use tokio::sync::mpsc;
 
+use super::Reach;
+use super::elsewhere::Told;
 use crate::appliance::handle::{Call, Handle, Reply};
 use crate::refusal::Refusal;
-use crate::web::wire::calling::{Ask, CallRecord, CallState, Frame, Media, UserEntry};
+use crate::web::wire::calling::{Ask, CallRecord, CallState, Frame, LegState, Media, Presence, UserEntry};
 
 /// A page that is signed in, as the edge knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +38,17 @@ pub struct UserView {
     pub devices: usize,
     /// How many calls they have missed since they last looked.
     pub missed: u32,
+    /// How it is reached, of an appliance.
+    pub reach: Option<Reach>,
+}
+
+/// Somebody to be put into the directory.
+#[derive(Debug, Clone)]
+pub enum NewUser {
+    /// A person.
+    Person,
+    /// The room of another appliance, and how we reach it, where it does not reach us.
+    Appliance(Option<Reach>),
 }
 
 /// Whom the room rings.
@@ -53,7 +66,7 @@ pub(in crate::appliance) enum Asked {
     Cut(PageId),
     Users(Reply<Vec<UserView>>),
     User(String, Reply<UserView>),
-    CreateUser(String, Reply<UserView>),
+    CreateUser(String, NewUser, Reply<UserView>),
     ChangeUser {
         user: String,
         name: Option<String>,
@@ -68,6 +81,10 @@ pub(in crate::appliance) enum Asked {
         before: Option<u64>,
         reply: Reply<Vec<CallRecord>>,
     },
+    /// Another appliance tells something, as this user.
+    Elsewhere(u64, Told, Reply<()>),
+    /// Somebody there rings our room.
+    RungFromElsewhere(u64, Media, Reply<u64>),
     /// The room rings.
     RoomRings(Ringing, Reply<CallState>),
     RoomAccepts(Reply<()>),
@@ -110,12 +127,52 @@ impl Handle {
         self.asked(|reply| Asked::User(user, reply)).await
     }
 
-    /// Puts a person into the directory.
+    /// Puts a person, or another appliance, into the directory.
     ///
     /// # Errors
     /// `invalid-parameter`, `busy`.
-    pub async fn create_user(&self, name: String) -> Result<UserView, Refusal> {
-        self.asked(|reply| Asked::CreateUser(name, reply)).await
+    pub async fn create_user(&self, name: String, new: NewUser) -> Result<UserView, Refusal> {
+        self.asked(|reply| Asked::CreateUser(name, new, reply)).await
+    }
+
+    /// How the room of another appliance can be reached; `None`: it does not answer.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn presence_elsewhere(&self, user: u64, presence: Option<Presence>) -> Result<(), Refusal> {
+        self.asked(|reply| Asked::Elsewhere(user, Told::Presence(presence), reply)).await
+    }
+
+    /// Somebody at another appliance accepts our call.
+    ///
+    /// # Errors
+    /// `peer-lost` when it is over.
+    pub async fn accepted_elsewhere(&self, user: u64, call: u64) -> Result<(), Refusal> {
+        self.asked(|reply| Asked::Elsewhere(user, Told::Accepts(call), reply)).await
+    }
+
+    /// The room of another appliance has taken being rung so.
+    ///
+    /// # Errors
+    /// `peer-lost` when the call is over.
+    pub async fn taken_elsewhere(&self, user: u64, call: u64, took: LegState) -> Result<(), Refusal> {
+        self.asked(|reply| Asked::Elsewhere(user, Told::Took(call, took), reply)).await
+    }
+
+    /// Another appliance takes its call back, or hangs up.
+    ///
+    /// # Errors
+    /// `peer-lost` when the call is over.
+    pub async fn hung_up_elsewhere(&self, user: u64, call: u64) -> Result<(), Refusal> {
+        self.asked(|reply| Asked::Elsewhere(user, Told::HangsUp(call), reply)).await
+    }
+
+    /// Somebody at another appliance rings our room; the call.
+    ///
+    /// # Errors
+    /// `peer-lost`, `busy`, `too-many-requests`.
+    pub async fn rung_from_elsewhere(&self, user: u64, media: Media) -> Result<u64, Refusal> {
+        self.asked(|reply| Asked::RungFromElsewhere(user, media, reply)).await
     }
 
     /// Changes an entry of the directory; what is `None` stays as it is.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Admission, words};
 use crate::appliance::handle::{MemberId, NewMeeting};
 use crate::appliance::run::Appliance;
-use crate::calling::{CallId, Command, DeviceId, Media, UserId};
+use crate::calling::{CallId, Command, DeviceId, Media, UserId, UserKind};
 use crate::meeting::LeaveReason;
 use crate::refusal::Refusal;
 use crate::web::wire::Mode;
@@ -38,8 +38,14 @@ impl Appliance {
             }
             return;
         }
+        if self.enters_elsewhere(call, user, device, &meeting) {
+            return;
+        }
         let name = self.exchange.name_of(user);
-        let admission = Admission { meeting: &meeting, name: &name, user: user.0, is_host: user == caller };
+        // Those behind a bridge are nobody's hosts here.
+        let is_person = self.exchange.calls.user(user).is_ok_and(|user| user.kind == UserKind::Person);
+        let is_host = user == caller && is_person;
+        let admission = Admission { meeting: &meeting, name: &name, user: user.0, is_host };
         let token = (self.settings.calling.admit)(admission);
         let tell = Tell::Enter { call: call.to_string(), meeting, token, media: words::media_word(media) };
         self.tell_page(device, Frame::Told { tell });
@@ -93,6 +99,7 @@ impl Appliance {
 
     /// Somebody is out of a call: nothing keeps them in its meeting.
     pub(super) fn put_out(&mut self, call: CallId, user: UserId) {
+        self.out_elsewhere(call, user);
         let Some(meeting) = self.exchange.meetings.get(&call).cloned() else { return };
         if user == self.exchange.room.0 {
             if self.seat.meeting() == Some(meeting.as_str()) {
@@ -125,7 +132,7 @@ impl Appliance {
     }
 
     /// Tells the calls what has happened; that they knew already is no fault.
-    fn tell_calls(&mut self, command: Command) {
+    pub(super) fn tell_calls(&mut self, command: Command) {
         if let Err(refusal) = self.call_command(command) {
             log::debug!("the calls need not be told: {refusal}");
         }

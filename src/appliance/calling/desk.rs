@@ -1,7 +1,7 @@
 //! What administrators ask of the calls, and the room's own part in them.
 
 use super::pages::users_of;
-use super::{Asked, Ringing, UserView, words};
+use super::{Asked, NewUser, Ringing, UserView, words};
 use crate::appliance::run::Appliance;
 use crate::calling::{CallId, Command, DeviceId, Leg, User, UserId, UserKind};
 use crate::refusal::{Code, Refusal};
@@ -16,8 +16,8 @@ impl Appliance {
             Asked::Cut(page) => self.page_cut(page),
             Asked::Users(reply) => drop(reply.send(Ok(self.user_views()))),
             Asked::User(user, reply) => drop(reply.send(self.user_view(&user))),
-            Asked::CreateUser(name, reply) => {
-                let outcome = self.create_user(name);
+            Asked::CreateUser(name, new, reply) => {
+                let outcome = self.create_user(name, new);
                 self.reply_when_kept(reply, outcome);
             }
             Asked::ChangeUser { user, name, do_not_disturb, reply } => {
@@ -39,6 +39,12 @@ impl Appliance {
             Asked::Records { user, before, reply } => {
                 let user = user.map(|user| user_of(&user)).transpose();
                 drop(reply.send(user.map(|user| self.exchange.ledger.records(user, before))));
+            }
+            Asked::Elsewhere(user, told, reply) => {
+                drop(reply.send(self.told_elsewhere(UserId(user), told)));
+            }
+            Asked::RungFromElsewhere(user, media, reply) => {
+                drop(reply.send(self.rung_from_elsewhere(UserId(user), media)));
             }
             Asked::RoomRings(ringing, reply) => drop(reply.send(self.room_rings(&ringing))),
             Asked::RoomAccepts(reply) => drop(reply.send(self.room_answers(true))),
@@ -77,16 +83,23 @@ impl Appliance {
             number: kept.map_or(0, |kept| kept.number),
             devices: self.exchange.calls.devices_of(user.id).count(),
             missed: kept.map_or(0, |kept| kept.missed),
+            reach: kept.and_then(|kept| kept.reach.clone()),
         }
     }
 
-    fn create_user(&mut self, name: String) -> Result<UserView, Refusal> {
+    fn create_user(&mut self, name: String, new: NewUser) -> Result<UserView, Refusal> {
         let id = self.exchange.ledger.enrol();
-        let user = User { id, name, kind: UserKind::Person, do_not_disturb: false };
+        let (kind, reach) = match new {
+            NewUser::Person => (UserKind::Person, None),
+            NewUser::Appliance(reach) => (UserKind::Appliance, reach),
+        };
+        self.exchange.ledger.set_reach(id, reach);
+        let user = User { id, name, kind, do_not_disturb: false };
         if let Err(refusal) = self.call_command(Command::AddUser(user)) {
             self.exchange.ledger.strike(id);
             return Err(refusal);
         }
+        self.reach(id);
         self.user_view(&id.to_string())
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::Reach;
 use crate::appliance::store::calls::{KeptCalls, KeptUser};
 use crate::calling::{User, UserId};
 use crate::refusal::{Code, Refusal};
@@ -22,6 +23,8 @@ pub(super) struct Kept {
     pub(super) missed: u32,
     /// The one that subscribed first comes first.
     pub(super) subscriptions: VecDeque<PushSubscription>,
+    /// Of an appliance that we reach.
+    pub(super) reach: Option<Reach>,
 }
 
 /// The users' other halves, and the records of calls.
@@ -40,8 +43,8 @@ impl Ledger {
         let KeptCalls { users, subscriptions, records, last_user, last_record } = kept;
         let mut ledger = Self { users: BTreeMap::new(), records, last_user, last_record };
         let mut directory = Vec::new();
-        for KeptUser { user, number, missed } in users {
-            ledger.users.insert(user.id, Kept { number, missed, subscriptions: VecDeque::new() });
+        for KeptUser { user, number, missed, reach } in users {
+            ledger.users.insert(user.id, Kept { number, missed, reach, ..Kept::default() });
             directory.push(user);
         }
         for (user, subscription) in subscriptions {
@@ -66,6 +69,13 @@ impl Ledger {
 
     pub(super) fn kept(&self, user: UserId) -> Option<&Kept> {
         self.users.get(&user)
+    }
+
+    /// How an appliance is reached from now on.
+    pub(super) fn set_reach(&mut self, user: UserId, reach: Option<Reach>) {
+        if let Some(kept) = self.users.get_mut(&user) {
+            kept.reach = reach;
+        }
     }
 
     /// Every token of that user so far is void; the number of the next ones.

@@ -13,6 +13,7 @@
 mod asked;
 pub(super) mod attending;
 mod desk;
+mod elsewhere;
 mod ledger;
 mod notices;
 mod notifier;
@@ -28,7 +29,8 @@ use alcove_hal::clock::Clock;
 use tokio::sync::mpsc;
 
 pub(super) use asked::{Asked, Ringing};
-pub use asked::{PageId, SignOn, UserView};
+pub use asked::{NewUser, PageId, SignOn, UserView};
+pub use elsewhere::{ERRANDS_MAX, Errand, Reach, errands};
 pub use notifier::{NotifierSettings, Webhook};
 
 use crate::appliance::handle::MemberId;
@@ -67,6 +69,8 @@ pub struct CallingSettings {
     pub admit: Admit,
     /// Where those are told who have no page open.
     pub notifier: NotifierSettings,
+    /// Whoever speaks with other appliances.
+    pub errands: mpsc::Sender<Errand>,
 }
 
 /// What the loop knows of calls.
@@ -86,6 +90,9 @@ pub(super) struct Exchange {
     rung: BTreeSet<(CallId, UserId)>,
     /// The room as a user, and its one device.
     room: (UserId, DeviceId),
+    /// The appliances that we reach, and their devices here once they have answered.
+    remotes: BTreeMap<UserId, Option<DeviceId>>,
+    errands: mpsc::Sender<Errand>,
 }
 
 /// A page that is signed in.
@@ -137,6 +144,8 @@ impl Exchange {
             attending: BTreeMap::new(),
             rung: BTreeSet::new(),
             room: (room, device),
+            remotes: BTreeMap::new(),
+            errands: settings.errands.clone(),
         })
     }
 
@@ -186,7 +195,8 @@ impl Appliance {
         let (Ok(user), Some(kept)) = (self.exchange.calls.user(id), self.exchange.ledger.kept(id)) else {
             return;
         };
-        let kept = KeptUser { user: user.clone(), number: kept.number, missed: kept.missed };
+        let (number, missed, reach) = (kept.number, kept.missed, kept.reach.clone());
+        let kept = KeptUser { user: user.clone(), number, missed, reach };
         self.store.write(move |db| kept::keep_user(db, &kept));
     }
 
@@ -226,6 +236,7 @@ impl Appliance {
 
     fn tell_user_gone(&mut self, id: UserId) {
         self.exchange.ledger.strike(id);
+        self.reach(id);
         self.store.write(move |db| kept::strike_user(db, id));
         // Who is gone has no pages; dropping their frames ends their sockets.
         self.exchange.pages.retain(|_, page| page.user != id);
@@ -240,6 +251,7 @@ impl Appliance {
         self.tell_users(&parties, &tell);
         self.take_back_notices(call);
         if call.ended.is_some() {
+            self.over_elsewhere(call);
             self.call_ended(call, &parties);
         }
         if parties.contains(&self.exchange.room.0) {
@@ -274,11 +286,13 @@ impl Appliance {
         log::info!(call = call.0, user = user.0; "somebody is rung");
         self.exchange.rung.insert((call, user));
         self.notify_of_ringing(call, user);
+        self.ring_elsewhere(call, user);
         self.room_hears(user);
     }
 
     fn stop_ringing(&mut self, call: CallId, user: UserId) {
         log::debug!(call = call.0, user = user.0; "somebody is not rung any more");
+        self.stop_elsewhere(call, user);
         self.room_hears(user);
     }
 

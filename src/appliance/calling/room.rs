@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::appliance::run::Appliance;
 use crate::calling::{Call, LegState, Media, UserId};
 use crate::room::{SceneCall, Sounding, Tone};
+use crate::web::wire::calling::{CallState, UserEntry};
 
 /// How long each of bright and dark is shown: far slower than what harms those who are sensitive to light.
 const TURN: Duration = Duration::from_millis(700);
@@ -77,6 +78,20 @@ impl Appliance {
         let names: Vec<_> = who.into_iter().map(|user| self.exchange.name_of(user)).collect();
         let video = call.media == Media::Video;
         Some(SceneCall { names: names.join(", "), incoming, video, bright: self.bell.bright })
+    }
+
+    /// The call of the room as its controllers see it: the one that rings, else the one that it is in or has begun.
+    pub(in crate::appliance) fn room_call_word(&self) -> Option<CallState> {
+        let (room, _) = self.exchange.room;
+        let in_it = || self.exchange.calls.calls_of(room).find(|call| call.ended.is_none());
+        let call = self.room_call().map(|(call, _)| call).or_else(in_it)?;
+        Some(self.call_word(call))
+    }
+
+    /// Everybody in the directory but the room.
+    pub(in crate::appliance) fn other_users(&self) -> Vec<UserEntry> {
+        let others = self.exchange.calls.users().filter(|user| user.id != self.exchange.room.0);
+        others.map(|user| self.exchange.entry(user)).collect()
     }
 
     /// The call that rings the room, else the one that it has begun.

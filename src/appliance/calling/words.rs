@@ -39,6 +39,18 @@ pub(super) const fn kind_word(kind: calling::UserKind) -> wire::UserKind {
     match kind {
         calling::UserKind::Person => wire::UserKind::Person,
         calling::UserKind::Room => wire::UserKind::Room,
+        calling::UserKind::Appliance => wire::UserKind::Appliance,
+    }
+}
+
+/// How somebody took being rung, as another appliance tells.
+pub(super) const fn end_of_leg_word(state: wire::LegState) -> LegEnd {
+    match state {
+        wire::LegState::Declined => LegEnd::Declined,
+        wire::LegState::NoAnswer => LegEnd::NoAnswer,
+        wire::LegState::Busy => LegEnd::Busy,
+        wire::LegState::DoNotDisturb => LegEnd::DoNotDisturb,
+        _ => LegEnd::Lost,
     }
 }
 

@@ -89,7 +89,16 @@ impl Room {
                 return Ok(());
             }
             Ask::Leave {} => Command::Leave { participant, reason: LeaveReason::Left },
-            Ask::Offer { .. } | Ask::Candidate { .. } | Ask::Clock {} | Ask::Delays {} => return Ok(()),
+            Ask::Offer { .. }
+            | Ask::Candidate { .. }
+            | Ask::Clock {}
+            | Ask::Levels { .. }
+            | Ask::Delays {} => return Ok(()),
+            Ask::Invitation {} => {
+                // Refused or not: it changes nothing.
+                drop(self.meeting.check_invite(participant));
+                return Ok(());
+            }
             other => {
                 let time = TimeOfDay::new(self.now, UNIX);
                 people::command(By::Participant(participant), other, (UNIX, time))?

@@ -6,6 +6,7 @@ use rusqlite::{Connection as Database, Row, params};
 use serde_json::json;
 
 use super::texts::{Text, of_json};
+use crate::appliance::calling::Reach;
 use crate::calling::{User, UserId, UserKind};
 use crate::web::wire::calling::{CallRecord, PushSubscription};
 
@@ -16,6 +17,8 @@ pub(in crate::appliance) struct KeptUser {
     /// Tokens with another number are good no longer.
     pub(in crate::appliance) number: u32,
     pub(in crate::appliance) missed: u32,
+    /// Of an appliance that we reach.
+    pub(in crate::appliance) reach: Option<Reach>,
 }
 
 /// All that is kept of calls.
@@ -32,7 +35,8 @@ pub(in crate::appliance) struct KeptCalls {
 }
 
 impl Text for UserKind {
-    const TABLE: &'static [(Self, &'static str)] = &[(Self::Person, "person"), (Self::Room, "room")];
+    const TABLE: &'static [(Self, &'static str)] =
+        &[(Self::Person, "person"), (Self::Room, "room"), (Self::Appliance, "appliance")];
 }
 
 /// Reads everything, at the start.
@@ -41,8 +45,10 @@ pub(in crate::appliance) fn load(db: &Database) -> rusqlite::Result<KeptCalls> {
         let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
         db.query_row(sql, [table], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
     };
-    let users =
-        db.prepare("SELECT * FROM users ORDER BY id")?.query_map([], kept_user)?.collect::<Result<_, _>>()?;
+    let users = db
+        .prepare("SELECT * FROM users LEFT JOIN appliances ON appliances.user = users.id ORDER BY id")?
+        .query_map([], kept_user)?
+        .collect::<Result<_, _>>()?;
     let subscriptions = db
         .prepare("SELECT * FROM subscriptions ORDER BY rowid")?
         .query_map([], |row| {
@@ -77,12 +83,19 @@ fn kept_user(row: &Row<'_>) -> rusqlite::Result<KeptUser> {
         },
         number: row.get("token_number")?,
         missed: row.get("missed")?,
+        reach: reach(row)?,
     })
+}
+
+fn reach(row: &Row<'_>) -> rusqlite::Result<Option<Reach>> {
+    let (address, token): (Option<String>, Option<String>) = (row.get("address")?, row.get("token")?);
+    let fingerprint = row.get("fingerprint")?;
+    Ok(address.zip(token).map(|(address, token)| Reach { address, token, fingerprint }))
 }
 
 /// Keeps an entry as it is now.
 pub(in crate::appliance) fn keep_user(db: &Database, kept: &KeptUser) -> rusqlite::Result<()> {
-    let KeptUser { user, number, missed } = kept;
+    let KeptUser { user, number, missed, reach } = kept;
     db.prepare_cached(
         "INSERT INTO users (id, name, kind, do_not_disturb, token_number, missed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (id) DO UPDATE SET name = ?2, do_not_disturb = ?4, token_number = ?5, missed = ?6",
@@ -94,7 +107,15 @@ pub(in crate::appliance) fn keep_user(db: &Database, kept: &KeptUser) -> rusqlit
         user.do_not_disturb,
         number,
         missed
-    ])
+    ])?;
+    let Some(Reach { address, token, fingerprint }) = reach else {
+        return db.execute("DELETE FROM appliances WHERE user = ?1", [user.id.0.cast_signed()]).map(drop);
+    };
+    db.prepare_cached(
+        "INSERT INTO appliances (user, address, token, fingerprint) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (user) DO UPDATE SET address = ?2, token = ?3, fingerprint = ?4",
+    )?
+    .execute(params![user.id.0.cast_signed(), address, token, fingerprint])
     .map(drop)
 }
 

@@ -10,6 +10,7 @@
 pub(super) mod calls;
 pub(super) mod meetings;
 pub(super) mod records;
+pub(super) mod room;
 mod schema;
 #[cfg(test)]
 mod tests;

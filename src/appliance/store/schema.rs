@@ -3,7 +3,7 @@
 use rusqlite::Connection as Database;
 
 /// What each version adds to the one before. Never changed once it was delivered: a new one is added at the end.
-const VERSIONS: &[&str] = &[MEETINGS, CALLS];
+const VERSIONS: &[&str] = &[MEETINGS, CALLS, ROOM, APPLIANCES];
 
 /// Times are milliseconds since 1970. Lists are JSON. A meeting that has ended stays for its records, without what was
 /// said in it.
@@ -99,6 +99,29 @@ CREATE TABLE subscriptions (
 CREATE TABLE call_records (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   record TEXT NOT NULL
+) STRICT;
+";
+
+/// How the room was left, in one row, and who controls it for good.
+const ROOM: &str = "
+CREATE TABLE room (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  volume INTEGER NOT NULL,
+  arrangement TEXT NOT NULL
+) STRICT;
+CREATE TABLE controllers (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL
+) STRICT;
+";
+
+/// How other appliances of the directory are reached.
+const APPLIANCES: &str = "
+CREATE TABLE appliances (
+  user INTEGER PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+  address TEXT NOT NULL,
+  token TEXT NOT NULL,
+  fingerprint TEXT
 ) STRICT;
 ";
 

@@ -89,6 +89,7 @@ fn fill(db: &Savepoint<'_>) -> rusqlite::Result<()> {
         hand: None,
         attributes: BTreeMap::new(),
         presence: Presence::Here,
+        via: None,
     };
     meetings::join(db, ID, &ann, Some("ann"), NOW)?;
     let poll = poll();

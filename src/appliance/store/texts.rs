@@ -74,14 +74,16 @@ impl Text for LeaveReason {
 
 /// The rights in their order, with spaces between.
 pub(in crate::appliance) fn rights_text(rights: Rights) -> String {
-    let Rights { chat, share, unmute, rename } = rights;
-    [chat, share, unmute, rename].map(Text::text).join(" ")
+    let Rights { chat, share, unmute, rename, invite } = rights;
+    [chat, share, unmute, rename, invite].map(Text::text).join(" ")
 }
 
 pub(in crate::appliance) fn rights_of_text(text: &str) -> rusqlite::Result<Rights> {
     let who = text.split(' ').map(Who::of_text).collect::<rusqlite::Result<Vec<_>>>()?;
-    let [chat, share, unmute, rename] = who[..] else { return Err(unreadable(text)) };
-    Ok(Rights { chat, share, unmute, rename })
+    let [chat, share, unmute, rename, ref later @ ..] = who[..] else { return Err(unreadable(text)) };
+    // An older appliance knew four.
+    let invite = later.first().copied().unwrap_or_else(|| Rights::default().invite);
+    Ok(Rights { chat, share, unmute, rename, invite })
 }
 
 pub(in crate::appliance) fn audience_text(audience: Audience) -> String {

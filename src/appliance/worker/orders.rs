@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use rtrb::{Consumer, Producer};
 
+use super::bridges::BridgeOrder;
 use super::{Hosted, MeetingId, ToBranch, WayTo, WorkerThread};
 use crate::room::SfuEnd;
 use crate::sfu::{
-    Codecs, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport, Permit, SlotId, Totals,
-    TrackFlow, TrackSetup, Wish,
+    BridgeLines, Codecs, Forwarder, ForwarderConfig, LocalSetup, OfferRefused, PeerId, PeerReport, Permit,
+    SlotId, Totals, TrackFlow, TrackSetup, Wish,
 };
 use crate::track::{Layer, Source, VideoCodec};
 
@@ -48,8 +49,37 @@ pub(in crate::appliance) enum Order {
         meeting: MeetingId,
         peer: PeerId,
         permit: Permit,
+        /// Its lines carry the tracks of many.
+        is_bridge: bool,
         sdp: String,
         answer: AnswerSink,
+    },
+    /// Offer lines to another appliance.
+    Propose {
+        /// In which meeting.
+        meeting: MeetingId,
+        /// The bridge.
+        peer: PeerId,
+        /// So many each way.
+        lines: BridgeLines,
+        /// Where the offer goes.
+        offer: AnswerSink,
+    },
+    /// The other appliance has answered.
+    Accept {
+        /// The bridge.
+        peer: PeerId,
+        /// What it has answered.
+        sdp: String,
+        /// Told what has come of it.
+        done: Box<dyn FnOnce(Result<(), OfferRefused>) + Send>,
+    },
+    /// What a bridge carries.
+    Bridge {
+        /// Which.
+        peer: PeerId,
+        /// What of it changes.
+        order: BridgeOrder,
     },
     Trickle {
         peer: PeerId,
@@ -81,6 +111,11 @@ pub(in crate::appliance) enum Order {
     WantKeyframe {
         peer: PeerId,
         slot: SlotId,
+    },
+    /// Whether it is told ten times a second how loud everybody is.
+    TellLevels {
+        meeting: MeetingId,
+        wanted: bool,
     },
     /// Other workers that carry branches of the meeting.
     Branches {
@@ -156,9 +191,14 @@ impl WorkerThread {
         match order {
             Order::Open { meeting, video, codec } => self.open(meeting, video, codec),
             Order::Close { meeting } => self.close(meeting, now),
-            Order::Offer { meeting, peer, permit, sdp, answer } => {
-                answer(self.offer(meeting, peer, permit, &sdp, now));
+            Order::Offer { meeting, peer, permit, is_bridge, sdp, answer } => {
+                answer(self.offer(meeting, peer, (permit, is_bridge), &sdp, now));
             }
+            Order::Propose { meeting, peer, lines, offer } => {
+                offer(self.propose(meeting, peer, lines, now));
+            }
+            Order::Accept { peer, sdp, done } => done(self.accept(peer, &sdp, now)),
+            Order::Bridge { peer, order } => self.order_bridge(peer, order, now),
             Order::Trickle { peer, candidate, done } => {
                 self.permit(peer, &candidate, now);
                 let outcome = self.home_of(peer).map_or(Err(OfferRefused::UnknownPeer), |hosted| {
@@ -186,6 +226,11 @@ impl WorkerThread {
             Order::WantKeyframe { peer, slot } => {
                 if let Some(hosted) = self.home_of(peer) {
                     hosted.forwarder.want_keyframe(peer, slot, now);
+                }
+            }
+            Order::TellLevels { meeting, wanted } => {
+                if let Some(hosted) = self.meetings.get_mut(&meeting) {
+                    hosted.forwarder.tell_levels(wanted);
                 }
             }
             Order::Branches { meeting, others } => {
@@ -255,13 +300,17 @@ impl WorkerThread {
         &mut self,
         meeting: MeetingId,
         peer: PeerId,
-        permit: Permit,
+        (permit, is_bridge): (Permit, bool),
         sdp: &str,
         now: Instant,
     ) -> Result<String, OfferRefused> {
         let hosted = self.meetings.get_mut(&meeting).ok_or(OfferRefused::UnknownPeer)?;
         hosted.dirty = true;
-        let answer = hosted.forwarder.offer(peer, permit, sdp, now)?;
+        let answer = if is_bridge {
+            hosted.forwarder.offer_of_bridge(peer, sdp, now)?
+        } else {
+            hosted.forwarder.offer(peer, permit, sdp, now)?
+        };
         // The browser's first check may arrive before it has read the answer.
         if let Some(ufrag) = hosted.forwarder.ufrag(peer) {
             self.demux.insert_ufrag(peer, ufrag);
@@ -328,7 +377,7 @@ impl WorkerThread {
         self.close_relay(now);
     }
 
-    fn home_of(&mut self, peer: PeerId) -> Option<&mut Hosted> {
+    pub(super) fn home_of(&mut self, peer: PeerId) -> Option<&mut Hosted> {
         let hosted = self.meetings.get_mut(self.homes.get(&peer)?)?;
         hosted.dirty = true;
         Some(hosted)

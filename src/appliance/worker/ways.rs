@@ -127,14 +127,17 @@ impl WorkerThread {
         let Self { index, socket, tcp, poll, meetings, news, relay, wrapped, ways_to, .. } = self;
         for (id, hosted) in meetings.iter_mut().filter(|(_, hosted)| hosted.dirty) {
             hosted.dirty = false;
-            hosted.forwarder.flush(now);
-            while let Some((run, contents)) = hosted.forwarder.poll_transmit() {
-                let relay = relay.as_mut().filter(|relay| relay.address() == Some(run.route.source));
-                match (run.route.protocol, relay) {
-                    (Protocol::Tcp, _) => tcp.send(&run, contents, poll.registry()),
-                    (Protocol::Udp, None) => send(socket, &run, contents),
-                    (Protocol::Udp, Some(relay)) => {
-                        send_relayed(relay, socket, &run, contents, wrapped, now);
+            let mut has_more = true;
+            while has_more {
+                has_more = hosted.forwarder.flush(now);
+                while let Some((run, contents)) = hosted.forwarder.poll_transmit() {
+                    let relay = relay.as_mut().filter(|relay| relay.address() == Some(run.route.source));
+                    match (run.route.protocol, relay) {
+                        (Protocol::Tcp, _) => tcp.send(&run, contents, poll.registry()),
+                        (Protocol::Udp, None) => send(socket, &run, contents),
+                        (Protocol::Udp, Some(relay)) => {
+                            send_relayed(relay, socket, &run, contents, wrapped, now);
+                        }
                     }
                 }
             }

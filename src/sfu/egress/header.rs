@@ -20,6 +20,8 @@ const PLAYOUT_DELAY: [u8; 3] = [0, 0, 20];
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::sfu) struct ExtensionIds {
     mid: Option<u8>,
+    rid: Option<u8>,
+    resent_rid: Option<u8>,
     transport_number: Option<u8>,
     send_time: Option<u8>,
     playout_delay: Option<u8>,
@@ -34,6 +36,8 @@ impl ExtensionIds {
         let transport_number = id(Extension::TransportSequenceNumber);
         Self {
             mid: id(Extension::RtpMid),
+            rid: id(Extension::RtpStreamId),
+            resent_rid: id(Extension::RepairedRtpStreamId),
             transport_number,
             // Only those who know no better estimate by it.
             send_time: id(Extension::AbsoluteSendTime).filter(|_| transport_number.is_none()),
@@ -65,6 +69,8 @@ pub(super) struct Header {
 pub(super) struct Extensions<'a> {
     /// Until the receiver knows the SSRC.
     pub(super) mid: Option<&'a str>,
+    /// The layer, and whether what was sent of it is sent again; likewise.
+    pub(super) rid: Option<(&'a str, bool)>,
     /// Counts everything that is sent to the peer.
     pub(super) transport_number: Option<u16>,
     /// Seconds in 6.18 fixed point.
@@ -122,6 +128,9 @@ impl Extensions<'_> {
         put(ids.send_time, &self.send_time.to_be_bytes()[1..]);
         if let Some(mid) = self.mid.filter(|mid| (1..=16).contains(&mid.len())) {
             put(ids.mid, mid.as_bytes());
+        }
+        if let Some((rid, is_resent)) = self.rid.filter(|(rid, _)| (1..=16).contains(&rid.len())) {
+            put(if is_resent { ids.resent_rid } else { ids.rid }, rid.as_bytes());
         }
         if self.is_video {
             put(ids.playout_delay, &PLAYOUT_DELAY);

@@ -44,6 +44,8 @@ use crate::track::{Kind, VideoCodec};
 const QUEUED_MAX: usize = 2048;
 /// How long the oldest may wait: then everything goes, and a key frame is asked for.
 const QUEUED_FOR: Duration = Duration::from_millis(600);
+/// Room for so many is kept where none wait: a key frame comes seldom.
+const QUEUED_USUALLY: usize = 16;
 /// The most retransmissions that wait; the newest are not answered.
 const RESENDS_MAX: usize = 256;
 /// What retransmissions may take of the estimate.
@@ -254,6 +256,9 @@ impl Egress {
 
     fn tick(&mut self, now: Instant, out: &mut Outbox) {
         self.next_tick = now + TICK;
+        for queue in [&mut self.sounds, &mut self.pictures] {
+            queue.shrink_to(QUEUED_USUALLY);
+        }
         let bps = match &mut self.estimator {
             Some(estimator) => {
                 estimator.tick(now);
@@ -312,8 +317,12 @@ impl Egress {
         };
         let payload = if purpose == Purpose::Padding { PADDING_BYTES } else { sent.payload().len() };
         let rough = FIXED_BYTES + payload + srtp::OVERHEAD_BYTES;
+        let is_resent = purpose != Purpose::Media;
+        // A report on a layer does not tell that the SSRC of its retransmissions is known.
+        let names = !outlet.is_known || (is_resent && outlet.rid.is_some());
         let extensions = Extensions {
-            mid: (!outlet.is_known).then_some(outlet.mid.as_str()),
+            mid: names.then_some(outlet.mid.as_str()),
+            rid: outlet.rid.as_deref().filter(|_| names).map(|rid| (rid, is_resent)),
             transport_number: self.estimator.as_mut().map(|estimator| estimator.on_sent(rough, now)),
             send_time: send_time(now.saturating_duration_since(self.origin)),
             descriptor: sent.descriptor().filter(|_| purpose != Purpose::Padding),

@@ -29,6 +29,8 @@ pub(in crate::sfu) struct PayloadType {
 #[derive(Debug)]
 pub(in crate::sfu) struct Outlet {
     pub(in crate::sfu) mid: String,
+    /// What its layer is called, where several are sent on the line.
+    pub(in crate::sfu) rid: Option<String>,
     pub(in crate::sfu) kind: Kind,
     pub(in crate::sfu) ssrc: u32,
     /// The SSRC of retransmissions (RFC 4588).
@@ -116,6 +118,7 @@ impl Outlet {
     ) -> Self {
         Self {
             mid: mid.to_owned(),
+            rid: None,
             kind,
             ssrc,
             resend_ssrc,
@@ -129,6 +132,11 @@ impl Outlet {
             latest: None,
             owes_report: false,
         }
+    }
+
+    /// The same for one layer of several on the line.
+    pub(in crate::sfu) fn of_layer(self, rid: Option<String>) -> Self {
+        Self { rid, ..self }
     }
 
     pub(super) fn payload_type(&self, codec: Option<VideoCodec>) -> Option<PayloadType> {

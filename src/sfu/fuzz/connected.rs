@@ -10,9 +10,14 @@ use crate::track::{Source, VideoCodec};
 
 /// After so many bytes everything begins anew, so that what went before a crash can be kept.
 const PAST_BYTES_MAX: usize = 256 * 1024;
-/// How long nothing may happen, in milliseconds.
+/// How long nothing may happen, in milliseconds: a small byte says which, and any other one of the short pauses. In a
+/// long one both ends have much to say, and most bytes are made up.
 const PAUSES_MS: [u64; 8] = [1, 2, 5, 20, 100, 300, 1000, 2500];
-/// The most packets that the witness publishes at once.
+const SHORT_PAUSES: usize = 4;
+/// The most pauses, and the most bursts of packets, in a step: a run that does more shows less than several runs, each
+/// of which goes on where the one before has ended.
+const AT_ONCE_MAX: usize = 4;
+/// The most packets that the witness publishes in a burst.
 const PUBLISHED_MAX: u8 = 16;
 
 thread_local! {
@@ -83,8 +88,10 @@ impl Line {
     }
 
     fn pass_time(&mut self, piece: &[u8]) {
-        for pause in piece.iter().take(16) {
-            self.now += Duration::from_millis(PAUSES_MS[usize::from(pause & 7)]);
+        for pause in piece.iter().take(AT_ONCE_MAX) {
+            let at = usize::from(*pause);
+            let pause = PAUSES_MS.get(at).unwrap_or(&PAUSES_MS[at % SHORT_PAUSES]);
+            self.now += Duration::from_millis(*pause);
             for page in &mut self.pages {
                 page.step(&mut self.forwarder, self.now);
             }
@@ -113,7 +120,7 @@ impl Line {
 
     /// Each byte says what and how much.
     fn publish(&mut self, piece: &[u8]) {
-        for byte in piece.iter().take(8) {
+        for byte in piece.iter().take(AT_ONCE_MAX) {
             let source = if byte & 1 == 0 { Source::Camera } else { Source::Microphone };
             let codec = if byte & 2 == 0 { VideoCodec::H264 } else { VideoCodec::Vp8 };
             for packet in 0..=(byte >> 4 & (PUBLISHED_MAX - 1)) {

@@ -54,11 +54,7 @@ impl RtcPeer {
         let offer =
             SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
         let (mut rtc, secrets) = dtls::watched(|| configure(setup, has_numbers).build(now));
-        for address in setup.ice_addresses {
-            if let Ok(candidate) = Candidate::host(*address, "udp") {
-                rtc.add_local_candidate(candidate);
-            }
-        }
+        add_own(&mut rtc, setup);
         for address in setup.ice_tcp_addresses {
             // RFC 6544, 4.1: the other end opens the socket.
             let candidate = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive);
@@ -83,32 +79,8 @@ impl RtcPeer {
             // Offered for lines alone that are rejected, or by an id that cannot be had.
             return Self::begin(id, setup, plan, sdp, false, now);
         }
-        let mut peer = Self {
-            id,
-            ufrag: rtc.direct_api().local_ice_credentials().ufrag,
-            rtc,
-            plan,
-            deadline: now,
-            latest: now,
-            destination: None,
-            inlets: Vec::new(),
-            egress: Egress::new(id, secrets, outlets, setup.start_bitrate_bps, setup.wall, now),
-            flows: Vec::new(),
-            checkers: Vec::new(),
-            candidates: 0,
-            ssrcs_heard: Vec::new(),
-            arrival_numbers,
-            payload_types: Vec::new(),
-            connected: false,
-            lost_since: Some(now),
-            heard_at: now,
-            media_heard_at: None,
-            media_sent_at: None,
-            told_silent: true,
-            dirty: true,
-            rtc_dirty: true,
-            over: false,
-        };
+        let egress = Egress::new(id, secrets, outlets, setup.start_bitrate_bps, setup.wall, now);
+        let mut peer = Self::new(id, rtc, plan, egress, arrival_numbers, now);
         peer.map_lines()?;
         peer.want_bandwidth(0);
         let answer = told(&answer, setup, &peer.plan);
@@ -116,7 +88,7 @@ impl RtcPeer {
     }
 
     /// Finds payload types, inlets and outlets in what was negotiated.
-    fn map_lines(&mut self) -> Result<(), OfferRefused> {
+    pub(super) fn map_lines(&mut self) -> Result<(), OfferRefused> {
         for one in self.rtc.codec_config().params() {
             let coding = video_codec(one.spec().codec).map_or(Coding::Opus, Coding::Video);
             self.payload_types.push((one.pt(), coding));
@@ -203,6 +175,15 @@ impl RtcPeer {
     }
 }
 
+/// Where media arrives over UDP.
+pub(super) fn add_own(rtc: &mut Rtc, setup: RtcSetup<'_>) {
+    for address in setup.ice_addresses {
+        if let Ok(candidate) = Candidate::host(*address, "udp") {
+            rtc.add_local_candidate(candidate);
+        }
+    }
+}
+
 /// To str0m, which is lite here and makes no checks, the relayed address is one of our own.
 fn add_relayed(rtc: &mut Rtc, setup: RtcSetup<'_>) {
     if let Some(candidate) =
@@ -214,7 +195,8 @@ fn add_relayed(rtc: &mut Rtc, setup: RtcSetup<'_>) {
 
 /// The answer as the peer is told: candidates that are not our own addresses are relayed, and come last.
 fn told(answer: &str, setup: RtcSetup<'_>, plan: &Plan) -> String {
-    let answer = with_advice(answer, plan);
+    // An appliance needs no advice.
+    let answer = if plan.is_of_bridge { answer.to_owned() } else { with_advice(answer, plan) };
     let is_own = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
         let [_, _, "udp", _, ip, port, ..] = words.as_slice() else { return true };
@@ -242,12 +224,12 @@ fn relayed(candidate: &str) -> Option<String> {
 }
 
 /// What is wrong, in a sentence: str0m repeats what it could not read, all of it.
-fn shortened(error: &impl Display) -> String {
+pub(super) fn shortened(error: &impl Display) -> String {
     error.to_string().chars().filter(|c| !c.is_control()).take(CAUSE_CHARS_MAX).collect()
 }
 
 /// The lines that we send on, as they were negotiated.
-fn outlets(rtc: &mut Rtc, plan: &Plan) -> Result<Vec<Outlet>, OfferRefused> {
+pub(super) fn outlets(rtc: &mut Rtc, plan: &Plan) -> Result<Vec<Outlet>, OfferRefused> {
     let params = rtc.codec_config().params().to_vec();
     let mut outlets = Vec::new();
     for line in plan.receiving() {
@@ -264,17 +246,19 @@ fn outlets(rtc: &mut Rtc, plan: &Plan) -> Result<Vec<Outlet>, OfferRefused> {
         });
         let payload_types = payload_types.collect();
         let mut direct = rtc.direct_api();
-        let Some(line_of_str0m) = direct.stream_tx_by_mid(mid, None) else {
+        let rid = line.rid.as_ref().map(|(_, rid)| Rid::from(rid.as_str()));
+        let Some(line_of_str0m) = direct.stream_tx_by_mid(mid, rid) else {
             return Err(OfferRefused::NothingUsable("a media line asks for simulcast to be sent to it"));
         };
         let (ssrc, resend) = (*line_of_str0m.ssrc(), line_of_str0m.rtx().map(|ssrc| *ssrc));
-        outlets.push(Outlet::new(&line.mid, line.kind, ssrc, resend, payload_types, extensions));
+        let outlet = Outlet::new(&line.mid, line.kind, ssrc, resend, payload_types, extensions);
+        outlets.push(outlet.of_layer(line.rid.map(|(_, rid)| rid)));
     }
     Ok(outlets)
 }
 
 /// str0m shall not report on lines that it does not send on.
-fn detach(rtc: &mut Rtc, outlets: &[Outlet]) {
+pub(super) fn detach(rtc: &mut Rtc, outlets: &[Outlet]) {
     for outlet in outlets {
         rtc.direct_api().remove_stream_tx(Ssrc::from(outlet.ssrc));
     }
@@ -288,7 +272,7 @@ fn attach(rtc: &mut Rtc, outlets: &[Outlet]) {
             Ssrc::from(outlet.ssrc),
             resend,
             Mid::from(outlet.mid.as_str()),
-            None,
+            outlet.rid.as_deref().map(Rid::from),
         );
     }
 }

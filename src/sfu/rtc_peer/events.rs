@@ -4,7 +4,7 @@ use str0m::net::Protocol as Transport;
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Event as RtcEvent, IceConnectionState};
 
-use super::{Coding, Flow, RtcPeer, SSRCS_MAX};
+use super::{Coding, Flow, RtcPeer};
 use crate::sfu::capture::Making;
 use crate::sfu::descriptor::Descriptor;
 use crate::sfu::inbound::{FromPeer, Packet};
@@ -83,7 +83,7 @@ impl RtcPeer {
         let known = self.flows.iter().position(|flow| flow.ssrc == rtp.header.ssrc);
         let Some(at) = known.or_else(|| self.learn(rtp.header.ssrc)) else { return };
         let flow = &mut self.flows[at];
-        let (source, layer, fresh) = (flow.source, flow.layer, known.is_none());
+        let (line, source, layer, fresh) = (flow.line, flow.source, flow.layer, known.is_none());
         let described = Descriptor::of(&rtp.header.ext_vals);
         let mut layers = described.and_then(|bytes| descriptor::read(bytes, &mut flow.structure));
         let coding = self.payload_types.iter().find(|(pt, _)| *pt == rtp.header.payload_type);
@@ -126,23 +126,25 @@ impl RtcPeer {
             red,
             payload: rtp.payload,
         };
-        up.push(FromPeer::Media { source, layer, fresh, packet });
+        up.push(FromPeer::Media { line, source, layer, fresh, packet });
     }
 
     /// Finds the track and layer of an SSRC that is seen for the first time.
     fn learn(&mut self, ssrc: Ssrc) -> Option<usize> {
         let mut direct = self.rtc.direct_api();
         let stream = direct.stream_rx(&ssrc)?;
-        let inlet = self.inlets.iter().find(|inlet| inlet.mid == stream.mid())?;
+        let line = self.inlets.iter().position(|inlet| inlet.mid == stream.mid())?;
+        let inlet = &self.inlets[line];
         let at = match stream.rid() {
             Some(rid) => inlet.rids.iter().position(|one| *one == rid)?,
             None => 0,
         };
         let layer = Layer(u8::try_from(at).ok()?);
-        if self.flows.len() >= SSRCS_MAX {
+        let source = inlet.source;
+        if self.flows.len() >= self.ssrcs_max() {
             self.flows.remove(0);
         }
-        self.flows.push(Flow { ssrc, source: inlet.source, layer, structure: None, vp9_layers: 1 });
+        self.flows.push(Flow { ssrc, line, source, layer, structure: None, vp9_layers: 1 });
         Some(self.flows.len() - 1)
     }
 }

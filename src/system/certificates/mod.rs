@@ -176,7 +176,8 @@ fn obtain(source: &Source, identity: &Identity, now: OffsetDateTime) -> Result<A
     let (pem, key_pem, path) = match source {
         Source::Own { folder, authority } => {
             let pem = leaf::open(folder, authority, identity, now)?;
-            (pem.clone(), pem, leaf::path(folder))
+            // Whoever knows the authority by its fingerprint alone is shown all of it.
+            (format!("{pem}\n{}", authority.pem), pem, leaf::path(folder))
         }
         Source::Given { certificate, key } => (given(certificate)?, given(key)?, certificate.clone()),
     };

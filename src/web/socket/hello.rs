@@ -194,10 +194,21 @@ async fn enter(
             let role = door.role(&hello.token)?;
             let user = door.user(&hello.token);
             let guess = hello.password.is_some();
-            let Hello { name, password, custom_info, identity, .. } = hello;
-            let kind = ParticipantKind::Browser;
-            let join =
-                Join { meeting, name, kind, role, password, custom_info, identity, user, frames: sender };
+            let Hello { name, password, custom_info, identity, bridge, .. } = hello;
+            let bridge = bridge.map(|bridge| bridge.boxes);
+            let kind = if bridge.is_some() { ParticipantKind::Bridge } else { ParticipantKind::Browser };
+            let join = Join {
+                meeting,
+                name,
+                kind,
+                role,
+                password,
+                custom_info,
+                identity,
+                user,
+                bridge,
+                frames: sender,
+            };
             handle.join(join).await.inspect_err(|refusal| {
                 if guess && refusal.code == Code::WrongPassword {
                     door.wrong_password();

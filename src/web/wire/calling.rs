@@ -44,7 +44,7 @@ pub struct Request {
 }
 
 /// What a page can ask.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "calling.ts"))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Ask {
@@ -110,7 +110,7 @@ pub enum Ask {
 }
 
 /// The first request of a socket.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "calling.ts"))]
 #[serde(deny_unknown_fields)]
 pub struct Hello {
@@ -287,6 +287,8 @@ pub enum UserKind {
     Person,
     /// A room.
     Room,
+    /// The room of another appliance.
+    Appliance,
 }
 
 /// How somebody can be reached.

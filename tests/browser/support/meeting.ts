@@ -101,6 +101,24 @@ export function partInColour(page: Page, png: Buffer, colour: readonly number[],
   }, [png.toString('base64'), colour, within] as const)
 }
 
+/** How much of a part of a picture (PNG, in parts of its sides) is brighter than half. */
+export function brightIn(
+  page: Page, png: Buffer, part: { left: number, top: number, right: number, bottom: number },
+): Promise<number> {
+  return page.evaluate(async ([encoded, { left, top, right, bottom }]) => {
+    const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))
+    const picture = await createImageBitmap(new Blob([bytes], { type: 'image/png' }))
+    const { width, height } = picture
+    const paint = new OffscreenCanvas(width, height).getContext('2d')!
+    paint.drawImage(picture, 0, 0)
+    const cut = [left * width, top * height, (right - left) * width, (bottom - top) * height].map(Math.round)
+    const { data } = paint.getImageData(cut[0]!, cut[1]!, cut[2]!, cut[3]!)
+    let bright = 0
+    for (let at = 0; at < data.length; at += 4) if (Math.max(data[at]!, data[at + 1]!, data[at + 2]!) > 127) bright += 1
+    return bright / (data.length / 4)
+  }, [png.toString('base64'), part] as const)
+}
+
 /** What a page receives of somebody's picture within two seconds. */
 export const received = (page: Page, participant: string, source: string) => page.evaluate(async ([id, source]) => {
   const { mid } = window.alcove.slots().find((one: any) => one.participant === id && one.source === source) ?? {}

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 export interface Namespace {
+  /** What it is called on this machine. */
+  readonly name: string
   /** What a command is to be prefixed with to run in there. */
   readonly prefix: readonly string[]
   /** A program that runs the given one in there with its arguments. */
@@ -18,8 +20,8 @@ export interface Namespace {
  * Makes one with a loopback and a network card that leads nowhere; says why where that is not allowed. Without addresses
  * of IPv4 the loopback has none either.
  */
-export function makeNamespace(addresses: readonly string[]): Namespace | string {
-  const name = `alcove-${process.pid}`
+export function makeNamespace(addresses: readonly string[], which = ''): Namespace | string {
+  const name = `alcove-${process.pid}${which}`
   const ip = (...words: string[]) => execFileSync('ip', words, { stdio: ['ignore', 'pipe', 'pipe'] }).toString()
   try {
     ip('netns', 'add', name)
@@ -43,7 +45,7 @@ export function makeNamespace(addresses: readonly string[]): Namespace | string 
   // Without addresses of their own making: these become valid a while later, and a browser stops its loads at each change.
   for (const device of ['card', 'nowhere']) run('ip', 'link', 'set', device, 'addrgenmode', 'none')
   for (const device of ['lo', 'card', 'nowhere']) run('ip', 'link', 'set', device, 'up')
-  if (addresses.every((address) => address.includes(':'))) run('ip', '-4', 'address', 'flush', 'dev', 'lo')
+  if (addresses.length > 0 && addresses.every((address) => address.includes(':'))) run('ip', '-4', 'address', 'flush', 'dev', 'lo')
   for (const address of addresses) run('ip', 'address', 'add', address, 'dev', 'card', ...(address.includes(':') ? ['nodad'] : []))
-  return { prefix, wrap, run, close }
+  return { name, prefix, wrap, run, close }
 }

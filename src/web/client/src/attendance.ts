@@ -54,6 +54,8 @@ export interface View {
 export interface Place {
   readonly meeting: string;
   readonly token: string;
+  /** Of whoever has scanned the room's screen: what the room is controlled with. */
+  readonly roomKey?: string;
 }
 
 const LOBBY: View = {
@@ -190,6 +192,15 @@ export class Attendance implements Ear {
   #voted(poll: number, choices: readonly number[]): void {
     const { meeting } = this.view.value;
     if (meeting) this.view.patch({ meeting: { ...meeting, votes: { ...meeting.votes, [poll]: choices } } });
+  }
+
+  /** The link that lets others in; null when it was refused. Mine may do more than theirs shall. */
+  async invitation(): Promise<string | null> {
+    const answer = await this.#words.ask({ invitation: {} }).catch((error: unknown) => {
+      this.refused.set(asRefusal(error));
+      return null;
+    });
+    return answer && "invitation" in answer ? answer.invitation.url : null;
   }
 
   /** Asks something of the meeting. What is refused is said in `refused`. Resolves to whether it was done. */

@@ -3,23 +3,36 @@ import { render } from "preact";
 import { Attendance, type Place } from "./attendance";
 import { expose } from "./inspect";
 import { Devices } from "./media/devices";
+import { Control, given } from "./control/control";
 import { Calls, deviceName, userToken } from "./calls/calls";
 import { CallsPage } from "./ui/calls/page";
+import { ControlPage } from "./ui/control/page";
 import { App } from "./ui/app";
 import { Home, Insecure, TooOld } from "./ui/outside";
 import { findLanguage } from "./ui/texts";
 import "./page.css";
 
-/** What the address says: `/m/{meeting}#t={token}`. */
+/**
+ * What the address says: `/m/{meeting}#t={token}`, and behind the code on the room's screen `&c={key}`. The key is taken out:
+ * who is handed the address on is not in the room.
+ */
 function place(): Place | null {
   const match = /^\/m\/([^/]+)\/?$/.exec(location.pathname);
   if (!match?.[1]) return null;
-  const token = new URLSearchParams(location.hash.slice(1)).get("t") ?? "";
-  return { meeting: decodeURIComponent(match[1]), token };
+  const said = new URLSearchParams(location.hash.slice(1));
+  const [token, roomKey] = [said.get("t") ?? "", said.get("c") ?? ""];
+  if (roomKey) history.replaceState(null, "", `${location.pathname}#t=${token}`);
+  return { meeting: decodeURIComponent(match[1]), token, ...(roomKey ? { roomKey } : {}) };
 }
 
 function start(root: HTMLElement): void {
   findLanguage();
+  if (/^\/room\/?$/.test(location.pathname)) {
+    const control = new Control();
+    addEventListener("hashchange", () => location.reload());
+    render(<ControlPage control={control} />, root);
+    return void control.follow(given());
+  }
   const here = place();
   const token = here ? "" : userToken();
   if (!here && !token) return render(<Home />, root);

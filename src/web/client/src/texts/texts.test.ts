@@ -20,7 +20,7 @@ it("every text has the same places to fill in", () => {
 
 it("there is a sentence for every refusal and every reason", () => {
   const codes: Record<Code, true> = {
-    "meeting-exists": true, "meeting-not-found": true, "meeting-full": true, "meeting-locked": true,
+    "meeting-exists": true, "meeting-not-found": true, "meeting-full": true, "meeting-locked": true, "meeting-loop": true,
     "wrong-password": true, "not-permitted": true, "waiting-for-host": true, "invalid-parameter": true,
     "unsupported-mode": true, "track-id-taken": true, "client-too-old": true, "server-too-old": true,
     "too-many-requests": true, busy: true, "no-answer": true, declined: true, "peer-lost": true, "user-not-found": true, internal: true,

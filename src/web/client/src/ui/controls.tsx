@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
-import { includes, mayModerate, maySend, me, type Meeting } from "../words/meeting";
+import { includes, mayModerate, maySend, me, others, type Meeting } from "../words/meeting";
 import { CallHere } from "./calls/here";
 import { useUnread } from "./chat";
 import { icons } from "./icons";
@@ -25,7 +25,7 @@ export function Controls({ attendance, arrangement, change }: ControlsProps) {
   if (!meeting) return null;
   const self = me(meeting);
   const role = self?.role;
-  const count = meeting.participants.length;
+  const count = others(meeting).length + 1;
   return (
     <nav class="controls" aria-label={t("control.bar")}>
       <div class="said-controls">

@@ -12,15 +12,17 @@ const seenBy = (role: Role, ...others: Participant[]): Meeting =>
     version: 1, you: "me", secret: "s", seq: 1, video_codec: "h264", participants: [person("me", role), ...others],
     meeting: { name: "m", mode: "video", max_participants: 9, rights: USUAL_RIGHTS, locked: false, lobby: false, schedule: {}, attributes: {}, polls: [] },
   });
-const acts = (meeting: Meeting, one: Participant) => actsFor(meeting, one, () => undefined, () => undefined).map(({ id }) => id);
+const acts = (meeting: Meeting, one: Participant) => actsFor(meeting, one, () => undefined, { write: () => undefined, rename: () => undefined }).map(({ id }) => id);
 
-it("a speaker may write to others, and to nobody else", () => {
+it("a speaker may write to others, has a name of their own choice, and does nothing else", () => {
   const bob = person("b", "speaker");
   const room = person("r", "speaker", { kind: "room" });
   const meeting = seenBy("speaker", bob, room);
   expect(acts(meeting, bob)).toEqual(["write"]);
   expect(acts(meeting, room)).toEqual([]);
-  expect(acts(meeting, person("me", "speaker"))).toEqual([]);
+  expect(acts(meeting, person("me", "speaker"))).toEqual(["rename"]);
+  const strict = { ...meeting, info: { ...meeting.info, rights: { ...USUAL_RIGHTS, rename: "hosts" as const } } };
+  expect(acts(strict, person("me", "speaker"))).toEqual([]);
 });
 
 it("a host mutes who is heard and asks who is not", () => {

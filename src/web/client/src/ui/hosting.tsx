@@ -1,6 +1,6 @@
 /** What hosts do for order: with everybody, and with one person. */
 import { useContext, useRef, useState } from "preact/hooks";
-import { mayModerate, me, trackState, type Meeting } from "../words/meeting";
+import { includes, mayModerate, me, trackState, type Meeting } from "../words/meeting";
 import type { Ask, Participant, Rights, Role, Who } from "../words/wire";
 import { useElsewhere } from "./controls";
 import { icons } from "./icons";
@@ -43,12 +43,13 @@ const RIGHTS: readonly (readonly [keyof Rights, TextKey])[] = [
   ["share", "host.right.share"],
   ["chat", "host.right.chat"],
   ["rename", "host.right.rename"],
+  ["invite", "host.right.invite"],
 ];
 
 function Right(props: { rights: Rights; right: keyof Rights; text: TextKey; onChange(rights: Rights): void }) {
   const { rights, right, text, onChange } = props;
   // The audience does not send, so that "everybody" would say no more than "speakers".
-  const choices: readonly Who[] = right === "chat" || right === "rename" ? ["everybody", "speakers", "hosts"] : ["speakers", "hosts"];
+  const choices: readonly Who[] = right === "chat" || right === "rename" || right === "invite" ? ["everybody", "speakers", "hosts"] : ["speakers", "hosts"];
   const value = choices.includes(rights[right]) ? rights[right] : "speakers";
   return (
     <label class="choose right">
@@ -68,12 +69,12 @@ interface Act {
 }
 
 /** What may be done with one person: nothing that the role does not allow is shown. */
-export function PersonMenu({ meeting, one, onWrite }: { meeting: Meeting; one: Participant; onWrite(): void }) {
+export function PersonMenu({ meeting, one, onWrite, onRename }: { meeting: Meeting; one: Participant; onWrite(): void; onRename(): void }) {
   const { attendance } = useContext(Parts);
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   useElsewhere(open, box, () => setOpen(false));
-  const acts = actsFor(meeting, one, (ask) => void attendance.request(ask), onWrite);
+  const acts = actsFor(meeting, one, (ask) => void attendance.request(ask), { write: onWrite, rename: onRename });
   if (acts.length === 0) return null;
   return (
     <div class="person-menu" ref={box}>
@@ -100,7 +101,7 @@ export function PersonMenu({ meeting, one, onWrite }: { meeting: Meeting; one: P
 }
 
 /** What may be done with somebody, in the order of how often it is. */
-export function actsFor(meeting: Meeting, one: Participant, ask: (ask: Ask) => void, write: () => void): Act[] {
+export function actsFor(meeting: Meeting, one: Participant, ask: (ask: Ask) => void, { write, rename }: { write(): void; rename(): void }): Act[] {
   const role = me(meeting)?.role;
   const participant = one.id;
   const isOther = participant !== meeting.you;
@@ -109,6 +110,7 @@ export function actsFor(meeting: Meeting, one: Participant, ask: (ask: Ask) => v
     if (when) acts.push({ id, text: t(`host.do.${id}` as TextKey), danger, act });
   };
   add(isOther && one.kind === "browser", "write", write);
+  add(!isOther && includes(meeting.info.rights.rename, role), "rename", rename);
   if (!mayModerate(role) || (role === "cohost" && one.role === "host")) return acts;
   const speaks = trackState(one, "microphone") === "on";
   const shows = trackState(one, "camera") === "on";
@@ -116,6 +118,7 @@ export function actsFor(meeting: Meeting, one: Participant, ask: (ask: Ask) => v
   const isHeld = (source: "microphone" | "camera") => one.held.includes(source);
   add(one.hand !== undefined && isOther, "lower", () => ask({ hand: { participant, up: false } }));
   if (!isOther) return acts;
+  if (one.kind === "browser") add(true, "rename", rename);
   add(speaks, "mute", () => ask({ mute: { participant, source: "microphone", hold: false } }));
   add(sends && !isHeld("microphone"), "hold", () => ask({ mute: { participant, source: "microphone", hold: true } }));
   add(isHeld("microphone"), "release", () => ask({ release: { participant, source: "microphone" } }));

@@ -26,11 +26,23 @@ export function Lobby({ attendance }: { attendance: Attendance }) {
       <section class="join-side">
         <p class="meeting-name"><Mark />{attendance.place.meeting}</p>
         <h1>{t("lobby.title")}</h1>
+        {attendance.place.roomKey && <InRoom roomKey={attendance.place.roomKey} />}
         <JoinForm attendance={attendance} />
         <DeviceChoices devices={attendance.devices} />
         <LanguageChoice />
       </section>
     </main>
+  );
+}
+
+/** Whoever has scanned the room's screen can control the room instead of joining. */
+function InRoom({ roomKey }: { roomKey: string }) {
+  return (
+    <aside class="in-room" data-testid="in-room">
+      <strong>{t("lobby.room")}</strong>
+      <p>{t("lobby.room.hint")}</p>
+      <a class="quiet" data-testid="control-room" href={`/room#c=${encodeURIComponent(roomKey)}`}>{icons.room}{t("lobby.room.control")}</a>
+    </aside>
   );
 }
 

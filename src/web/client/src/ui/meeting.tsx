@@ -7,6 +7,7 @@ import type { Audience } from "../words/wire";
 import { useAwake } from "./awake";
 import { InviteDialog } from "./calls/invite";
 import { CallHere } from "./calls/here";
+import { CopyLink } from "./copy";
 import { Connection } from "./connection";
 import { Chat } from "./chat";
 import { Controls } from "./controls";
@@ -193,23 +194,15 @@ function GridOf({ all, tile }: { all: Showing[]; tile(showing: Showing, rank: nu
 /** Nobody else is here: the most useful thing is the link; in a call the others are on their way. */
 function Alone() {
   const calls = useContext(CallHere);
-  const [copied, setCopied] = useState(false);
   if (calls) {
     return <div class="alone"><span class="avatar hue-0">{icons.people}</span><p role="status">{t("calls.coming")}</p></div>;
   }
-  const copy = async () => {
-    await navigator.clipboard.writeText(location.href).catch(() => undefined);
-    setCopied(true);
-  };
   return (
     <div class="alone">
       <span class="avatar hue-0">{icons.people}</span>
       <h2>{t("meeting.alone")}</h2>
       <p>{t("meeting.alone.hint")}</p>
-      <button type="button" class="quiet" data-testid="copy-link" onClick={() => void copy()}>
-        {icons.link}
-        {t(copied ? "meeting.copied" : "meeting.copy")}
-      </button>
+      <CopyLink />
     </div>
   );
 }

@@ -1,10 +1,13 @@
 /** The list of everybody in the meeting. */
-import { hands, mayModerate, me, trackState, worse, type Meeting } from "../words/meeting";
-import type { Audience, Participant } from "../words/wire";
+import { useContext, useState } from "preact/hooks";
+import { isWay, hands, mayModerate, me, trackState, worse, type Meeting } from "../words/meeting";
+import { NAME_CHARS_MAX, type Audience, type Participant } from "../words/wire";
 import { InviteButton } from "./calls/invite";
+import { CopyLink } from "./copy";
 import { Guests } from "./guests";
 import { Hosting, PersonMenu } from "./hosting";
 import { Grade, icons } from "./icons";
+import { Parts } from "./parts";
 import { t } from "./texts";
 import { Avatar, classes } from "./tile";
 
@@ -22,7 +25,7 @@ interface PeopleProps {
 export function People({ meeting, onConnection, onWrite, onInvite, onClose }: PeopleProps) {
   const self = me(meeting);
   const raised = hands(meeting);
-  const rest = meeting.participants.filter((one) => one !== self && !raised.includes(one));
+  const rest = meeting.participants.filter((one) => one !== self && !raised.includes(one) && !isWay(meeting, one));
   const sorted = [...raised, ...(self && !raised.includes(self) ? [self] : []), ...rest];
   return (
     <aside class="people" aria-labelledby="people-title" data-testid="people-list">
@@ -31,6 +34,7 @@ export function People({ meeting, onConnection, onWrite, onInvite, onClose }: Pe
         <button type="button" class="plain" aria-label={t("control.close")} onClick={onClose}>{icons.close}</button>
       </header>
       <InviteButton onOpen={onInvite} />
+      <CopyLink />
       {mayModerate(self?.role) && <Guests meeting={meeting} />}
       {mayModerate(self?.role) && <Hosting meeting={meeting} />}
       <ul>
@@ -67,11 +71,12 @@ interface PersonProps {
 function Person({ meeting, one, turn, isMe, speaking, grade, onConnection, onWrite }: PersonProps) {
   const hears = trackState(one, "microphone") === "on";
   const shows = trackState(one, "camera") === "on";
+  const [renaming, setRenaming] = useState(false);
   return (
     <li class={classes(!one.present && "absent", speaking && "speaking")} data-testid={`person-${one.id}`}>
       <Avatar name={one.name} room={one.kind === "room"} />
       <div class="who">
-        <strong>{isMe ? t("meeting.you", { name: one.name }) : one.name}</strong>
+        {renaming ? <Rename one={one} onDone={() => setRenaming(false)} /> : <strong>{isMe ? t("meeting.you", { name: one.name }) : one.name}</strong>}
         <small>{remarks(one).join(" · ")}</small>
       </div>
       {turn > 0 && (
@@ -88,8 +93,35 @@ function Person({ meeting, one, turn, isMe, speaking, grade, onConnection, onWri
       <span class={classes("state", !hears && "off")}>{hears ? icons.microphone : icons.microphoneOff}</span>
       <span class={classes("state", !shows && "off")}>{shows ? icons.camera : icons.cameraOff}</span>
       <span class="hidden">{hears ? "" : t("tile.muted")}</span>
-      <PersonMenu meeting={meeting} one={one} onWrite={onWrite} />
+      <PersonMenu meeting={meeting} one={one} onWrite={onWrite} onRename={() => setRenaming(true)} />
     </li>
+  );
+}
+
+/** Another name for somebody, or for me: taken by Enter, left by Escape or by going elsewhere. */
+function Rename({ one, onDone }: { one: Participant; onDone(): void }) {
+  const { attendance } = useContext(Parts);
+  const [name, setName] = useState(one.name);
+  const save = (event: Event) => {
+    event.preventDefault();
+    if (name.trim() !== one.name) void attendance.request({ rename: { participant: one.id, name: name.trim() } });
+    onDone();
+  };
+  return (
+    <form class="rename" onSubmit={save}>
+      <input
+        data-testid="new-name" required maxLength={NAME_CHARS_MAX} pattern=".*\S.*" aria-label={t("people.rename")} value={name}
+        ref={(input) => {
+          if (input && document.activeElement !== input) input.focus();
+        }}
+        onInput={(event) => setName(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          event.stopPropagation();
+          if (event.key === "Escape") onDone();
+        }}
+        onBlur={onDone}
+      />
+    </form>
   );
 }
 

@@ -242,7 +242,7 @@ presence: Presence, };
 /**
  * What sort of user it is.
  */
-export type UserKind = "person" | "room";
+export type UserKind = "person" | "room" | "appliance";
 
 /**
  * How somebody can be reached.

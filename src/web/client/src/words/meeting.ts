@@ -8,7 +8,7 @@ import type {
 const CHAT_KEPT_MAX = 1_000;
 
 /** What everybody may do unless hosts say otherwise. */
-export const USUAL_RIGHTS: Rights = { chat: "everybody", share: "speakers", unmute: "speakers", rename: "everybody" };
+export const USUAL_RIGHTS: Rights = { chat: "everybody", share: "speakers", unmute: "speakers", rename: "everybody", invite: "everybody" };
 
 /** The meeting as one participant sees it. */
 export interface Meeting {
@@ -163,9 +163,14 @@ export function me(meeting: Meeting): Participant | undefined {
   return meeting.participants.find((one) => one.id === meeting.you);
 }
 
+/** Whether it is only the way by which others are here: a bridge to the meeting of another appliance. */
+export function isWay(meeting: Meeting, one: Participant): boolean {
+  return meeting.participants.some((other) => other.via === one.id);
+}
+
 /** Everybody but me. */
 export function others(meeting: Meeting): Participant[] {
-  return meeting.participants.filter((one) => one.id !== meeting.you);
+  return meeting.participants.filter((one) => one.id !== meeting.you && !isWay(meeting, one));
 }
 
 /** Whether a role may publish tracks. */

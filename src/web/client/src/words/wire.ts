@@ -16,6 +16,7 @@ export type Code =
   | "meeting-full"
   | "meeting-locked"
   | "wrong-password"
+  | "meeting-loop"
   | "not-permitted"
   | "waiting-for-host"
   | "invalid-parameter"
@@ -67,7 +68,11 @@ source: Source,
 /**
  * What it is from now on.
  */
-state: TrackState, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
+state: TrackState, } } | { "behind": Behind } | { "carry": {
+/**
+ * At most [`CARRIED_MAX`].
+ */
+lines: Array<CarriedLine>, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
 /**
  * Whose; mine where absent.
  */
@@ -167,7 +172,11 @@ participant: string, } } | { "rights": {
 /**
  * From now on.
  */
-rights: Rights, } } | { "message": {
+rights: Rights, } } | { "levels": {
+/**
+ * How often: 100 to 60,000 milliseconds; 0: no longer.
+ */
+every_ms: number, } } | { "invitation": Record<symbol, never> } | { "message": {
 /**
  * For whom.
  */
@@ -246,74 +255,6 @@ poll: number,
 choices: Array<number>, } };
 
 /**
- * What a poll asks, and how.
- */
-export type Question = {
-/**
- * 1 to 300 characters.
- */
-text: string,
-/**
- * 2 to 20 different ones of 1 to 120 characters.
- */
-options: Array<string>,
-/**
- * One may vote for several.
- */
-multiple: boolean,
-/**
- * Nobody learns who voted for what; votes cannot be changed.
- */
-anonymous: boolean,
-/**
- * The result is seen only once the poll is closed.
- */
-hidden: boolean, };
-
-/**
- * Whether a poll takes votes.
- */
-export type PollState = "open" | "closed";
-
-/**
- * A poll that was opened.
- */
-export type Poll = {
-/**
- * Counts up in the meeting.
- */
-poll: number,
-/**
- * What it asks.
- */
-question: Question,
-/**
- * Where it stands.
- */
-state: PollState,
-/**
- * How many people have voted.
- */
-voters: number,
-/**
- * How many votes each option has; absent while the result is hidden.
- */
-counts?: Array<number>, };
-
-/**
- * A poll that is prepared.
- */
-export type Draft = {
-/**
- * The number that the poll will have.
- */
-poll: number,
-/**
- * What it will ask.
- */
-question: Question, };
-
-/**
  * When a meeting is, in milliseconds since 1970. What is absent is not planned.
  */
 export type Schedule = {
@@ -329,37 +270,6 @@ starts_at_ms?: number,
  * When it ends for all.
  */
 ends_at_ms?: number, };
-
-/**
- * For whom a message is.
- */
-export type Audience = "all" | "hosts" | { "one": string };
-
-/**
- * Who may do something.
- */
-export type Who = "hosts" | "speakers" | "everybody";
-
-/**
- * Who may do what. The audience never sends, whatever is said here.
- */
-export type Rights = {
-/**
- * Write to all and to one person, and react.
- */
-chat: Who,
-/**
- * Share a screen.
- */
-share: Who,
-/**
- * Switch the own microphone on.
- */
-unmute: Who,
-/**
- * Change the own name.
- */
-rename: Who, };
 
 /**
  * The first request of a socket.
@@ -392,7 +302,20 @@ identity?: string,
 /**
  * Back after a cut: be the same participant again.
  */
-resume?: Resume, };
+resume?: Resume,
+/**
+ * I am a bridge to a meeting of another appliance; only appliances of the directory are.
+ */
+bridge?: BridgeHello, };
+
+/**
+ * What a bridge says of itself.
+ */
+export type BridgeHello = {
+/**
+ * The boxes that are reached through it.
+ */
+boxes: Array<string>, };
 
 /**
  * What makes a socket the continuation of a cut one.
@@ -412,114 +335,9 @@ seq: number,
 chat: number, };
 
 /**
- * One wish: a track to be seen, and how large.
- */
-export type Wish = {
-/**
- * Whose.
- */
-participant: string,
-/**
- * `camera` or `screen`.
- */
-source: Source,
-/**
- * The largest useful height in pixels.
- */
-max_height: number, };
-
-/**
- * A source of a track.
- */
-export type Source = "microphone" | "camera" | "screen" | "screen_audio";
-
-/**
- * What a track is at the moment.
- */
-export type TrackState = "on" | "muted" | "off";
-
-/**
- * What a participant may do.
- */
-export type Role = "host" | "cohost" | "speaker" | "audience";
-
-/**
- * What sort of participant it is.
- */
-export type ParticipantKind = "browser" | "room" | "bridge";
-
-/**
  * Whether a meeting has pictures.
  */
 export type Mode = "video" | "audio";
-
-/**
- * The codec that publishers shall send.
- */
-export type VideoCodec = "h264" | "vp8" | "vp9" | "av1";
-
-/**
- * Why a participant is no longer there.
- */
-export type LeaveReason = "left" | "timeout" | "kicked" | "banned" | "ended" | "replaced" | "transport-failed" | "version";
-
-/**
- * A participant as the others are told.
- */
-export type Participant = {
-/**
- * Unique in the meeting's life.
- */
-id: string,
-/**
- * The name to show.
- */
-name: string,
-/**
- * What sort it is.
- */
-kind: ParticipantKind,
-/**
- * What it may do.
- */
-role: Role,
-/**
- * What it brought along.
- */
-custom_info?: unknown,
-/**
- * The tracks that it publishes.
- */
-tracks: Array<Track>,
-/**
- * The sources that a host holds off.
- */
-held: Array<Source>,
-/**
- * The number of its raised hand: the smallest was raised first.
- */
-hand?: number,
-/**
- * What is noted about it.
- */
-attributes: Record<string, unknown>,
-/**
- * False while its socket is cut and it may yet come back.
- */
-present: boolean, };
-
-/**
- * A published track.
- */
-export type Track = {
-/**
- * Its source.
- */
-source: Source,
-/**
- * Published, and silent or dark.
- */
-muted: boolean, };
 
 /**
  * The meeting as a joiner is told.
@@ -627,7 +445,11 @@ video_codec: VideoCodec, } } | { "answer": {
 /**
  * The SDP.
  */
-sdp: string, } } | { "clock": {
+sdp: string, } } | { "invitation": {
+/**
+ * Lets whoever opens it join as a speaker, for some hours.
+ */
+url: string, } } | { "clock": {
 /**
  * Milliseconds since the Unix epoch, by the clock that capture times are told by.
  */
@@ -636,39 +458,6 @@ at_ms: number, } } | { "delays": {
  * Of the video tracks of which something is known.
  */
 tracks: Array<TrackDelay>, } } | { "done": Record<symbol, never> };
-
-/**
- * How old the pictures of a track are when they arrive at the appliance, in milliseconds: means of the last seconds.
- */
-export type TrackDelay = {
-/**
- * Whose.
- */
-participant: string,
-/**
- * Which.
- */
-source: Source,
-/**
- * Which of its layers, 0 the smallest.
- */
-layer: number,
-/**
- * The height of the layer in pixels.
- */
-height: number,
-/**
- * From the capture to here; absent where the publisher does not stamp its pictures, or its clock is not known yet.
- */
-until_here_ms?: number,
-/**
- * Of it until the encoding began; absent where the publisher does not tell.
- */
-capture_ms?: number,
-/**
- * Of it the encoding; absent where the publisher does not tell.
- */
-encode_ms?: number, };
 
 /**
  * The snapshot that a joiner starts from.
@@ -861,7 +650,15 @@ track?: SlotTrack,
 /**
  * The RTP timestamp of the first packet of it; compare modulo 2^32.
  */
-rtp_timestamp: number, } } | { "speaking": {
+rtp_timestamp: number, } } | { "bridge": {
+/**
+ * The boxes that are reached here without this bridge.
+ */
+boxes: Array<string>,
+/**
+ * The video codecs that everybody here decodes.
+ */
+decodes: Array<VideoCodec>, } } | { "speaking": {
 /**
  * The active speaker, for the stage.
  */
@@ -869,7 +666,11 @@ active?: string,
 /**
  * Everybody who is heard now, the loudest first.
  */
-heard: Array<string>, } } | { "video_codec": {
+heard: Array<string>, } } | { "levels": {
+/**
+ * The first in rank first, as the appliance chooses who is heard.
+ */
+levels: Array<Level>, } } | { "video_codec": {
 /**
  * The codec.
  */
@@ -881,7 +682,11 @@ source: Source,
 /**
  * From the smallest on; 0 while nobody watches.
  */
-watched: number, } } | { "quality": {
+watched: number,
+/**
+ * To a bridge: of whom, as the bridge calls them.
+ */
+participant?: string, } } | { "quality": {
 /**
  * Whose.
  */
@@ -964,6 +769,105 @@ choices: Array<number>, } } | { "chat": {
 messages: Array<ChatMessage>, } };
 
 /**
+ * For whom a message is.
+ */
+export type Audience = "all" | "hosts" | { "one": string };
+
+/**
+ * Who may do something.
+ */
+export type Who = "hosts" | "speakers" | "everybody";
+
+/**
+ * Who may do what. The audience never sends, whatever is said here.
+ */
+export type Rights = {
+/**
+ * Write to all and to one person, and react.
+ */
+chat: Who,
+/**
+ * Share a screen.
+ */
+share: Who,
+/**
+ * Switch the own microphone on.
+ */
+unmute: Who,
+/**
+ * Change the own name.
+ */
+rename: Who,
+/**
+ * Be told the link that lets others in; everybody where absent.
+ */
+invite: Who, };
+
+/**
+ * What a participant may do.
+ */
+export type Role = "host" | "cohost" | "speaker" | "audience";
+
+/**
+ * What sort of participant it is.
+ */
+export type ParticipantKind = "browser" | "room" | "bridge";
+
+/**
+ * Why a participant is no longer there.
+ */
+export type LeaveReason = "left" | "timeout" | "kicked" | "banned" | "ended" | "replaced" | "transport-failed" | "version";
+
+/**
+ * A participant as the others are told.
+ */
+export type Participant = {
+/**
+ * Unique in the meeting's life.
+ */
+id: string,
+/**
+ * The name to show.
+ */
+name: string,
+/**
+ * What sort it is.
+ */
+kind: ParticipantKind,
+/**
+ * What it may do.
+ */
+role: Role,
+/**
+ * What it brought along.
+ */
+custom_info?: unknown,
+/**
+ * The tracks that it publishes.
+ */
+tracks: Array<Track>,
+/**
+ * The sources that a host holds off.
+ */
+held: Array<Source>,
+/**
+ * The number of its raised hand: the smallest was raised first.
+ */
+hand?: number,
+/**
+ * What is noted about it.
+ */
+attributes: Record<string, unknown>,
+/**
+ * False while its socket is cut and it may yet come back.
+ */
+present: boolean,
+/**
+ * The bridge that it is here through: it is in a meeting elsewhere.
+ */
+via?: string, };
+
+/**
  * What somebody outside waits for.
  */
 export type WaitsFor = "admission" | "host" | "opening";
@@ -1011,6 +915,97 @@ text: string,
 at_ms: number, };
 
 /**
+ * One wish: a track to be seen, and how large.
+ */
+export type Wish = {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * `camera` or `screen`.
+ */
+source: Source,
+/**
+ * The largest useful height in pixels.
+ */
+max_height: number, };
+
+/**
+ * A source of a track.
+ */
+export type Source = "microphone" | "camera" | "screen" | "screen_audio";
+
+/**
+ * What a track is at the moment.
+ */
+export type TrackState = "on" | "muted" | "off";
+
+/**
+ * The codec that publishers shall send.
+ */
+export type VideoCodec = "h264" | "vp8" | "vp9" | "av1";
+
+/**
+ * A published track.
+ */
+export type Track = {
+/**
+ * Its source.
+ */
+source: Source,
+/**
+ * Published, and silent or dark.
+ */
+muted: boolean, };
+
+/**
+ * How old the pictures of a track are when they arrive at the appliance, in milliseconds: means of the last seconds.
+ */
+export type TrackDelay = {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source,
+/**
+ * Which of its layers, 0 the smallest.
+ */
+layer: number,
+/**
+ * The height of the layer in pixels.
+ */
+height: number,
+/**
+ * From the capture to here; absent where the publisher does not stamp its pictures, or its clock is not known yet.
+ */
+until_here_ms?: number,
+/**
+ * Of it until the encoding began; absent where the publisher does not tell.
+ */
+capture_ms?: number,
+/**
+ * Of it the encoding; absent where the publisher does not tell.
+ */
+encode_ms?: number, };
+
+/**
+ * How loud somebody is.
+ */
+export type Level = {
+/**
+ * Who.
+ */
+participant: string,
+/**
+ * In dBov (RFC 6464): 0 is the loudest that there is, -127 silence.
+ */
+dbov: number, };
+
+/**
  * The track in a slot.
  */
 export type SlotTrack = {
@@ -1022,3 +1017,143 @@ participant: string,
  * Which.
  */
 source: Source, };
+
+/**
+ * What a poll asks, and how.
+ */
+export type Question = {
+/**
+ * 1 to 300 characters.
+ */
+text: string,
+/**
+ * 2 to 20 different ones of 1 to 120 characters.
+ */
+options: Array<string>,
+/**
+ * One may vote for several.
+ */
+multiple: boolean,
+/**
+ * Nobody learns who voted for what; votes cannot be changed.
+ */
+anonymous: boolean,
+/**
+ * The result is seen only once the poll is closed.
+ */
+hidden: boolean, };
+
+/**
+ * Whether a poll takes votes.
+ */
+export type PollState = "open" | "closed";
+
+/**
+ * A poll that was opened.
+ */
+export type Poll = {
+/**
+ * Counts up in the meeting.
+ */
+poll: number,
+/**
+ * What it asks.
+ */
+question: Question,
+/**
+ * Where it stands.
+ */
+state: PollState,
+/**
+ * How many people have voted.
+ */
+voters: number,
+/**
+ * How many votes each option has; absent while the result is hidden.
+ */
+counts?: Array<number>, };
+
+/**
+ * A poll that is prepared.
+ */
+export type Draft = {
+/**
+ * The number that the poll will have.
+ */
+poll: number,
+/**
+ * What it will ask.
+ */
+question: Question, };
+
+/**
+ * Those for whom a bridge stands, and what is known of the other end.
+ */
+export type Behind = {
+/**
+ * At most [`BEHIND_MAX`].
+ */
+people: Array<BehindPerson>,
+/**
+ * The boxes that are reached through this bridge.
+ */
+boxes: Array<string>,
+/**
+ * The video codecs that everybody there decodes.
+ */
+decodes: Array<VideoCodec>, };
+
+/**
+ * Somebody for whom a bridge stands.
+ */
+export type BehindPerson = {
+/**
+ * What it is called at the other end.
+ */
+id: string,
+/**
+ * The name to show.
+ */
+name: string,
+/**
+ * What it publishes.
+ */
+tracks: Array<BehindTrack>, };
+
+/**
+ * A track that arrives at a bridge.
+ */
+export type BehindTrack = {
+/**
+ * Its source.
+ */
+source: Source,
+/**
+ * Published, and silent or dark.
+ */
+muted: boolean,
+/**
+ * The `a=mid` of the line on which it arrives; absent where there was none left.
+ */
+mid?: string, };
+
+/**
+ * A track that a bridge sends to the other end.
+ */
+export type CarriedLine = {
+/**
+ * The `a=mid` of the line.
+ */
+mid: string,
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source,
+/**
+ * How many of its layers the other end watches, from the smallest on.
+ */
+layers: number, };

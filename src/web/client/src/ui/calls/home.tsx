@@ -146,7 +146,7 @@ function Entry({ user, chosen, onChoose, onRing }: { user: UserEntry; chosen: bo
       <label class="choose-user">
         <input type="checkbox" data-testid={`choose-${user.id}`} checked={chosen} aria-label={t("calls.choose", { name })} onChange={onChoose} />
         <span class="portrait">
-          <Avatar name={name} room={user.kind === "room"} />
+          <Avatar name={name} room={user.kind !== "person"} />
           <span class={classes("dot", user.presence)} aria-hidden="true" />
         </span>
         <span class="who">

@@ -74,7 +74,7 @@ function Candidates({ calls, book, onDone }: { calls: Calls; book: Book; onDone(
         <li key={user.id}>
           <button type="button" data-testid={`invite-${user.id}`} onClick={() => invite(user.id)}>
             <span class="portrait">
-              <Avatar name={user.name} room={user.kind === "room"} />
+              <Avatar name={user.name} room={user.kind !== "person"} />
               <span class={classes("dot", user.presence)} aria-hidden="true" />
             </span>
             <span class="who"><strong>{user.name}</strong><small>{t(`calls.presence.${user.presence}`)}</small></span>

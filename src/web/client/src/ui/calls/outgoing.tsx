@@ -13,7 +13,7 @@ export function Outgoing({ calls, book, call }: { calls: Calls; book: Book; call
   const callees = call.legs.filter((leg) => leg.user !== book.you);
   const [first] = callees;
   const name = callees.map((leg) => nameOf(book, leg.user)).join(", ");
-  const isRoom = book.users.find((user) => user.id === first?.user)?.kind === "room";
+  const isRoom = (book.users.find((user) => user.id === first?.user)?.kind ?? "person") !== "person";
   return (
     <dialog ref={dialog} class="ringing" aria-labelledby="outgoing-title" data-testid="outgoing" data-call={call.id} onCancel={() => calls.hangUp(call.id)}>
       <span class="waves" aria-hidden="true"><Avatar name={name} room={isRoom} /></span>

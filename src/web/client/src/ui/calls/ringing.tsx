@@ -19,7 +19,7 @@ export function Ringing({ calls, book, call }: { calls: Calls; book: Book; call:
   const leg = mine(book, call);
   const by = leg?.by ?? call.caller;
   const name = nameOf(book, by);
-  const isRoom = book.users.find((user) => user.id === by)?.kind === "room";
+  const isRoom = (book.users.find((user) => user.id === by)?.kind ?? "person") !== "person";
   const knocks = leg?.state === "knocking";
   const others = call.legs.filter((leg) => leg.user !== book.you && leg.user !== by);
   const what = knocks ? "calls.knocks" : call.media === "video" ? "calls.rings.video" : "calls.rings.audio";
