@@ -40,7 +40,9 @@ pub(crate) struct Wait {
         ("timeout" = Option<u32>, Query, description = "How long at most, in seconds: 1 to 60, 30 where absent"),
     ),
     responses(
-        (status = 408, description = "`no-answer`: the condition was not true in time; the detail says why not", body = Document,
+        (status = 408, description = "`no-answer`: the condition was not true in time; the detail says why not",
+            body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`: the appliance is starting anew, which takes some seconds", body = Document,
             content_type = "application/problem+json"),
         (status = 200, description = "What the appliance does", body = Status),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
@@ -86,17 +88,19 @@ async fn until_true(shared: &Shared, name: &str, wait: &Wait) -> Result<(), Prob
                 is_reached(&conditions, &state)
             };
             let is_over = tokio::select! {
-                () = std::future::ready(()), if is_there => return,
+                () = std::future::ready(()), if is_there => return Ok(()),
                 changed = conditions.changed() => changed.is_err(),
                 changed = states.changed() => changed.is_err(),
             };
             if is_over {
-                std::future::pending::<()>().await;
+                let detail = "the appliance is starting anew; ask again";
+                let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, detail);
+                return Err(problem.with(header::RETRY_AFTER, 1.into()));
             }
         }
     };
     match tokio::time::timeout(Duration::from_secs(timeout.into()), reached).await {
-        Ok(()) => Ok(()),
+        Ok(reached) => reached,
         Err(_) => {
             let message =
                 shared.conditions.borrow().get(kind).map(|condition| condition.finding.message.clone());

@@ -154,6 +154,7 @@ fn what_is_wrong_is_said_with_line_key_and_cause() {
         ("[calls]\nwebhook_secret_file = \"s\"", "key calls.webhook_secret_file: it is for a webhook"),
         ("[tls]\nkey = \"k.pem\"", "line 2, key tls.key: it needs its certificate"),
         ("[tls]\nnames = [\"a..b\"]", "line 2, key tls.names: one of them is no host name"),
+        ("locked = [\"romo\"]", "line 1, key locked: there is no key or section \"romo\""),
         ("[room]\nname = ", "line 2"),
         ("[room\n", "line 1"),
     ];

@@ -10,43 +10,53 @@ use crate::system::sockets::Passed;
 
 /// The listening sockets, held over starts anew: whoever comes in between waits, and is not turned away.
 pub(super) struct Listeners {
-    /// Were passed, and stay whatever the configuration says.
-    are_passed: bool,
-    /// HTTPS and plain HTTP, with the ports that were asked for.
-    held: Option<(Http, [TcpListener; 2])>,
+    https: Held,
+    http: Held,
+}
+
+/// One of them.
+enum Held {
+    /// It was passed, and stays whatever the configuration says.
+    Passed(TcpListener),
+    /// On the port that was asked for, 0 for any.
+    Opened(u16, TcpListener),
+    /// Not yet.
+    Closed,
 }
 
 impl Listeners {
     /// With the sockets that were passed, if any.
     pub(super) fn new(passed: Passed) -> Self {
-        match (passed.https, passed.http) {
-            (Some(https), Some(http)) => {
-                Self { are_passed: true, held: Some((Http::default(), [https, http])) }
-            }
-            _ => Self { are_passed: false, held: None },
-        }
+        let held = |listener: Option<TcpListener>| listener.map_or(Held::Closed, Held::Passed);
+        Self { https: held(passed.https), http: held(passed.http) }
     }
 
     /// HTTPS and plain HTTP, on those ports.
     ///
     /// # Errors
-    /// When a port is in use.
+    /// When a port is in use; what was open stays open.
     pub(super) fn open(&mut self, wanted: &Http) -> anyhow::Result<[TcpListener; 2]> {
-        let is_held = self.held.as_ref().is_some_and(|(ports, _)| self.are_passed || ports == wanted);
-        if !is_held {
-            // Closed first: the two may change places.
-            self.held = None;
-            let https = listen(wanted.https_port, "http.https_port")?;
-            let http = listen(wanted.http_port, "http.http_port")?;
-            self.held = Some((wanted.clone(), [https, http]));
-        }
-        let (_, [https, http]) = self.held.as_ref().context("no socket is held")?;
-        let copy = |listener: &TcpListener| {
-            let copy = listener.try_clone().context("cannot use a listener twice")?;
-            copy.set_nonblocking(true).context("cannot make a listener non-blocking")?;
-            anyhow::Ok(copy)
+        let https = self.https.on(wanted.https_port, "http.https_port")?;
+        let http = self.http.on(wanted.http_port, "http.http_port")?;
+        Ok([https, http])
+    }
+}
+
+impl Held {
+    fn on(&mut self, wanted: u16, key: &str) -> anyhow::Result<TcpListener> {
+        let listener = match self {
+            Self::Passed(listener) => listener.try_clone(),
+            Self::Opened(port, listener) if *port == wanted => listener.try_clone(),
+            Self::Opened(..) | Self::Closed => {
+                let listener = listen(wanted, key)?;
+                let copy = listener.try_clone();
+                *self = Self::Opened(wanted, listener);
+                copy
+            }
         };
-        Ok([copy(https)?, copy(http)?])
+        let listener = listener.context("cannot use a listener twice")?;
+        listener.set_nonblocking(true).context("cannot make a listener non-blocking")?;
+        Ok(listener)
     }
 }
 

@@ -34,8 +34,18 @@ async fn patch(alcove: &Appliance, query: &str, body: Value) -> Value {
 
 /// Waits until a generation of the configuration is in effect.
 async fn applied(alcove: &Appliance, generation: &Value) -> Value {
-    let path = format!("status?waitFor=ConfigApplied&generation={generation}&timeout=60");
-    alcove.get(&path).await.with_status(200).json()
+    let path = format!("/api/v1/status?waitFor=ConfigApplied&generation={generation}&timeout=60");
+    // Whatever happens, the test ends.
+    for _ in 0..10_000 {
+        let request = alcove.request(Method::GET, &path).bearer_auth(&alcove.admin);
+        // While it starts anew it says so, or cuts off; the next answer comes when it has started.
+        match request.send().await {
+            Ok(answer) if answer.status() == 200 => return answer.json().await.unwrap(),
+            Ok(answer) => assert_eq!(answer.status(), 503, "{}", answer.text().await.unwrap()),
+            Err(error) => assert!(error.is_request() || error.is_body(), "{error:?}"),
+        }
+    }
+    panic!("generation {generation} is never in effect: {}", alcove.log())
 }
 
 fn condition(status: &Value, kind: &str) -> Value {
@@ -79,11 +89,12 @@ async fn who_has_not_read_the_last_change_is_told_to() {
 
 #[tokio::test]
 async fn what_cannot_be_is_refused_by_its_key() {
-    let alcove = Appliance::start("locked = [\"calls.ring_volume\"]\n");
+    let alcove = Appliance::start("");
+    patch(&alcove, "?layer=provisioned", json!({"locked": ["calls.ring_volume"]})).await;
     let cases = [
         ("", json!({"room": {"nmae": "x"}}), 400, "invalid-parameter", "room.nmae"),
         ("", json!({"calls": {"ring_seconds": 1}}), 400, "invalid-parameter", "calls.ring_seconds"),
-        ("", json!({"calls": {"ring_volume": 1}}), 403, "not-permitted", "site layer has locked it"),
+        ("", json!({"calls": {"ring_volume": 1}}), 403, "not-permitted", "provisioned layer has locked it"),
         ("", json!({"tls": {"key": "/etc/shadow"}}), 403, "not-permitted", "set by files"),
         ("", json!([]), 400, "invalid-parameter", "sections"),
         ("?layer=site", json!({}), 400, "invalid-parameter", "change its file"),
@@ -106,7 +117,8 @@ async fn what_cannot_be_is_refused_by_its_key() {
 
 #[tokio::test]
 async fn every_key_is_explained_with_its_value_its_author_and_whether_it_can_be_set() {
-    let alcove = Appliance::start("locked = [\"meetings\"]\n[room]\nname = \"Den\"\n");
+    let alcove = Appliance::start("[room]\nname = \"Den\"\n");
+    patch(&alcove, "?layer=provisioned", json!({"locked": ["meetings"]})).await;
     patch(&alcove, "", json!({"turn": {"server": "turn:a", "username": "u", "password": "open sesame"}}))
         .await;
     let keys = alcove.get("config/keys").await.json();
@@ -119,7 +131,7 @@ async fn every_key_is_explained_with_its_value_its_author_and_whether_it_can_be_
     assert!(text(&name["author"]).ends_with("alcove.toml"));
     let codec = key("meetings.codec");
     assert_eq!((&codec["layer"], &codec["editable"]), (&json!("factory"), &json!(false)));
-    assert!(text(&codec["why_not"]).contains("site layer has locked it"));
+    assert!(text(&codec["why_not"]).contains("provisioned layer has locked it"));
     let password = key("turn.password");
     assert_eq!((&password["is_set"], password.get("value")), (&json!(true), None));
     assert_eq!((&password["layer"], &password["author"]), (&json!("local"), &json!("administrator")));
