@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::appliance::handle::MemberId;
+use crate::appliance::handle::{JoinUser, MemberId};
 use crate::appliance::members::{AnswerReply, DoneReply, done, gone, offer_refusal};
 use crate::appliance::run::{Appliance, Member, participant_of, peer_of};
 use crate::appliance::words;
@@ -39,10 +39,10 @@ impl Appliance {
     pub(super) fn check_bridge(
         &self,
         meeting: &str,
-        user: Option<u64>,
+        user: Option<JoinUser>,
         boxes: &[String],
     ) -> Result<(), Refusal> {
-        let user = user.and_then(|user| self.exchange.calls.user(UserId(user)).ok());
+        let user = user.and_then(|user| self.exchange.calls.user(UserId(user.user)).ok());
         if user.is_none_or(|user| user.kind != UserKind::Appliance) {
             let detail =
                 "only an appliance of the directory is a bridge; put it there, and call with its token";

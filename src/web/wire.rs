@@ -91,6 +91,8 @@ pub enum Ask {
     Delays {},
     /// I leave.
     Leave {},
+    /// My page is closed, or loaded anew: I have left unless I am back soon.
+    StepOut {},
     /// The meeting ends for all; hosts only.
     End {},
     /// My hand goes up or down; a host may take another's down.
@@ -326,6 +328,10 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub identity: Option<String>,
+    /// Signs a user of the directory in: I am that one, and busy as long as I am here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub user: Option<String>,
     /// Back after a cut: be the same participant again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]

@@ -204,7 +204,7 @@ impl Talk {
             self.acts.push(Act::TakenHere(call, took));
             return;
         };
-        self.acts.push(Act::Say(Ask::Ring { users: vec![room.id.clone()], media }));
+        self.acts.push(Act::Say(Ask::Ring { users: vec![room.id.clone()], media, meeting: None }));
         self.call = Some(Between::ours(call));
     }
 

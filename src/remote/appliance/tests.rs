@@ -85,7 +85,7 @@ fn signed_in() -> Talk {
 fn ringing_there() -> Talk {
     let mut talk = signed_in();
     talk.told(Errand::Ring { user: 5, call: HERE, media: MEDIA });
-    let ring = CallAsk::Ring { users: vec!["u1".to_owned()], media: MEDIA };
+    let ring = CallAsk::Ring { users: vec!["u1".to_owned()], media: MEDIA, meeting: None };
     assert_eq!(talk.acts(), [Act::Say(ring.clone())]);
     let re = talk.number(&ring);
     talk.heard(&CallFrame::Answered { re, ok: Answer::Ringing { call: "c7".to_owned() } });

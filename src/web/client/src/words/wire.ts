@@ -72,7 +72,7 @@ state: TrackState, } } | { "behind": Behind } | { "carry": {
 /**
  * At most [`CARRIED_MAX`].
  */
-lines: Array<CarriedLine>, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
+lines: Array<CarriedLine>, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "step_out": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
 /**
  * Whose; mine where absent.
  */
@@ -299,6 +299,10 @@ custom_info?: unknown,
  * What stays the same whenever this person, or this browser, joins: whoever is banned is known by it.
  */
 identity?: string,
+/**
+ * Signs a user of the directory in: I am that one, and busy as long as I am here.
+ */
+user?: string,
 /**
  * Back after a cut: be the same participant again.
  */
