@@ -194,7 +194,7 @@ impl Appliance {
             Ask::Candidate { candidate } => return self.ask_candidate(id, re, candidate),
             Ask::Watch { wishes } => self.watch(id, wishes),
             Ask::Behind(behind) => return self.ask_behind(id, re, behind),
-            Ask::Carry { lines } => self.carry(id, lines),
+            Ask::Carry { lines, left_out } => self.carry(id, lines, &left_out),
             Ask::Levels { every_ms } => self.tell_levels(id, every_ms),
             Ask::Clock {} => return self.tell_clock(id, re),
             Ask::Invitation {} => return self.tell_invitation(id, re),
@@ -460,6 +460,9 @@ impl Appliance {
                 }
                 meeting::Event::Track { participant, source, state } => {
                     self.track_follows(&name, participant, source, state);
+                }
+                meeting::Event::Held { participant, source, held: false } => {
+                    self.guest_released(&name, participant, source);
                 }
                 meeting::Event::Role { participant, role } => self.permit_follows(&name, participant, role),
                 meeting::Event::Poll { poll } => self.poll_on_screen(&name, &poll),

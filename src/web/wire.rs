@@ -84,6 +84,10 @@ pub enum Ask {
     Carry {
         /// At most [`CARRIED_MAX`].
         lines: Vec<CarriedLine>,
+        /// What it does not send, for want of lines; at most [`LEFT_OUT_MAX`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(test, ts(optional, as = "Option<Vec<LeftOut>>"))]
+        left_out: Vec<LeftOut>,
     },
     /// What time is it at the appliance?
     Clock {},
@@ -692,6 +696,13 @@ pub enum Tell {
         boxes: Vec<String>,
         /// The video codecs that everybody here decodes.
         decodes: Vec<VideoCodec>,
+    },
+    /// These tracks of mine are not sent to the other end of a bridge, which has no line for them; all of them.
+    LeftOut {
+        /// The bridge.
+        via: String,
+        /// None: everything is sent.
+        sources: Vec<Source>,
     },
     /// Who speaks.
     Speaking {

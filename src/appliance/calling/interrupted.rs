@@ -48,7 +48,7 @@ impl Appliance {
     pub(in crate::appliance) fn see_calls(&mut self) {
         if self.exchange.calls.calls().next().is_some() {
             let at_ms = self.unix_ms(self.clock.now());
-            self.store.write(move |db| kept::see_calls(db, at_ms));
+            self.store.note(move |db| kept::see_calls(db, at_ms));
         }
     }
 

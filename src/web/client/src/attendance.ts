@@ -324,7 +324,10 @@ export class Attendance implements Ear {
     else if ("vote" in tell) this.#voted(tell.vote.poll, tell.vote.choices);
     else if ("drafts" in tell && meeting) this.view.patch({ meeting: { ...meeting, drafts: tell.drafts.polls } });
     else if ("guests" in tell && meeting) this.view.patch({ meeting: { ...meeting, guests: tell.guests.guests } });
-    else if ("reaction" in tell) this.reaction.set({ id: ++this.#reactions, ...tell.reaction });
+    else if ("left_out" in tell && meeting) {
+      const { via, sources } = tell.left_out;
+      this.view.patch({ meeting: { ...meeting, leftOut: { ...meeting.leftOut, [via]: sources } } });
+    } else if ("reaction" in tell) this.reaction.set({ id: ++this.#reactions, ...tell.reaction });
     else if ("asked_to_send" in tell) this.view.patch({ request: tell.asked_to_send });
   }
 

@@ -72,7 +72,11 @@ state: TrackState, } } | { "behind": Behind } | { "carry": {
 /**
  * At most [`CARRIED_MAX`].
  */
-lines: Array<CarriedLine>, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "step_out": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
+lines: Array<CarriedLine>,
+/**
+ * What it does not send, for want of lines; at most [`LEFT_OUT_MAX`].
+ */
+left_out?: Array<LeftOut>, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "step_out": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
 /**
  * Whose; mine where absent.
  */
@@ -662,7 +666,15 @@ boxes: Array<string>,
 /**
  * The video codecs that everybody here decodes.
  */
-decodes: Array<VideoCodec>, } } | { "speaking": {
+decodes: Array<VideoCodec>, } } | { "left_out": {
+/**
+ * The bridge.
+ */
+via: string,
+/**
+ * None: everything is sent.
+ */
+sources: Array<Source>, } } | { "speaking": {
 /**
  * The active speaker, for the stage.
  */
@@ -1161,3 +1173,16 @@ source: Source,
  * How many of its layers the other end watches, from the smallest on.
  */
 layers: number, };
+
+/**
+ * A track that is not sent to the other end, for there is no line left.
+ */
+export type LeftOut = {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source, };
