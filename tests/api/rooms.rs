@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::appliance::{Appliance, text};
 use crate::calls::{Page, user};
+use crate::kept::killed;
 use crate::words::Words;
 
 /// An appliance in the directory of another: its id there, and its token.
@@ -203,6 +204,30 @@ async fn how_an_appliance_is_reached_outlives_the_process_and_goes_with_its_entr
     assert_eq!(aspen.delete(&path).await.status, 204);
     let ours = format!("users/{}", text(&ours["id"]));
     until(&birch, &ours, |user| user["presence"] == "offline").await;
+}
+
+#[tokio::test]
+async fn a_call_between_rooms_of_which_one_loses_its_power_is_over_on_both_sides() {
+    let (aspen, birch, theirs) = pair().await;
+    assert_eq!(aspen.post("calls", json!({ "users": [theirs], "media": "video" })).await.status, 201);
+    until(&birch, "calls", is_rung).await;
+    assert_eq!(birch.post("commands/accept", json!({})).await.status, 204);
+    let is_in = |calls: &Value| {
+        let legs = calls["calls"][0]["legs"].as_array();
+        legs.is_some_and(|legs| legs.iter().all(|leg| leg["state"] == "in"))
+    };
+    until(&aspen, "calls", is_in).await;
+    until(&birch, "calls", is_in).await;
+    // At another port: it is not found again, as if it stayed off.
+    let birch = killed(birch);
+    for alcove in [&birch, &aspen] {
+        let over = until(alcove, "calls", |calls| calls["calls"] == json!([])).await;
+        let record = over["records"][0].clone();
+        assert_ne!(record["talked_ms"], 0, "{record}");
+        until(alcove, "users/u1", |room| room["presence"] == "online").await;
+        assert_eq!(alcove.get("status").await.json()["room"]["meeting"], json!(null));
+    }
+    assert_eq!(birch.get("calls").await.json()["records"][0]["end"], "lost");
 }
 
 /// What somebody's microphone is in a meeting.
