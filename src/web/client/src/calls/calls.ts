@@ -206,7 +206,8 @@ export class Calls implements CallsEar {
   /** Somebody has answered, or I have: into the meeting. */
   #enter({ call, meeting, token, media }: { call: string; meeting: string; token: string; media: Media }): void {
     const { book, inside } = this.view.value;
-    if (!book || inside?.call === call) return;
+    // Who has gone to another meeting with this tab has left the call for it.
+    if (!book || this.#meeting || inside?.call === call) return;
     inside?.attendance.leave();
     const devices = (this.#devices ??= new Devices(navigator.mediaDevices));
     const attendance = new Attendance({ meeting, token }, devices, media === "video");
