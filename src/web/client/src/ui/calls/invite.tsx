@@ -44,11 +44,13 @@ function Rung({ calls }: { calls: Calls }) {
   const rung = call?.legs.filter((leg) => isRung(leg.state) || (leg.by === book?.you && STAYED_OUT.has(leg.state))) ?? [];
   if (!book || (rung.length === 0 && !outcome && !refusal)) return null;
   return (
-    <ul class="taking" role="status" data-testid="rung">
-      {rung.map((leg) => <li key={leg.user}><strong>{nameOf(book, leg.user)}</strong> {t(taking(book, leg))}</li>)}
-      {outcome && <li data-end={outcome.end}>{t(`calls.outcome.${outcome.end}`, { name: outcome.with, time: duration(outcome.talkedMs) })}</li>}
-      {refusal && <li class="problem" data-testid="invite-refusal" data-code={refusal.code}>{said(refusal.code, refusal.detail)}</li>}
-    </ul>
+    <div role="status" data-testid="rung">
+      <ul class="taking">
+        {rung.map((leg) => <li key={leg.user}><strong>{nameOf(book, leg.user)}</strong> {t(taking(book, leg))}</li>)}
+        {outcome && <li data-end={outcome.end}>{t(`calls.outcome.${outcome.end}`, { name: outcome.with, time: duration(outcome.talkedMs) })}</li>}
+        {refusal && <li class="problem" data-testid="invite-refusal" data-code={refusal.code}>{said(refusal.code, refusal.detail)}</li>}
+      </ul>
+    </div>
   );
 }
 
