@@ -59,6 +59,9 @@ pub enum ConfigCommand {
         /// The configuration; /etc/alcove/alcove.toml where it exists and none is named
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Where what came over the network is kept
+        #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY", default_value = "/var/lib/alcove")]
+        state: PathBuf,
         /// Says of each key what it means, its unit, its range and its default
         #[arg(long)]
         explain: bool,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use alcove::appliance::clock::SystemClock;
 use alcove::cli::{Cli, Command, ConfigCommand};
+use alcove::system::configuration::Configuration;
 use alcove::{check, config, daemon, room, system};
 use alcove_hal::clock::Clock;
 use anyhow::Context as _;
@@ -27,19 +28,21 @@ fn main() -> ExitCode {
 fn carry_out(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run { config, state, simulated } => {
-            let (config, fault) = config::load_for_service(config.as_deref())?;
+            let (files, fault) = config::files_for_service(config.as_deref())?;
             system::log::install()?;
             let fault =
                 fault.map(|fault| format!("{fault}. Everything is as by default until that is mended."));
-            daemon::run(&config, &state, simulated, fault.into_iter().collect())
+            daemon::run(files, &state, simulated, fault.into_iter().collect())
         }
         Command::Devices { json } => show_devices(json),
         Command::Check { state, within } => {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             say(&check::run(&state, Duration::from_secs(within.into()), &clock)?)
         }
-        Command::Config { command: ConfigCommand::Show { config, explain } } => {
-            let config = config::load(config.as_deref())?;
+        Command::Config { command: ConfigCommand::Show { config, state, explain } } => {
+            let (configuration, trouble) = Configuration::open(&state, config::files(config.as_deref())?);
+            tell(trouble)?;
+            let config = configuration.state().config;
             say(&if explain { config::explain(&config) } else { config::show(&config) })
         }
     }
@@ -47,16 +50,20 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
 
 fn show_devices(json: bool) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (config, fault) = config::load_for_service(None)?;
-    if let Some(fault) = fault {
-        writeln!(std::io::stderr(), "alcove: {fault}").context("cannot write to standard error")?;
-    }
-    let room = config.room;
+    let (files, fault) = config::files_for_service(None)?;
+    tell(fault.map(|fault| fault.to_string()))?;
+    let room = config::merged(&files).room;
     let wishes = room::devices::wishes(&room);
     let options = alcove_hal::DiscoverOptions { simulated: false, room_name: room.name, wishes };
     let report = alcove_hal::discover(&options, &clock).report();
     let text = if json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
     say(&text)
+}
+
+fn tell(trouble: Option<String>) -> anyhow::Result<()> {
+    trouble.map_or(Ok(()), |trouble| {
+        writeln!(std::io::stderr(), "alcove: {trouble}").context("cannot write to standard error")
+    })
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

@@ -43,13 +43,15 @@ pub enum Code {
     PeerLost,
     /// Nobody of that id is in the directory.
     UserNotFound,
+    /// What was to be changed has changed since it was read.
+    Stale,
     /// A bug of ours; the log has the details.
     Internal,
 }
 
 impl Code {
     /// Every code, in the order of the documented table.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::MeetingExists,
         Self::MeetingNotFound,
         Self::MeetingFull,
@@ -69,6 +71,7 @@ impl Code {
         Self::Declined,
         Self::PeerLost,
         Self::UserNotFound,
+        Self::Stale,
         Self::Internal,
     ];
 
@@ -95,6 +98,7 @@ impl Code {
             Self::Declined => "declined",
             Self::PeerLost => "peer-lost",
             Self::UserNotFound => "user-not-found",
+            Self::Stale => "stale",
             Self::Internal => "internal",
         }
     }
@@ -117,6 +121,7 @@ impl Code {
             | Self::Busy
             | Self::Declined => 409,
             Self::PeerLost => 410,
+            Self::Stale => 412,
             Self::ClientTooOld | Self::ServerTooOld => 426,
             Self::TooManyRequests => 429,
             Self::Internal => 500,

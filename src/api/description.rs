@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Document;
-use super::{administration, control, open, whip};
+use super::{groups, open, whip};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -45,8 +45,8 @@ impl Modify for Bearer {
 /// The whole description: the paths with routers of their own, and those of WHIP and WHEP.
 pub(crate) fn description() -> String {
     let head = Description::openapi();
-    let mut described =
-        OpenApiRouter::with_openapi(head).merge(administration()).merge(control()).merge(open());
+    let open = OpenApiRouter::with_openapi(head).merge(open());
+    let mut described = groups().into_iter().fold(open, |described, (_, group)| described.merge(group));
     let json = described.to_openapi().to_pretty_json().expect("a description is JSON");
     format!("{json}\n")
 }

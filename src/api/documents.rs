@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 
 use super::timestamp::{Timestamp, absent_or_null};
 use crate::appliance::handle::{MeetingView, RoomView, StatusView};
+use crate::system::conditions;
+use crate::system::configuration::State;
 use crate::web::wire::{Mode, Participant, Role, SamePerson};
 
 /// What a meeting is created with.
@@ -247,10 +249,54 @@ pub(crate) struct Status {
     pub media_addresses: Vec<String>,
     /// What was wrong at the start, and what is wrong with the relay now, a sentence each with what to do; else empty.
     pub troubles: Vec<String>,
+    /// Counts changes of the configuration.
+    pub generation: u64,
+    /// The generation that is in effect.
+    pub observed_generation: u64,
+    /// How it is, thing by thing.
+    pub conditions: Vec<Condition>,
 }
 
-impl From<StatusView> for Status {
-    fn from(view: StatusView) -> Self {
+/// A thing that is looked at.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Condition {
+    /// Which: `Ready`, `ConfigApplied`, `CameraReady`, …
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// `True`, `False` or `Unknown`.
+    pub status: &'static str,
+    /// Why, in a word for programs.
+    pub reason: &'static str,
+    /// Why, in a sentence, and what to do next.
+    pub message: String,
+    /// Since when the status is that, in milliseconds since the Unix epoch.
+    pub since_unix_ms: u64,
+    /// When it was last true, in milliseconds since the Unix epoch; absent where it never was, and while it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_true_unix_ms: Option<u64>,
+}
+
+impl From<&conditions::Condition> for Condition {
+    fn from(condition: &conditions::Condition) -> Self {
+        let status = match condition.finding.status {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "Unknown",
+        };
+        Self {
+            kind: condition.kind.as_str(),
+            status,
+            reason: condition.finding.reason,
+            message: condition.finding.message.clone(),
+            since_unix_ms: condition.since_unix_ms,
+            last_true_unix_ms: condition.last_true_unix_ms.filter(|_| status != "True"),
+        }
+    }
+}
+
+impl Status {
+    /// What the loop says, and what is known beside it.
+    pub(crate) fn new(view: StatusView, state: &State, conditions: &conditions::Conditions) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: view.uptime.as_secs(),
@@ -259,6 +305,9 @@ impl From<StatusView> for Status {
             participants: view.participants,
             media_addresses: view.media_addresses.iter().map(ToString::to_string).collect(),
             troubles: view.troubles,
+            generation: state.generation,
+            observed_generation: state.observed,
+            conditions: conditions.iter().map(Condition::from).collect(),
         }
     }
 }

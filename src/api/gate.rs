@@ -8,7 +8,7 @@ use std::time::Duration;
 use alcove_hal::clock::Clock;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -17,6 +17,8 @@ use super::failures::Failures;
 use super::problem::Problem;
 use crate::meeting;
 use crate::refusal::{Code, Refusal};
+use crate::system::api_tokens::{ApiRole, ApiToken, ApiTokens, Permission};
+use crate::system::audit::{Audit, Entry};
 use crate::system::tokens::{Grant, Tokens};
 use crate::web::wire::Role;
 
@@ -25,6 +27,8 @@ pub(crate) struct Gate {
     tokens: Arc<Tokens>,
     clock: Arc<dyn Clock>,
     failures: Mutex<Failures>,
+    api_tokens: ApiTokens,
+    audit: Audit,
 }
 
 /// Why somebody is not let in.
@@ -42,8 +46,23 @@ pub(crate) enum Denied {
 
 impl Gate {
     /// A gate with an empty memory.
-    pub(crate) fn new(tokens: Arc<Tokens>, clock: Arc<dyn Clock>) -> Self {
-        Self { tokens, clock, failures: Mutex::default() }
+    pub(crate) fn new(
+        tokens: Arc<Tokens>,
+        api_tokens: ApiTokens,
+        audit: Audit,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { tokens, clock, failures: Mutex::default(), api_tokens, audit }
+    }
+
+    /// The tokens of those who administer.
+    pub(crate) const fn api_tokens(&self) -> &ApiTokens {
+        &self.api_tokens
+    }
+
+    /// What was done.
+    pub(crate) const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// What a token lets its bearer do.
@@ -54,6 +73,9 @@ impl Gate {
         let now = self.clock.now();
         if let Some(wait) = self.failures().wait(from, now) {
             return Err(Denied::Wait(wait));
+        }
+        if let Some(ApiToken { name, role, .. }) = self.api_tokens.check(token, self.unix_time_s()) {
+            return Ok(Grant::Api { name, role });
         }
         self.tokens.check(token, self.unix_time_s()).map_err(|refusal| {
             self.failures().add(from, now);
@@ -91,7 +113,8 @@ impl Gate {
         }
         match self.check(from, token)? {
             Grant::Admin => Ok(()),
-            Grant::Join { .. } | Grant::User { .. } | Grant::Controller { .. } => {
+            Grant::Api { role, .. } if role.may(Permission::Meet) => Ok(()),
+            Grant::Api { .. } | Grant::Join { .. } | Grant::User { .. } | Grant::Controller { .. } => {
                 Err(Denied::Forbidden(Refusal::new(
                     Code::NotPermitted,
                     "a join token opens no record; hosts are told the token of theirs when they join",
@@ -112,7 +135,7 @@ impl Gate {
     pub(crate) fn signs_in(&self, from: IpAddr, token: &str) -> Result<(u64, u32), Denied> {
         match self.check(from, token)? {
             Grant::User { user, number } => Ok((user, number)),
-            Grant::Admin | Grant::Join { .. } | Grant::Controller { .. } => {
+            Grant::Admin | Grant::Api { .. } | Grant::Join { .. } | Grant::Controller { .. } => {
                 let detail = "this token signs nobody in; open the sign-in link that you were given";
                 Err(Denied::Forbidden(Refusal::new(Code::NotPermitted, detail)))
             }
@@ -160,6 +183,11 @@ impl Gate {
     /// The time of day.
     pub(crate) fn unix_time(&self) -> Duration {
         self.clock.unix_time()
+    }
+
+    /// The same in milliseconds since the Unix epoch.
+    pub(crate) fn unix_time_ms(&self) -> u64 {
+        u64::try_from(self.clock.unix_time().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn unix_time_s(&self) -> u64 {
@@ -242,49 +270,108 @@ impl<S: Send + Sync> FromRequestParts<S> for Origin {
     }
 }
 
-/// Lets only the administrator through.
-pub(crate) async fn administrators_only(
-    State(shared): State<Arc<Shared>>,
-    Origin(from): Origin,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    match shared.gate.check(from, bearer(request.headers())?)? {
-        Grant::Admin => Ok(next.run(request).await),
-        Grant::Join { .. } | Grant::User { .. } | Grant::Controller { .. } => {
-            let detail = "this link's token cannot administer; use the admin token";
-            Err(Refusal::new(Code::NotPermitted, detail).into())
-        }
-    }
-}
-
-/// Who asks something of the room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who asks something over the API, with a token that is good for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asker {
-    /// From wherever they are.
-    Administrator,
+    /// Whoever administers, from wherever they are.
+    Administrator {
+        /// The name of the token.
+        name: String,
+        /// What it may.
+        role: ApiRole,
+    },
     /// Somebody in the room.
     Controller,
 }
 
-/// Lets the administrator and controllers of the room through, and notes which it is.
-pub(crate) async fn controllers_too(
-    State(shared): State<Arc<Shared>>,
+impl Asker {
+    /// The name that stands beside what is done.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Administrator { name, .. } => name,
+            Self::Controller => "controller",
+        }
+    }
+
+    const fn role(&self) -> &'static str {
+        match self {
+            Self::Administrator { role, .. } => role.as_str(),
+            Self::Controller => "controller",
+        }
+    }
+}
+
+/// The name of the token that lies in the state directory.
+const FIRST_TOKEN: &str = "administrator";
+
+/// Lets those through who may do a thing, notes who it is, and takes down what was done.
+pub(crate) async fn permitted(
+    State((shared, permission)): State<(Arc<Shared>, Permission)>,
     Origin(from): Origin,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let asker = match shared.gate.check(from, bearer(request.headers())?)? {
-        Grant::Admin => Asker::Administrator,
-        Grant::Controller { controller } => {
+        Grant::Admin => Asker::Administrator { name: FIRST_TOKEN.to_owned(), role: ApiRole::Owner },
+        Grant::Api { name, role } => Asker::Administrator { name, role },
+        Grant::Controller { controller } if permission == Permission::Control => {
             shared.admit_controller(controller).await?;
             Asker::Controller
         }
-        Grant::Join { .. } | Grant::User { .. } => {
-            let detail = "this link's token does not control the room; scan the code on the room's screen";
+        Grant::Join { .. } | Grant::User { .. } | Grant::Controller { .. } => {
+            let detail = match permission {
+                Permission::Control => {
+                    "this link's token does not control the room; scan the code on the room's screen"
+                }
+                _ => "this link's token cannot administer; use the admin token",
+            };
             return Err(Refusal::new(Code::NotPermitted, detail).into());
         }
     };
+    let line = (request.method().clone(), request.uri().path().to_owned(), asker.clone());
+    if let Asker::Administrator { name, role } = &asker
+        && !role.may(permission)
+    {
+        let problem = Refusal::new(Code::NotPermitted, denied(name, *role, permission)).into();
+        take_down(&shared, from, line, StatusCode::FORBIDDEN);
+        return Err(problem);
+    }
     request.extensions_mut().insert(asker);
-    Ok(next.run(request).await)
+    let response = next.run(request).await;
+    if line.0 != Method::GET {
+        take_down(&shared, from, line, response.status());
+    }
+    Ok(response)
+}
+
+fn denied(name: &str, role: ApiRole, permission: Permission) -> String {
+    let what = match permission {
+        Permission::Watch => "look",
+        Permission::Audit => "read who has done what",
+        Permission::Control => "control the room",
+        Permission::Meet => "hold meetings",
+        Permission::Configure => "change how the appliance works",
+        Permission::Own => "say who may do what",
+    };
+    format!(
+        "the token {name:?} has the role {}, which may not {what}; ask the owner for another one",
+        role.as_str()
+    )
+}
+
+fn take_down(
+    shared: &Shared,
+    from: IpAddr,
+    (method, path, asker): (Method, String, Asker),
+    status: StatusCode,
+) {
+    shared.gate.audit.add(Entry {
+        number: 0,
+        at_unix_ms: shared.gate.unix_time_ms(),
+        who: asker.name().to_owned(),
+        role: asker.role().to_owned(),
+        from: from.to_canonical().to_string(),
+        what: format!("{method} {path}"),
+        status: status.as_u16(),
+    });
 }

@@ -1,7 +1,7 @@
 //! HTTP: meetings, commands, status and provisioning as an API, WHIP and WHEP, and the way to the page.
 //!
 //! ```text
-//!              ┌─ /api/v1/…        administrators only ── meetings, commands, status ─┐
+//!              ┌─ /api/v1/…        a token that may do it ── groups() ───────────────┐
 //!  request ─▶ headers ─┤ /api/v1/…/ws   a token in the hello ── web::socket                 ├─▶ Handle ─▶ the loop
 //!              ├─ /whip  /whep     a token, foreign origins ── bridges                │
 //!              └─ /  /m/…  /trust  everybody ── web::assets, trust
@@ -9,6 +9,7 @@
 
 mod calls;
 mod commands;
+mod config;
 #[cfg(test)]
 mod description;
 mod documents;
@@ -30,6 +31,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod tokens;
 mod trust;
 mod updates;
 mod users;
@@ -47,7 +49,7 @@ use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::{Router, routing};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -55,6 +57,10 @@ use self::problem::Problem;
 pub use self::reports::send_reports;
 pub use self::shared_port::SharedPort;
 use crate::appliance::Handle;
+use crate::system::api_tokens::{ApiTokens, Permission};
+use crate::system::audit::Audit;
+use crate::system::conditions::Conditions;
+use crate::system::configuration::Configuration;
 use crate::system::machine::Machine;
 use crate::system::nearby::Nearby;
 use crate::system::tokens::Tokens;
@@ -67,6 +73,10 @@ pub struct Edge {
     pub handle: Handle,
     /// Checks and issues tokens.
     pub tokens: Arc<Tokens>,
+    /// The tokens of those who administer.
+    pub api_tokens: ApiTokens,
+    /// Takes down what they do.
+    pub audit: Audit,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Restarts and resets the machine.
@@ -75,6 +85,10 @@ pub struct Edge {
     pub updates: Updates,
     /// Finds other appliances.
     pub nearby: Nearby,
+    /// What is configured, and by whom.
+    pub configuration: Arc<Configuration>,
+    /// How the appliance is.
+    pub conditions: watch::Receiver<Conditions>,
     /// What does not change while the appliance runs.
     pub facts: Facts,
 }
@@ -103,6 +117,8 @@ struct Shared {
     machine: Machine,
     updates: Updates,
     nearby: Nearby,
+    configuration: Arc<Configuration>,
+    conditions: watch::Receiver<Conditions>,
     facts: Facts,
     bridges: whip::Bridges,
     sockets: Arc<Semaphore>,
@@ -110,15 +126,40 @@ struct Shared {
 
 /// The whole of HTTP, the same on the secure and on the plain port.
 pub fn router(edge: Edge) -> Router {
-    let Edge { handle, tokens, clock, machine, updates, nearby, facts } = edge;
-    let gate = gate::Gate::new(tokens, clock);
+    let Edge {
+        handle,
+        tokens,
+        api_tokens,
+        audit,
+        clock,
+        machine,
+        updates,
+        nearby,
+        configuration,
+        conditions,
+        facts,
+    } = edge;
+    let gate = gate::Gate::new(tokens, api_tokens, audit, clock);
     let sockets = Arc::new(Semaphore::new(words::SOCKETS_MAX));
     let bridges = whip::Bridges::default();
-    let shared = Arc::new(Shared { handle, gate, machine, updates, nearby, facts, bridges, sockets });
-    let administrators_only = from_fn_with_state(Arc::clone(&shared), gate::administrators_only);
-    let controllers_too = from_fn_with_state(Arc::clone(&shared), gate::controllers_too);
-    Router::from(administration().route_layer(administrators_only))
-        .merge(control().route_layer(controllers_too))
+    let shared = Arc::new(Shared {
+        handle,
+        gate,
+        machine,
+        updates,
+        nearby,
+        configuration,
+        conditions,
+        facts,
+        bridges,
+        sockets,
+    });
+    let mut router = Router::new();
+    for (permission, group) in groups() {
+        let permitted = from_fn_with_state((Arc::clone(&shared), permission), gate::permitted);
+        router = router.merge(Router::from(group).route_layer(permitted));
+    }
+    router
         .merge(open())
         .merge(whip::router())
         .route("/", routing::get(page))
@@ -148,33 +189,54 @@ async fn other(uri: Uri) -> Result<Response, Problem> {
     }
 }
 
-/// What administrators ask for.
-fn administration() -> OpenApiRouter<Arc<Shared>> {
+/// What is asked with a token, by what its bearer has to be allowed.
+fn groups() -> [(Permission, OpenApiRouter<Arc<Shared>>); 6] {
+    [
+        (Permission::Watch, watching()),
+        (Permission::Audit, OpenApiRouter::new().routes(routes!(tokens::audit))),
+        (Permission::Control, control()),
+        (Permission::Meet, meeting()),
+        (Permission::Configure, configuring()),
+        (Permission::Own, owning()),
+    ]
+}
+
+/// How the appliance is, and what goes on.
+fn watching() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
-        .routes(routes!(meetings::list, meetings::create))
-        .routes(routes!(meetings::show, meetings::change, meetings::end))
+        .routes(routes!(meetings::list))
+        .routes(routes!(meetings::show))
         .routes(routes!(meetings::participants))
         .routes(routes!(statistics::show))
-        .routes(routes!(meetings::issue_token))
-        .routes(routes!(meetings::administer))
         .routes(routes!(records::list))
-        .routes(routes!(users::list, users::create))
-        .routes(routes!(users::show, users::change, users::remove))
-        .routes(routes!(users::renew_tokens))
+        .routes(routes!(users::list))
+        .routes(routes!(users::show))
         .routes(routes!(users::presence))
         .routes(routes!(nearby::list))
         .routes(routes!(calls::list))
-        .routes(routes!(room::list, room::create))
-        .routes(routes!(room::remove))
-        .routes(routes!(commands::reboot))
-        .routes(routes!(commands::factory_reset))
+        .routes(routes!(room::list))
         .routes(routes!(status::status))
         .routes(routes!(status::device))
-        .routes(routes!(status::snapshot))
-        .routes(routes!(updates::show, updates::install))
+        .routes(routes!(updates::show))
+        .routes(routes!(config::show))
+        .routes(routes!(config::explain))
+        .routes(routes!(config::schema))
+        .routes(routes!(config::revisions))
 }
 
-/// What is asked of the room, by administrators and by people in it.
+/// Meetings and people.
+fn meeting() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(meetings::create))
+        .routes(routes!(meetings::change, meetings::end))
+        .routes(routes!(meetings::issue_token))
+        .routes(routes!(meetings::administer))
+        .routes(routes!(users::create))
+        .routes(routes!(users::change, users::remove))
+        .routes(routes!(users::renew_tokens))
+}
+
+/// What is asked of the room, by administrators and by people in it. Its screen shows how to come in.
 fn control() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(room::show))
@@ -187,6 +249,27 @@ fn control() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(commands::join))
         .routes(routes!(commands::leave))
         .routes(routes!(commands::mute))
+        .routes(routes!(status::snapshot))
+}
+
+/// How the appliance works.
+fn configuring() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(room::create))
+        .routes(routes!(room::remove))
+        .routes(routes!(commands::reboot))
+        .routes(routes!(updates::install))
+        .routes(routes!(config::replace, config::patch))
+        .routes(routes!(config::roll_back))
+        .routes(routes!(config::confirm))
+}
+
+/// Who may do what, and the end of it all.
+fn owning() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(tokens::list, tokens::make))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(commands::factory_reset))
 }
 
 /// What needs no token, or brings it in another way.

@@ -114,6 +114,7 @@ pub(crate) const fn title(code: Code) -> &'static str {
         Code::Declined => "The callee declined",
         Code::PeerLost => "The other end is gone",
         Code::UserNotFound => "Nobody of that id is in the directory",
+        Code::Stale => "It has changed since it was read",
         Code::Internal => "A fault of the appliance",
     }
 }

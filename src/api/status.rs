@@ -2,28 +2,109 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::Shared;
 use super::documents::Status;
+use super::input::Extras;
 use super::problem::{Document, Problem};
 use crate::appliance::handle::{RoomStatus, StatusView, Totals};
 use crate::refusal::{Code, Refusal};
+use crate::system::conditions::{Conditions, Kind};
+use crate::system::configuration::State as ConfigState;
 
-/// What the appliance does.
+/// The longest wait for a condition, in seconds.
+const WAIT_MAX_S: u32 = 60;
+
+/// What is waited for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Wait {
+    wait_for: Option<String>,
+    generation: Option<u64>,
+    timeout: Option<u32>,
+}
+
+/// What the appliance does, at once or as soon as a condition is true.
 #[utoipa::path(
     get, path = "/api/v1/status", tag = "appliance", operation_id = "showStatus",
+    params(
+        ("waitFor" = Option<String>, Query, description = "The condition that the answer waits for, such as `ConfigApplied`"),
+        ("generation" = Option<u64>, Query, description = "With `ConfigApplied`: at least this generation of the configuration"),
+        ("timeout" = Option<u32>, Query, description = "How long at most, in seconds: 1 to 60, 30 where absent"),
+    ),
     responses(
+        (status = 408, description = "`no-answer`: the condition was not true in time; the detail says why not", body = Document,
+            content_type = "application/problem+json"),
         (status = 200, description = "What the appliance does", body = Status),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
-    Ok(Json(shared.handle.status().await?.into()))
+pub(crate) async fn status(
+    State(shared): State<Arc<Shared>>,
+    Extras(wait): Extras<Wait>,
+) -> Result<Json<Status>, Problem> {
+    if let Some(name) = &wait.wait_for {
+        until_true(&shared, name, &wait).await?;
+    }
+    let view = shared.handle.status().await?;
+    let (state, conditions) = (shared.configuration.state(), shared.conditions.borrow().clone());
+    Ok(Json(Status::new(view, &state, &conditions)))
+}
+
+/// Returns as soon as the condition is true, of that generation where one is named.
+async fn until_true(shared: &Shared, name: &str, wait: &Wait) -> Result<(), Problem> {
+    let invalid = |detail: String| Problem::from(Refusal::new(Code::InvalidParameter, detail));
+    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == name);
+    let kind = kind.ok_or_else(|| {
+        invalid(format!("there is no condition {name}; the status lists those that there are"))
+    })?;
+    let timeout = wait.timeout.unwrap_or(30);
+    if !(1..=WAIT_MAX_S).contains(&timeout) {
+        return Err(invalid(format!("timeout is 1 to {WAIT_MAX_S} seconds")));
+    }
+    let (mut conditions, mut states) = (shared.conditions.clone(), shared.configuration.subscribe());
+    let is_reached = |conditions: &Conditions, state: &ConfigState| {
+        let is_true = conditions.get(kind).is_some_and(|condition| condition.finding.status == Some(true));
+        match (kind, wait.generation) {
+            (Kind::ConfigApplied, generation) => {
+                state.observed == state.generation && state.observed >= generation.unwrap_or(0)
+            }
+            _ => is_true,
+        }
+    };
+    let reached = async {
+        loop {
+            let is_there = {
+                let (conditions, state) = (conditions.borrow_and_update(), states.borrow_and_update());
+                is_reached(&conditions, &state)
+            };
+            let is_over = tokio::select! {
+                () = std::future::ready(()), if is_there => return,
+                changed = conditions.changed() => changed.is_err(),
+                changed = states.changed() => changed.is_err(),
+            };
+            if is_over {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(timeout.into()), reached).await {
+        Ok(()) => Ok(()),
+        Err(_) => {
+            let message =
+                shared.conditions.borrow().get(kind).map(|condition| condition.finding.message.clone());
+            let message = message.unwrap_or_else(|| "nobody has looked yet".to_owned());
+            let detail = format!("{name} was not true within {timeout} s: {message}");
+            Err(Refusal::new(Code::NoAnswer, detail).into())
+        }
+    }
 }
 
 /// The devices of the box, and which were chosen for what reason.
@@ -63,7 +144,8 @@ pub(crate) async fn snapshot(State(shared): State<Arc<Shared>>) -> Result<Respon
 )]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let (status, totals) = (shared.handle.status().await?, shared.handle.totals().await?);
-    let text = exposition(&status, &totals);
+    let conditions = shared.conditions.borrow().clone();
+    let text = exposition(&status, &totals, &conditions);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
@@ -85,13 +167,17 @@ pub(crate) async fn healthy() -> &'static str {
     )
 )]
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
-    match shared.handle.status().await {
-        Ok(_) => Ok("ready\n"),
-        Err(refusal) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, refusal.detail)),
+    let not_ready = |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, detail);
+    shared.handle.status().await.map_err(|refusal| not_ready(refusal.detail))?;
+    let conditions = shared.conditions.borrow();
+    let needed = [Kind::Ready, Kind::SfuReady].map(|kind| conditions.get(kind));
+    match needed.into_iter().flatten().find(|condition| condition.finding.status == Some(false)) {
+        Some(condition) => Err(not_ready(condition.finding.message.clone())),
+        None => Ok("ready\n"),
     }
 }
 
-fn exposition(status: &StatusView, totals: &Totals) -> String {
+fn exposition(status: &StatusView, totals: &Totals, conditions: &Conditions) -> String {
     let mut text = String::new();
     let in_meeting = status.room.meeting.is_some().into();
     let gauges = [
@@ -105,6 +191,7 @@ fn exposition(status: &StatusView, totals: &Totals) -> String {
     }
     describe_media(&mut text, totals);
     describe_room(&mut text, &status.room.figures);
+    describe_conditions(&mut text, conditions);
     let _ = write!(
         text,
         "# HELP alcove_build_info The version of the program.\n# TYPE alcove_build_info gauge\n\
@@ -162,6 +249,21 @@ fn describe_room(text: &mut String, room: &RoomStatus) {
     figure(text, "gauge", "room_compose_max_microseconds", longest, room.compose_max_us);
 }
 
+/// How it is, thing by thing: 1 where it is so, 0 where it is not; what nobody knows is left out.
+fn describe_conditions(text: &mut String, conditions: &Conditions) {
+    let known = || conditions.iter().filter_map(|condition| Some((condition, condition.finding.status?)));
+    if known().next().is_none() {
+        return;
+    }
+    text.push_str(
+        "# HELP alcove_condition Whether a condition of the status is true.\n# TYPE alcove_condition gauge\n",
+    );
+    for (condition, is_true) in known() {
+        let _ =
+            writeln!(text, "alcove_condition{{type=\"{}\"}} {}", condition.kind.as_str(), u8::from(is_true));
+    }
+}
+
 fn figure(text: &mut String, kind: &str, name: &str, help: &str, value: u64) {
     let _ = write!(text, "# HELP alcove_{name} {help}\n# TYPE alcove_{name} {kind}\nalcove_{name} {value}\n");
 }
@@ -170,7 +272,6 @@ fn figure(text: &mut String, kind: &str, name: &str, help: &str, value: u64) {
 mod tests {
     use super::*;
     use crate::appliance::handle::RoomView;
-    use std::time::Duration;
 
     #[test]
     fn every_figure_has_its_help_and_its_type() {
@@ -185,8 +286,10 @@ mod tests {
             participants: 7,
             media_addresses: Vec::new(),
             troubles: Vec::new(),
+            storage_trouble: None,
+            is_idle: false,
         };
-        let text = exposition(&status, &Totals::default());
+        let text = exposition(&status, &Totals::default(), &Conditions::default());
         let figures: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             figures[..4],

@@ -187,6 +187,7 @@ impl State {
             }
             Call::Adopt(_, first) => self.calls.push(format!("adopt {first:?}")),
             Call::Snapshot(reply) => drop(reply.send(Ok(b"\x89PNG".to_vec()))),
+            Call::Configure(_, reply) => drop(reply.send(Ok(()))),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
             // It knows nobody who could be rung or control the room: whoever asks is not answered.
             Call::Control(_) => self.calls.push("control".to_owned()),
@@ -369,6 +370,8 @@ impl State {
             participants: self.members.len(),
             media_addresses: vec![SocketAddr::from(([127, 0, 0, 1], 7800))],
             troubles: Vec::new(),
+            storage_trouble: None,
+            is_idle: true,
         }
     }
 }

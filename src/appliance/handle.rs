@@ -8,6 +8,7 @@ use crate::appliance::calling::Asked;
 pub use crate::appliance::calling::{Errand, NewUser, PageId, Reach, SignOn, UserView, errands};
 use crate::appliance::control;
 pub use crate::appliance::control::ControllerView;
+use crate::appliance::live::LiveSettings;
 pub(crate) use crate::appliance::statistics::milliseconds;
 pub(crate) use crate::appliance::words::{codec_word, source_word};
 use crate::appliance::{run, words};
@@ -229,6 +230,10 @@ pub struct StatusView {
     pub media_addresses: Vec<SocketAddr>,
     /// What was wrong at the start, or is now, a sentence each.
     pub troubles: Vec<String>,
+    /// Why what has to be kept is not kept, if it is not.
+    pub storage_trouble: Option<String>,
+    /// Whether nobody is in a meeting and no call goes on: a start anew disturbs nobody.
+    pub is_idle: bool,
 }
 
 /// The figures of a meeting.
@@ -262,6 +267,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 /// Everything that the edges can ask of the loop.
 pub(super) enum Call {
+    Configure(Box<LiveSettings>, Reply<()>),
     CreateMeeting(NewMeeting, Reply<MeetingView>),
     Meetings(Reply<Vec<MeetingView>>),
     Meeting(String, Reply<MeetingView>),
@@ -514,6 +520,14 @@ impl Handle {
     /// `meeting-not-found`, `meeting-full`, `busy`.
     pub async fn room_join(&self, meeting: String) -> Result<(), Refusal> {
         self.call(|reply| Call::RoomJoin(meeting, reply)).await
+    }
+
+    /// Other settings hold from now on.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn configure(&self, live: LiveSettings) -> Result<(), Refusal> {
+        self.call(|reply| Call::Configure(Box::new(live), reply)).await
     }
 
     /// Takes the room out of its meeting.

@@ -30,7 +30,7 @@ impl Appliance {
     }
 
     fn open_meeting(&mut self, new: NewMeeting, standing: bool) -> Result<(), Refusal> {
-        let limit = self.settings.participants_max;
+        let limit = self.settings.live.participants_max;
         let max_participants = new.max_participants.unwrap_or(limit);
         if !(2..=limit).contains(&max_participants) {
             return Err(Refusal::new(
@@ -73,7 +73,7 @@ impl Appliance {
     pub(super) fn host(&mut self, settings: &meeting::Settings, record: RecordId, kept: State) {
         let id = MeetingId(self.next_id());
         let worker = self.calmest_worker();
-        let codec = words::preferred_codec(self.settings.codec);
+        let codec = words::preferred_codec(self.settings.live.codec);
         let hosted = Hosted {
             id,
             record,

@@ -116,8 +116,8 @@ impl Appliance {
             same_person: created.same_person,
             schedule: self.time_of_day.schedule(created.times),
             standing: created.standing,
-            away_timeout: self.settings.away_timeout,
-            idle_timeout: Some(self.settings.idle_timeout),
+            away_timeout: self.settings.live.away_timeout,
+            idle_timeout: Some(self.settings.live.idle_timeout),
         }
     }
 
@@ -214,7 +214,7 @@ impl Appliance {
 
     /// Wipes records that are older than they may be.
     pub(super) fn forget_records(&mut self) {
-        let before = self.clock.unix_time().saturating_sub(self.settings.records_kept);
+        let before = self.clock.unix_time().saturating_sub(self.settings.live.records_kept);
         self.store.write(move |db| {
             let count = meetings::forget(db, before)?;
             if count > 0 {

@@ -22,6 +22,7 @@ pub mod handle;
 mod hosting;
 mod keeping;
 mod levels;
+mod live;
 mod lobby;
 mod media_socket;
 mod media_tcp;
@@ -42,6 +43,7 @@ mod worker;
 
 pub use calling::{Admission, Admit, CallingSettings, ERRANDS_MAX, NotifierSettings, Webhook};
 pub use handle::Handle;
+pub use live::LiveSettings;
 pub use pulse::{Heartbeat, LOOK_AFTER_MIN};
 pub use relay::RelaySettings;
 pub use run::{Appliance, Invitation, Invite, RecordToken, Settings};

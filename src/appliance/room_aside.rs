@@ -47,7 +47,8 @@ impl Appliance {
         let mut raised: Vec<_> =
             snapshot.participants.iter().filter_map(|one| Some((one.hand?, one.name.clone()))).collect();
         raised.sort_unstable();
-        let last = if self.settings.chat_on_screen { core.last_for_all(MESSAGES_MAX) } else { Vec::new() };
+        let last =
+            if self.settings.live.chat_on_screen { core.last_for_all(MESSAGES_MAX) } else { Vec::new() };
         SceneAside {
             hands: raised.into_iter().map(|(_, name)| name).collect(),
             poll: self.poll_of_the_moment(core, snapshot).map(scene_poll),

@@ -19,6 +19,7 @@ use crate::appliance::control::Control;
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
 use crate::appliance::keeping::TimeOfDay;
 use crate::appliance::levels::Telling;
+use crate::appliance::live::LiveSettings;
 use crate::appliance::lobby::Outside;
 use crate::appliance::members::fresh_secret;
 use crate::appliance::pulse::{Heartbeat, Pulses};
@@ -30,7 +31,6 @@ use crate::appliance::store::meetings::{self as records, RecordId};
 use crate::appliance::store::{Store, calls as calls_kept, room as room_kept};
 use crate::appliance::worker::{CROSSING_MAX, MeetingId, NEWS_MAX, News, Order, Worker};
 use crate::calling::DeviceId;
-use crate::config::MeetingCodec;
 use crate::meeting::{self, Meetings, Paths};
 use crate::refusal::{Code, Refusal};
 use crate::room::{Devices, Room, RoomEvent, RoomSettings, SnapshotError};
@@ -78,18 +78,10 @@ pub struct Settings {
     pub people_per_worker: usize,
     /// Addresses told to browsers besides the machine's own.
     pub announce: Vec<IpAddr>,
-    /// The most participants of a meeting that does not say otherwise, and the most it may say.
-    pub participants_max: u32,
-    /// How long a participant whose socket was cut may come back.
-    pub away_timeout: Duration,
-    /// How long a meeting lives with nobody in it.
-    pub idle_timeout: Duration,
-    /// What pages shall send, where everybody can receive it.
-    pub codec: MeetingCodec,
+    /// What may change while it runs.
+    pub live: LiveSettings,
     /// The room as a participant.
     pub room: RoomSettings,
-    /// Whether the room's screen shows what people write to everybody.
-    pub chat_on_screen: bool,
     /// Makes the invitation to a meeting.
     pub invite: Invite,
     /// Makes the token that opens the record of that number.
@@ -100,8 +92,6 @@ pub struct Settings {
     pub relay: Option<RelaySettings>,
     /// The file in which is kept what outlives the process; without one nothing does.
     pub store: Option<PathBuf>,
-    /// How long the records of meetings are kept.
-    pub records_kept: Duration,
     /// What was wrong at the start, a sentence each: shown on the screen and told in the status.
     pub troubles: Vec<String>,
     /// Who wants to hear that the appliance is alive, if anybody does.
@@ -255,7 +245,7 @@ impl Appliance {
         let now = clock.now();
         let exchange = Exchange::open(
             &settings.calling,
-            &settings.room.name,
+            (&settings.room.name, settings.live.ring_for),
             DeviceId(last_number + 1),
             (&clock, kept_calls),
         )
@@ -388,6 +378,10 @@ impl Appliance {
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
             Call::Calling(asked) => self.handle_asked(*asked),
             Call::Control(asked) => self.handle_control(*asked),
+            Call::Configure(live, reply) => {
+                self.configure(*live);
+                drop(reply.send(Ok(())));
+            }
         }
     }
 
@@ -487,6 +481,8 @@ impl Appliance {
             participants: self.members.len() + usize::from(self.seat.meeting().is_some()),
             media_addresses: self.media_addresses(),
             troubles: self.troubles(),
+            storage_trouble: self.store.trouble(),
+            is_idle: self.members.is_empty() && self.exchange.calls.are_quiet(),
         }
     }
 }

@@ -85,6 +85,17 @@ impl Calls {
         }
     }
 
+    /// Rings for so long from now on; who is being rung is rung as long as was said.
+    pub const fn set_ring_for(&mut self, ring_for: Duration) {
+        self.settings.ring_for = ring_for;
+    }
+
+    /// Whether no call goes on.
+    #[must_use]
+    pub fn are_quiet(&self) -> bool {
+        self.calls.is_empty()
+    }
+
     /// Carries out a command, or refuses it and changes nothing.
     ///
     /// # Errors

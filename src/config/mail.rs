@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-use super::keys::{Fault, place};
+use super::Secret;
+use super::checks::{Fault, place};
 
 /// The schemes of a server: their ports, and what keeps others from reading along.
 const SCHEMES: [(&str, u16, MailSecurity); 3] = [
@@ -28,6 +29,9 @@ pub struct Mail {
     /// A file with the password in its first line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
+    /// That password itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
 }
 
 /// What keeps others from reading mail on its way to the server.
@@ -68,8 +72,13 @@ impl Mail {
         let is_address = |text: &String| {
             text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
         };
-        match (&self.server, &self.from, &self.username, &self.password_file) {
-            (None, None, None, None) => Ok(()),
+        if self.password.is_some() && self.password_file.is_some() {
+            return fault("mail.password", "there is mail.password_file already; keep one of the two");
+        }
+        let password_key = if self.password.is_some() { "mail.password" } else { "mail.password_file" };
+        let has_password = self.password.is_some() || self.password_file.is_some();
+        match (&self.server, &self.from, &self.username, has_password) {
+            (None, None, None, false) => Ok(()),
             (None, ..) => fault("mail.server", "it is missing; give smtps:host or smtp:host"),
             (Some(_), ..) if self.server().is_none() => {
                 fault("mail.server", "it is no mail server; give smtps:host, smtp:host or smtp-plain:host")
@@ -77,12 +86,10 @@ impl Mail {
             (_, from, ..) if !from.as_ref().is_some_and(is_address) => {
                 fault("mail.from", "it is no mail address; give one that the server sends mail for")
             }
-            (_, _, Some(_), None) => {
-                fault("mail.username", "it needs a password; set mail.password_file, too")
+            (_, _, Some(_), false) => {
+                fault("mail.username", "it needs a password; set mail.password or mail.password_file, too")
             }
-            (_, _, None, Some(_)) => {
-                fault("mail.password_file", "it needs a user name; set mail.username, too")
-            }
+            (_, _, None, true) => fault(password_key, "it needs a user name; set mail.username, too"),
             _ => Ok(()),
         }
     }

@@ -1,24 +1,43 @@
 //! The configuration: one TOML document with a default for every key, checked as a whole before use.
 
+pub mod change;
+mod checks;
+pub mod kept;
 mod keys;
+#[cfg(test)]
+mod layer_tests;
+pub mod layers;
 mod mail;
+mod maintenance;
+pub mod schema;
+mod secret;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
-pub(crate) use keys::is_host_name;
-pub use keys::{explain, show};
+use checks::Fault;
+pub(crate) use checks::is_host_name;
+pub use keys::{Applies, KEYS, Key, Range, Setter};
 pub use mail::{Mail, MailSecurity, MailServer};
+pub use maintenance::Maintenance;
+pub use secret::Secret;
+pub use texts::{explain, show};
 
 use crate::meeting::MeetingName;
+use layers::{Document, Layer, Layers};
 
 /// Where the document is looked for when no other place is named; it need not exist.
 pub const DEFAULT_PATH: &str = "/etc/alcove/alcove.toml";
+
+/// Where whoever makes the box says what is different on it.
+pub const MAKER_PATH: &str = "/usr/share/alcove/maker.toml";
 
 /// The largest document, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
@@ -43,6 +62,11 @@ pub struct Config {
     pub mail: Mail,
     /// Calls.
     pub calls: Calls,
+    /// When the appliance may be disturbed.
+    pub maintenance: Maintenance,
+    /// Keys, or whole sections, that later layers may not set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locked: Vec<String>,
 }
 
 /// The room and its devices.
@@ -101,6 +125,9 @@ pub struct Turn {
     /// A file with the password in its first line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
+    /// That password itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
 }
 
 /// Certificates.
@@ -136,6 +163,9 @@ pub struct Calls {
     /// A file with the secret that the webhook is signed with in its first line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret_file: Option<PathBuf>,
+    /// That secret itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<Secret>,
 }
 
 /// Meetings that are held here.
@@ -253,6 +283,7 @@ impl Default for Calls {
             contact: None,
             webhook: None,
             webhook_secret_file: None,
+            webhook_secret: None,
         }
     }
 }
@@ -261,7 +292,7 @@ impl Config {
     /// Host and port of the TURN server, if there is one.
     #[must_use]
     pub fn turn_server(&self) -> Option<String> {
-        self.turn.server.as_deref().and_then(keys::host_and_port)
+        self.turn.server.as_deref().and_then(checks::host_and_port)
     }
 
     /// The name of the room's standing meeting.
@@ -300,35 +331,52 @@ fn after_comma(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!(", key {key}") }
 }
 
-/// Reads and checks the configuration at `path`, or at [`DEFAULT_PATH`] where there is one, or all defaults.
+/// Reads and checks the files of the configuration: the maker's, where there is one, and the one at `path`, or at
+/// [`DEFAULT_PATH`] where there is one.
 ///
 /// # Errors
 /// One sentence that names the file and, of a wrong document, the line, the key and the cause.
-pub fn load(path: Option<&Path>) -> Result<Config, Error> {
+pub fn files(path: Option<&Path>) -> Result<Layers, Error> {
+    let maker = read(Path::new(MAKER_PATH), false, Layer::Maker, Layers::default())?;
     let (path, is_needed) = path.map_or_else(|| (Path::new(DEFAULT_PATH), false), |path| (path, true));
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(path, &text),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && !is_needed => Ok(Config::default()),
-        Err(cause) => Err(Error::Unreadable { path: path.to_owned(), cause }),
-    }
+    read(path, is_needed, Layer::Site, maker)
 }
 
-/// The configuration for the daemon. A file that was named must be good; the usual one may be spoilt by a cut or
-/// a slip, and a room that still opens is worth more than one that does not: then everything is as by default,
-/// the file is left as it is, and the fault is told.
+/// The files for the daemon. A file that was named must be good; the usual ones may be spoilt by a cut or a slip, and
+/// a room that still opens is worth more than one that does not: then everything is as by default, the file is left as
+/// it is, and the fault is told.
 ///
 /// # Errors
 /// When the file that was named cannot be used.
-pub fn load_for_service(path: Option<&Path>) -> Result<(Config, Option<Error>), Error> {
-    match (load(path), path) {
-        (Ok(config), _) => Ok((config, None)),
-        (Err(fault), None) => Ok((Config::default(), Some(fault))),
+pub fn files_for_service(path: Option<&Path>) -> Result<(Layers, Option<Error>), Error> {
+    match (files(path), path) {
+        (Ok(layers), _) => Ok((layers, None)),
+        (Err(fault), None) => Ok((Layers::default(), Some(fault))),
         (Err(fault), Some(_)) => Err(fault),
     }
 }
 
-/// Checks the text of a document; `path` is what errors call it.
-fn parse(path: &Path, text: &str) -> Result<Config, Error> {
+/// The configuration that layers make which were checked as they were put together.
+#[must_use]
+pub fn merged(layers: &Layers) -> Config {
+    layers.config().unwrap_or_default()
+}
+
+/// Adds what a file says, if there is one.
+fn read(path: &Path, is_needed: bool, layer: Layer, layers: Layers) -> Result<Layers, Error> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let written = std::fs::metadata(path).and_then(|data| data.modified()).ok();
+            let at = written.and_then(|written| written.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            parse(path, &text, u64::try_from(at.as_millis()).unwrap_or(0), layer, layers)
+        }
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && !is_needed => Ok(layers),
+        Err(cause) => Err(Error::Unreadable { path: path.to_owned(), cause }),
+    }
+}
+
+/// Checks the text of a document, and how it fits over the layers before it; `path` is what errors call it.
+fn parse(path: &Path, text: &str, at_unix_ms: u64, layer: Layer, layers: Layers) -> Result<Layers, Error> {
     let wrong = |offset: usize, key: String, cause: String| {
         let line = text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
         Error::Wrong { path: path.to_owned(), line, key, cause }
@@ -340,11 +388,14 @@ fn parse(path: &Path, text: &str) -> Result<Config, Error> {
         let offset = error.span().map_or(0, |span| span.start);
         wrong(offset, key_at(text, offset), error.message().trim().replace('\n', ", "))
     };
-    let config: Config = toml::from_str(text).map_err(|error| not_parsed(&error))?;
-    match keys::check(&config) {
-        Ok(()) => Ok(config),
-        Err(fault) => Err(wrong(offset_of(text, fault.key), fault.key.to_owned(), fault.cause)),
-    }
+    let typed: Config = toml::from_str(text).map_err(|error| not_parsed(&error))?;
+    let unfit = |fault: Fault| wrong(offset_of(text, fault.key), fault.key.to_owned(), fault.cause);
+    checks::check_locked(&typed.locked).map_err(unfit)?;
+    let said: toml::Table = toml::from_str(text).map_err(|error| not_parsed(&error))?;
+    let document = Document::of_file(&said, &path.display().to_string(), at_unix_ms);
+    let layers = layers.with(layer, document);
+    layers.config().map_err(unfit)?;
+    Ok(layers)
 }
 
 /// The key that stands, or whose value stands, at that byte of the text; empty where there is none.

@@ -4,7 +4,8 @@ use super::keys::KEYS;
 use super::*;
 
 fn parse_text(text: &str) -> Result<Config, String> {
-    parse(Path::new("alcove.toml"), text).map_err(|error| error.to_string())
+    let layers = parse(Path::new("alcove.toml"), text, 0, Layer::Site, Layers::default());
+    layers.map(|layers| merged(&layers)).map_err(|error| error.to_string())
 }
 
 /// A document that says every key, none with its default.
@@ -49,6 +50,24 @@ webhook = "https://example.org/calls"
 webhook_secret_file = "/etc/alcove/webhook-secret"
 "#;
 
+/// The keys that stand instead of others.
+const OTHERWISE: &str = r#"
+[turn]
+server = "turn:turn.example.org"
+username = "alcove"
+password = "open sesame"
+[mail]
+server = "smtp:mx.example.org"
+from = "room@example.org"
+username = "room"
+password = "open sesame"
+[calls]
+webhook = "https://example.org/calls"
+webhook_secret = "open sesame"
+[maintenance]
+window = "22:30-04:00"
+"#;
+
 #[test]
 fn nothing_need_be_said() {
     let config = parse_text("").unwrap();
@@ -67,15 +86,16 @@ fn everything_can_be_said() {
 
 #[test]
 fn the_table_has_every_key_of_the_document_and_no_other() {
-    let full = toml::Table::try_from(parse_text(FULL).unwrap()).unwrap();
-    let mut said: Vec<String> = full
-        .iter()
-        .flat_map(|(section, keys)| {
-            keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}"))
-        })
-        .collect();
+    let documents = [FULL, OTHERWISE].map(|text| toml::Table::try_from(parse_text(text).unwrap()).unwrap());
+    let sections = documents.iter().flatten();
+    let names = |(section, keys): (&String, &toml::Value)| {
+        let section = section.clone();
+        keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}")).collect::<Vec<_>>()
+    };
+    let mut said: Vec<String> = sections.flat_map(names).collect();
     let mut known: Vec<_> = KEYS.iter().map(|key| key.name.to_owned()).collect();
     said.sort();
+    said.dedup();
     known.sort();
     assert_eq!(said, known);
 }
@@ -105,7 +125,7 @@ fn a_turn_server_has_a_port_whether_it_is_said_or_not() {
         ("turn:a/b", None),
     ];
     for (server, place) in servers {
-        assert_eq!(keys::host_and_port(server).as_deref(), place, "{server}");
+        assert_eq!(checks::host_and_port(server).as_deref(), place, "{server}");
     }
 }
 
@@ -149,17 +169,17 @@ fn what_is_wrong_is_said_with_line_key_and_cause() {
 fn a_file_that_was_named_must_be_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("alcove.toml");
-    let error = load(Some(&path)).unwrap_err().to_string();
+    let error = files(Some(&path)).unwrap_err().to_string();
     assert!(error.contains("cannot read the configuration") && error.contains("alcove.toml"), "{error}");
     std::fs::write(&path, "[room]\nname = \"Den\"").unwrap();
-    assert_eq!(load(Some(&path)).unwrap().room.name, "Den");
+    assert_eq!(merged(&files(Some(&path)).unwrap()).room.name, "Den");
     std::fs::write(&path, [0xFF, 0xFE, 0]).unwrap();
-    assert!(load(Some(&path)).is_err());
+    assert!(files(Some(&path)).is_err());
 }
 
 #[test]
 fn the_packaged_document_explains_every_key_and_sets_none() {
-    let template = keys::template();
+    let template = texts::template();
     crate::blessed::compare("systemd/alcove.toml", &template);
     assert_eq!(parse_text(&template), Ok(Config::default()));
     let all_set: String = template

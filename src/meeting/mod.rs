@@ -48,7 +48,7 @@ mod tests;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use admission::{Guest, WAITING_MAX, WaitsFor};
 pub use attributes::{ATTRIBUTE_BYTES_MAX, ATTRIBUTE_KEY_BYTES_MAX, ATTRIBUTES_MAX};
@@ -293,6 +293,12 @@ impl Meeting {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Other time limits hold from now on; whoever is away has as long as was said.
+    pub(super) fn set_timeouts(&mut self, away: Duration, idle: Duration) {
+        self.settings.away_timeout = away;
+        self.settings.idle_timeout = self.settings.idle_timeout.map(|_| idle);
     }
 
     /// Whether it has ended. Then nobody is in it, and it refuses everything.

@@ -1,7 +1,7 @@
 //! The living meetings by their unique names.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Kept, Meeting, MeetingName, Settings};
 use crate::refusal::{Code, Refusal};
@@ -43,6 +43,11 @@ impl Meetings {
     /// Those of [`Meetings::create`].
     pub fn restore(&mut self, settings: Settings, kept: Kept, now: Instant) -> Result<&mut Meeting, Refusal> {
         self.enter(Meeting::restore(settings, kept, now))
+    }
+
+    /// Living meetings, and with them whoever is away at the moment, have other time limits from now on.
+    pub fn set_timeouts(&mut self, away: Duration, idle: Duration) {
+        self.by_name.values_mut().for_each(|meeting| meeting.set_timeouts(away, idle));
     }
 
     /// The meeting of that name, be it over: until it is taken, it can be asked what it was.

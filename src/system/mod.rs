@@ -1,7 +1,11 @@
 //! The appliance among other programs: certificates, tokens, the log, systemd, the image, the memory that is
 //! kept, and files that are secret.
 
+pub mod api_tokens;
+pub mod audit;
 pub mod certificates;
+pub mod conditions;
+pub mod configuration;
 pub mod files;
 pub mod log;
 pub mod machine;

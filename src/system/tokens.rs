@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
+use super::api_tokens::{ApiRole, Permission};
 use super::files::{self, Readers};
 use crate::meeting::Role;
 use crate::refusal::{Code, Refusal};
@@ -42,6 +43,13 @@ const ROOM_KEY_BYTES: usize = 12;
 pub enum Grant {
     /// Everything.
     Admin,
+    /// What a role says, over the API.
+    Api {
+        /// The name of the token.
+        name: String,
+        /// The role.
+        role: ApiRole,
+    },
     /// Joining one meeting.
     Join {
         /// Its name.
@@ -75,6 +83,10 @@ impl Grant {
     pub fn role_in(&self, meeting: &str) -> Result<Role, Refusal> {
         match self {
             Self::Admin => Ok(Role::Host),
+            Self::Api { role, .. } if role.may(Permission::Meet) => Ok(Role::Host),
+            Self::Api { .. } => {
+                Err(not_permitted("this token is for no meeting; use one whose role may hold meetings"))
+            }
             Self::Join { meeting: its, role, .. } if its == meeting => Ok(*role),
             Self::Join { .. } => {
                 Err(not_permitted("this link is for another meeting; ask for a link to this one"))

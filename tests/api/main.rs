@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod access;
 mod appliance;
 mod bad_input;
 mod calls;
+mod configuration;
 mod control;
 mod crowd;
 mod floods;

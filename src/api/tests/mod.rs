@@ -16,14 +16,19 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
 use super::{Edge, Facts, router};
 use crate::appliance::Handle;
 use crate::appliance::fake::Fake;
 use crate::appliance::handle::Join;
+use crate::config::layers::Layers;
 use crate::meeting::Role;
+use crate::system::api_tokens::ApiTokens;
+use crate::system::audit::Audit;
+use crate::system::conditions::Conditions;
+use crate::system::configuration::Configuration;
 use crate::system::machine::Machine;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
@@ -105,10 +110,14 @@ impl House {
         let edge = Edge {
             handle: handle.clone(),
             tokens: Arc::clone(&tokens),
+            api_tokens: ApiTokens::open(state.path()).expect("no tokens"),
+            audit: Audit::open(state.path()),
             clock: clock.clone(),
             machine,
             updates,
             nearby: crate::system::nearby::Nearby::default(),
+            configuration: Arc::new(Configuration::open(state.path(), Layers::default()).0),
+            conditions: watch::channel(Conditions::default()).1,
             facts,
         };
         Self { router: router(edge), handle, fake, tokens, clock, _state: state }

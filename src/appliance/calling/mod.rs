@@ -24,7 +24,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
 use tokio::sync::mpsc;
@@ -64,10 +64,6 @@ pub struct Admission<'a> {
 /// What calls are set to.
 #[derive(Clone)]
 pub struct CallingSettings {
-    /// How long things may take.
-    pub times: calling::Settings,
-    /// How loud the room rings, in percent.
-    pub ring_volume: u8,
     /// Makes tokens.
     pub admit: Admit,
     /// Where those are told who have no page open.
@@ -113,14 +109,14 @@ impl Exchange {
     /// Whoever was in the directory; the room is, in any case, and online.
     pub(super) fn open(
         settings: &CallingSettings,
-        room_name: &str,
+        (room_name, ring_for): (&str, Duration),
         device: DeviceId,
         (clock, kept): (&Arc<dyn Clock>, KeptCalls),
     ) -> anyhow::Result<Self> {
         let now = clock.now();
         let (notifier, gone) = Notifier::start(settings.notifier.clone(), Arc::clone(clock))?;
         let (mut ledger, mut directory) = Ledger::restore(kept);
-        let mut calls = Calls::new(settings.times);
+        let mut calls = Calls::new(calling::Settings { ring_for, ..calling::Settings::default() });
         let room = match directory.iter_mut().find(|user| user.kind == UserKind::Room) {
             Some(room) => {
                 room_name.clone_into(&mut room.name);

@@ -20,7 +20,7 @@ impl Appliance {
     pub(super) fn notify_of_ringing(&self, call: CallId, user: UserId) {
         let Ok(call) = self.exchange.calls.call(call) else { return };
         let Some(leg) = call.leg(user) else { return };
-        self.push(call, leg, "ring", false, self.settings.calling.times.ring_for);
+        self.push(call, leg, "ring", false, self.settings.live.ring_for);
         if self.exchange.calls.devices_of(user).next().is_none() {
             self.tell_webhook("ring", call.id, user, leg.by.unwrap_or(call.caller));
         }
@@ -30,7 +30,7 @@ impl Appliance {
     pub(super) fn notify_of_the_end(&self, call: &Call, user: UserId) {
         let Some(leg) = call.leg(user) else { return };
         let is_missed = matches!(leg.state, LegState::Over(end) if end.is_missed());
-        let valid = if is_missed { MISSED_VALID } else { self.settings.calling.times.ring_for };
+        let valid = if is_missed { MISSED_VALID } else { self.settings.live.ring_for };
         self.push(call, leg, "over", is_missed, valid);
     }
 

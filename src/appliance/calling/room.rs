@@ -44,7 +44,7 @@ impl Appliance {
             Some(LegState::Calling) => Some(Tone::Back),
             _ => None,
         };
-        let volume = self.settings.calling.ring_volume;
+        let volume = self.settings.live.ring_volume;
         let sounding = tone.map(|tone| Sounding { tone, volume });
         if self.bell.sounding != sounding {
             self.bell.sounding = sounding;

@@ -144,6 +144,13 @@ impl Certificates {
         Ok(Renewal::Replaced)
     }
 
+    /// When the certificate in use ends, in seconds since the Unix epoch; 0 where it does not say.
+    #[must_use]
+    pub fn valid_until_unix(&self) -> u64 {
+        let leaf = self.chain.first().and_then(|der| x509_parser::parse_x509_certificate(der).ok());
+        leaf.and_then(|(_, leaf)| u64::try_from(leaf.validity().not_after.timestamp()).ok()).unwrap_or(0)
+    }
+
     /// The certificate of the appliance's own authority, as PEM; `None` with a certificate by configuration.
     #[must_use]
     pub fn authority_pem(&self) -> Option<&str> {

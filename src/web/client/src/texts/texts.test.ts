@@ -23,7 +23,7 @@ it("there is a sentence for every refusal and every reason", () => {
     "meeting-exists": true, "meeting-not-found": true, "meeting-full": true, "meeting-locked": true, "meeting-loop": true,
     "wrong-password": true, "not-permitted": true, "waiting-for-host": true, "invalid-parameter": true,
     "unsupported-mode": true, "track-id-taken": true, "client-too-old": true, "server-too-old": true,
-    "too-many-requests": true, busy: true, "no-answer": true, declined: true, "peer-lost": true, "user-not-found": true, internal: true,
+    "too-many-requests": true, busy: true, "no-answer": true, declined: true, "peer-lost": true, "user-not-found": true, stale: true, internal: true,
   };
   const reasons: Record<LeaveReason, true> = {
     left: true, timeout: true, kicked: true, banned: true, ended: true, replaced: true, "transport-failed": true, version: true,

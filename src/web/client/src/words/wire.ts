@@ -30,6 +30,7 @@ export type Code =
   | "declined"
   | "peer-lost"
   | "user-not-found"
+  | "stale"
   | "internal";
 
 /**

@@ -1,0 +1,112 @@
+//! Brings what is configured into effect: at once what can change in life, the rest by a start anew when that disturbs
+//! nobody; and takes back what nobody confirms.
+//!
+//! ```text
+//!   a change ─▶ live keys: handed to the loop ─▶ nothing else differs ─▶ in effect ─▶ waits to be confirmed
+//!                        │                                                             │ too long: taken back
+//!                        └─▶ others differ ─▶ wait for the moment ─▶ start anew        ▼
+//! ```
+
+use std::time::{Duration, Instant};
+
+use alcove_hal::clock::Clock;
+use tokio::time::sleep_until;
+
+use super::settings;
+use crate::appliance::Handle;
+use crate::config::change;
+use crate::config::kept::When;
+use crate::config::{Applies, Config};
+use crate::system::configuration::{Configuration, State};
+
+/// How often is looked whether the moment has come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Returns when the daemon is to start anew, with what is configured then.
+pub(super) async fn follow(
+    configuration: &Configuration,
+    handle: &Handle,
+    started: &Config,
+    clock: &dyn Clock,
+) {
+    let mut changes = configuration.subscribe();
+    let mut living = started.clone();
+    let mut unconfirmed = Unconfirmed::default();
+    loop {
+        let state = changes.borrow_and_update().clone();
+        if settings::live(&living) != settings::live(&state.config) {
+            if let Err(refusal) = handle.configure(settings::live(&state.config)).await {
+                log::warn!("the configuration takes effect later: {refusal}");
+                tokio::time::timeout(LOOK_EVERY, changes.changed()).await.ok();
+                changes.mark_changed();
+                continue;
+            }
+            living = Config::clone(&state.config);
+        }
+        let is_waiting = is_waiting(started, &state);
+        if !is_waiting {
+            configuration.observe(state.generation);
+        } else if is_the_moment(&state, handle, clock).await {
+            return;
+        }
+        let deadline = unconfirmed.deadline(&state, is_waiting, clock.now());
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return std::future::pending().await },
+            () = until(deadline) => {
+                let seconds = state.unconfirmed_s.unwrap_or_default();
+                let cause = format!("nobody confirmed it within {seconds} seconds");
+                if let Err(error) = configuration.take_back(state.generation, &cause, unix_ms(clock)) {
+                    log::warn!("the configuration stays as it is: {error}");
+                }
+            }
+            () = sleep_until((clock.now() + LOOK_EVERY).into()), if is_waiting => changes.mark_changed(),
+        }
+    }
+}
+
+/// Whether what is wanted needs a start anew.
+fn is_waiting(started: &Config, state: &State) -> bool {
+    change::applies(&change::differences(started, &state.config)) == Applies::Restart
+}
+
+async fn is_the_moment(state: &State, handle: &Handle, clock: &dyn Clock) -> bool {
+    let is_open = || state.config.maintenance.is_open(clock.unix_time());
+    match state.when {
+        Some(When::Now) => true,
+        Some(When::Reboot) => false,
+        Some(When::Window) if !is_open() => false,
+        Some(When::Idle | When::Window) | None => handle.status().await.is_ok_and(|status| status.is_idle),
+    }
+}
+
+/// When the change that is in effect has to be confirmed at the latest.
+#[derive(Default)]
+struct Unconfirmed {
+    generation: u64,
+    deadline: Option<Instant>,
+}
+
+impl Unconfirmed {
+    fn deadline(&mut self, state: &State, is_waiting: bool, now: Instant) -> Option<Instant> {
+        let Some(within_s) = state.unconfirmed_s.filter(|_| !is_waiting) else {
+            self.deadline = None;
+            return None;
+        };
+        if self.generation != state.generation || self.deadline.is_none() {
+            self.generation = state.generation;
+            self.deadline = Some(now + Duration::from_secs(within_s.into()));
+        }
+        self.deadline
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+pub(super) fn unix_ms(clock: &dyn Clock) -> u64 {
+    u64::try_from(clock.unix_time().as_millis()).unwrap_or(u64::MAX)
+}

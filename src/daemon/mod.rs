@@ -1,0 +1,375 @@
+//! Puts the appliance together: state directory, hardware, certificates, loop, edges; and takes it apart again.
+
+mod follow;
+mod observe;
+mod settings;
+mod ways;
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alcove_hal::clock::Clock;
+use alcove_hal::report::Report;
+use alcove_hal::{DiscoverOptions, Hardware};
+use anyhow::Context;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use self::observe::Observer;
+use self::ways::Listeners;
+use crate::api::{self, Edge, Facts};
+use crate::appliance::clock::SystemClock;
+use crate::appliance::handle::errands;
+use crate::appliance::{Appliance, NotifierSettings, RelaySettings, STORE_FILE, Webhook};
+use crate::config::Config;
+use crate::config::layers::Layers;
+use crate::meeting::Role;
+use crate::room::devices;
+use crate::system::api_tokens::ApiTokens;
+use crate::system::audit::Audit;
+use crate::system::certificates::{Certificates, Identity, Renewal};
+use crate::system::conditions::Conditions;
+use crate::system::configuration::Configuration;
+use crate::system::files::{self, Readers};
+use crate::system::machine::Machine;
+use crate::system::mail::Mailer;
+use crate::system::tokens::Tokens;
+use crate::system::updates::Updates;
+use crate::system::web_push::PushKey;
+use crate::system::{log as system_log, memory, notify, sockets};
+
+/// How long the join link of the ready line lets people in.
+const READY_LINK_VALID: Duration = Duration::from_hours(12);
+
+/// How long sockets may take to be told and closed.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// How long a browser may take to say what it wants: whoever says nothing holds no socket for ever.
+const REQUEST_HEAD_MAX: Duration = Duration::from_secs(5);
+
+/// How often is looked whether the certificate is due, or the machine's names or addresses have changed.
+const CERTIFICATE_CHECK: Duration = Duration::from_mins(10);
+
+/// How often is looked whether the machine's clock was set: boards without a battery start years ago.
+const CLOCK_CHECK: Duration = Duration::from_secs(2);
+
+/// A clock that is set by less changes no certificate.
+const CLOCK_JUMP: Duration = Duration::from_hours(1);
+
+/// Where the image's first process writes what it could not do.
+const BOOT_TROUBLE: &str = "/run/alcove-preinit/notes";
+
+/// Runs the appliance until SIGTERM or SIGINT, and starts it anew in between where a changed configuration asks for it.
+///
+/// # Errors
+/// When a port is in use, or the state directory or a certificate cannot be used: one sentence each.
+pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<String>) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let asked_state = state;
+    let (state, trouble) = files::state_folder(state)?;
+    troubles.extend(trouble);
+    let at_boot = files::read(Path::new(BOOT_TROUBLE)).unwrap_or_default().unwrap_or_default();
+    troubles.extend(at_boot.lines().map(str::to_owned));
+    let (configuration, trouble) = Configuration::open(&state, files);
+    troubles.extend(trouble);
+    for trouble in &troubles {
+        log::warn!("{trouble}");
+    }
+    let passed = sockets::take()
+        .context("cannot use the sockets that systemd has passed: alcove.socket lists HTTPS, then HTTP")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let lasting = Lasting {
+        state: &state,
+        asked_state,
+        simulated,
+        tokens: Arc::new(Tokens::open(&state)?),
+        push_key: PushKey::open(&state)?,
+        configuration: Arc::new(configuration),
+        stop: runtime.block_on(async { stop_asked() })?,
+        clock,
+        troubles,
+    };
+    let mut listeners = Listeners::new(passed);
+    let mut is_first = true;
+    loop {
+        let now = follow::unix_ms(&*lasting.clock);
+        let config = lasting.configuration.begin(now)?;
+        let ended = start(&lasting, &config, &mut listeners, is_first)
+            .and_then(|parts| runtime.block_on(serve(&lasting, parts)));
+        is_first = false;
+        match ended {
+            Ok(Ended::Stopped) => return Ok(()),
+            Ok(Ended::Outdated) => log::info!("the appliance starts anew with another configuration"),
+            Err(error) if lasting.configuration.failed(&format!("{error:#}"), now) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What stays the same from one start to the next.
+struct Lasting<'a> {
+    state: &'a Path,
+    /// The state directory on the disk, which may be out of use.
+    asked_state: &'a Path,
+    simulated: bool,
+    clock: Arc<dyn Clock>,
+    tokens: Arc<Tokens>,
+    push_key: PushKey,
+    configuration: Arc<Configuration>,
+    /// Turns true when the process has been told to end.
+    stop: watch::Receiver<bool>,
+    troubles: Vec<String>,
+}
+
+/// Why it runs no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// It is configured otherwise now.
+    Outdated,
+}
+
+/// Everything that one start is made of.
+struct Parts<'a> {
+    config: &'a Config,
+    certificates: Certificates,
+    listeners: [TcpListener; 2],
+    hardware: Hardware,
+    relay: Option<RelaySettings>,
+    mailer: Option<Mailer>,
+    webhook: Option<Webhook>,
+    troubles: Vec<String>,
+    is_first: bool,
+}
+
+fn start<'a>(
+    lasting: &Lasting<'_>,
+    config: &'a Config,
+    listeners: &mut Listeners,
+    is_first: bool,
+) -> anyhow::Result<Parts<'a>> {
+    let clock = Arc::clone(&lasting.clock);
+    let discovering = discover(config, lasting.simulated, Arc::clone(&clock))?;
+    let (relay, no_relay) = settings::relay(config);
+    let (mailer, no_mail) = settings::mailer(config);
+    let (webhook, no_webhook) = settings::webhook(config);
+    let troubles: Vec<String> = [no_relay, no_mail, no_webhook].into_iter().flatten().collect();
+    troubles.iter().for_each(|trouble| log::warn!("{trouble}"));
+    let identity = Identity::of_this_machine(&config.tls.names);
+    let certificates = Certificates::open(lasting.state, &config.tls, &identity, clock.unix_time().as_secs());
+    let listeners = listeners.open(&config.http);
+    // Whatever failed: the cameras are let go of before the next try.
+    let hardware =
+        discovering.join().map_err(|_| anyhow::anyhow!("looking for devices failed; see the log"))?;
+    let troubles = lasting.troubles.iter().cloned().chain(troubles).collect();
+    let (certificates, listeners) = (certificates?, listeners?);
+    Ok(Parts { config, certificates, listeners, hardware, relay, mailer, webhook, troubles, is_first })
+}
+
+/// Looks for devices and tries the encoders, while the rest starts.
+fn discover(
+    config: &Config,
+    simulated: bool,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<std::thread::JoinHandle<Hardware>> {
+    let wishes = devices::wishes(&config.room);
+    let options = DiscoverOptions { simulated, room_name: config.room.name.clone(), wishes };
+    std::thread::Builder::new()
+        .name("discover".into())
+        .spawn(move || alcove_hal::discover(&options, &clock))
+        .context("cannot start a thread")
+}
+
+async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended> {
+    let Parts { config, certificates, listeners: [https, http], hardware, is_first, .. } = parts;
+    let Parts { relay, mailer, webhook, troubles, .. } = parts;
+    let Lasting { state, tokens, clock, configuration, .. } = lasting;
+    let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
+    let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
+    log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
+    let public_url = ways::public_url(https_port);
+    let invite = settings::invite(clock, tokens, public_url.clone());
+    let contact = config.calls.contact.clone().unwrap_or_else(|| public_url.clone());
+    let (errand_sender, errands) = errands();
+    let notifier = NotifierSettings { key: lasting.push_key.clone(), contact, webhook };
+    let calling = settings::calling(tokens, clock, (notifier, errand_sender));
+    let in_use = devices::of(&hardware);
+    let (handle, appliance) = Appliance::start(
+        settings::settings(
+            config,
+            https_port,
+            (invite, settings::record_token(tokens), calling),
+            (relay, troubles),
+            state.join(STORE_FILE),
+        ),
+        &in_use,
+        Arc::clone(clock),
+    )?;
+    for address in appliance.media_addresses() {
+        log::info!("media arrives at {address}, UDP and TCP");
+    }
+    let devices: Arc<dyn Fn() -> Report + Send + Sync> = Arc::new(move || hardware.report());
+    let facts = Facts {
+        room_name: config.room.name.clone(),
+        public_url,
+        authority_pem: certificates.authority_pem().map(str::to_owned),
+        authority_fingerprint: certificates.authority_fingerprint(),
+        devices: {
+            let devices = Arc::clone(&devices);
+            Arc::new(move || serde_json::json!(devices()))
+        },
+        has_mail: mailer.is_some(),
+    };
+    let nearby = ways::nearby(config, https_port, facts.authority_fingerprint.as_deref());
+    let mut tasks = JoinSet::new();
+    if let Some(mailer) = mailer {
+        tasks.spawn(api::send_reports(handle.clone(), mailer));
+    }
+    let (certificate, certificate_until) = watch::channel(certificates.valid_until_unix());
+    let (told, conditions) = watch::channel(Conditions::default());
+    let observer = Observer {
+        handle: handle.clone(),
+        configuration: Arc::clone(configuration),
+        clock: Arc::clone(clock),
+        devices,
+        simulated: lasting.simulated,
+        config: config.clone(),
+        certificate_until,
+        told,
+    };
+    tasks.spawn(observer.run());
+    tasks.spawn(crate::remote::appliance::serve(handle.clone(), config.room.name.clone(), errands));
+    let shared_port = api::SharedPort::new(handle.clone());
+    let edge = Edge {
+        handle: handle.clone(),
+        tokens: Arc::clone(tokens),
+        api_tokens: ApiTokens::open(state)?,
+        audit: Audit::open(state),
+        clock: Arc::clone(clock),
+        machine: Machine::new(lasting.asked_state),
+        updates: Updates::open(lasting.asked_state),
+        nearby: nearby.clone(),
+        configuration: Arc::clone(configuration),
+        conditions,
+        facts,
+    };
+    let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
+    let goodbye = axum_server::Handle::new();
+    let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
+    let secure = axum_server::from_tcp_rustls(https, tls).context("cannot serve HTTPS")?;
+    let mut secure = secure.map(|acceptor| acceptor.acceptor(shared_port));
+    let prompt = axum_server::accept::NoDelayAcceptor::new();
+    let mut plain = axum_server::from_tcp(http).context("cannot serve HTTP")?.acceptor(prompt);
+    limit_waiting(secure.http_builder());
+    limit_waiting(plain.http_builder());
+    let secure = secure.handle(goodbye.clone()).serve(router.clone());
+    let plain = plain.handle(goodbye.clone()).serve(router);
+    let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
+    tasks.spawn(renew(certificates, config.tls.names.clone(), Arc::clone(clock), certificate));
+    tasks.spawn(memory::keep_small());
+
+    let url = ways::url_for_this_machine(config, https_port, http_port);
+    files::write(&state.join(files::URL), &format!("{url}\n"), Readers::Everybody)?;
+    let standing = config.standing_meeting();
+    let expires = (clock.unix_time() + READY_LINK_VALID).as_secs();
+    let token = tokens.issue(standing.as_str(), Role::Speaker, expires);
+    if is_first && !system_log::is_journal() {
+        say_ready(
+            https_port,
+            &format!("https://localhost:{https_port}/m/{standing}#t={token}"),
+            tokens.admin(),
+        );
+    }
+    notify::ready(&format!("ready at https://localhost:{https_port}/"));
+    let mut ended = Ended::Stopped;
+    let mut stop = lasting.stop.clone();
+    let until_ended = async {
+        ended = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => Ended::Stopped,
+            () = follow::follow(configuration, &handle, config, &**clock) => Ended::Outdated,
+        };
+    };
+    appliance.run(until_ended).await;
+    if ended == Ended::Stopped {
+        notify::stopping();
+    }
+    tasks.shutdown().await;
+    nearby.close();
+    goodbye.graceful_shutdown(Some(GOODBYE_MAX));
+    let (secure, plain) = servers.await.context("the servers panicked")?;
+    secure.and(plain).context("a server failed")?;
+    Ok(ended)
+}
+
+fn limit_waiting(builder: &mut Builder<TokioExecutor>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD_MAX);
+}
+
+/// Keeps the certificate good for as long as the appliance runs.
+async fn renew(
+    mut certificates: Certificates,
+    names: Vec<String>,
+    clock: Arc<dyn Clock>,
+    until_unix: watch::Sender<u64>,
+) {
+    loop {
+        due(&*clock).await;
+        match certificates.renew(&Identity::of_this_machine(&names), clock.unix_time().as_secs()) {
+            Ok(Renewal::Kept) => {}
+            Ok(Renewal::Replaced) => {
+                until_unix.send_replace(certificates.valid_until_unix());
+                log::info!("the certificate was renewed, and is in use");
+            }
+            Err(error) => log::warn!("the certificate could not be renewed, and stays in use: {error}"),
+        }
+    }
+}
+
+/// Ready when the certificate is to be looked at: from time to time, and when the clock was set.
+async fn due(clock: &dyn Clock) {
+    let (began, began_unix) = (clock.now(), clock.unix_time());
+    let mut turns = tokio::time::interval(CLOCK_CHECK);
+    loop {
+        turns.tick().await;
+        let passed = clock.now().saturating_duration_since(began);
+        if passed >= CERTIFICATE_CHECK || clock.unix_time().abs_diff(began_unix + passed) >= CLOCK_JUMP {
+            return;
+        }
+    }
+}
+
+/// The one line of standard output: what people and scripts wait for. It has secrets in it, and is not for a log.
+fn say_ready(port: u16, join: &str, admin: &str) {
+    let line = format!("ready: https://localhost:{port}/  join: {join}  admin token: {admin}\n");
+    if let Err(error) = std::io::stdout().write_all(line.as_bytes()) {
+        log::warn!("nobody reads standard output: {error}");
+    }
+}
+
+/// Turns true when SIGTERM or SIGINT has come; both are caught from this call on.
+fn stop_asked() -> anyhow::Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
+    let (asked, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => log::info!("asked to stop by SIGTERM"),
+            _ = interrupt.recv() => log::info!("asked to stop by SIGINT"),
+        }
+        asked.send_replace(true);
+        // Whoever asks later finds the answer, too.
+        asked.closed().await;
+    });
+    Ok(stop)
+}

@@ -1,0 +1,256 @@
+//! Looks at how the appliance is, from time to time and when something changes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alcove_hal::clock::Clock;
+use alcove_hal::report::{DeviceClass, Report};
+use tokio::sync::watch;
+
+use super::follow::unix_ms;
+use crate::appliance::Handle;
+use crate::appliance::handle::StatusView;
+use crate::config::{Choice, Config};
+use crate::room::DeviceState;
+use crate::system::conditions::{Conditions, Finding, Kind};
+use crate::system::configuration::{Configuration, State};
+
+/// How often is looked.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the machine's devices are looked through: that takes some milliseconds.
+const DEVICES_EVERY: u64 = 5;
+
+/// A certificate that ends sooner is told.
+const CERTIFICATE_DAYS_MIN: u64 = 7;
+
+/// Where systemd says that the clock follows a server of time.
+const TIME_SYNCED: &str = "/run/systemd/timesync/synchronized";
+
+/// What is looked at.
+pub(super) struct Observer {
+    pub(super) handle: Handle,
+    pub(super) configuration: Arc<Configuration>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// The devices of the machine at the moment.
+    pub(super) devices: Arc<dyn Fn() -> Report + Send + Sync>,
+    /// Everything is simulated, as was asked.
+    pub(super) simulated: bool,
+    /// The configuration that it was started with.
+    pub(super) config: Config,
+    /// When the certificate in use ends, in seconds since the Unix epoch.
+    pub(super) certificate_until: watch::Receiver<u64>,
+    pub(super) told: watch::Sender<Conditions>,
+}
+
+impl Observer {
+    /// Looks until it is ended.
+    pub(super) async fn run(self) {
+        let mut turns = tokio::time::interval(LOOK_EVERY);
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut changes = self.configuration.subscribe();
+        let (mut turn, mut report) = (0, None);
+        loop {
+            tokio::select! {
+                _ = turns.tick() => {}
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+            if report.is_none() || turn % DEVICES_EVERY == 0 {
+                let devices = Arc::clone(&self.devices);
+                report = tokio::task::spawn_blocking(move || devices()).await.ok();
+            }
+            turn += 1;
+            let status = self.handle.status().await.ok();
+            let at = unix_ms(&*self.clock);
+            self.told.send_if_modified(|conditions| {
+                let before = conditions.clone();
+                self.look(conditions, status.as_ref(), report.as_ref(), at);
+                *conditions != before
+            });
+        }
+    }
+
+    fn look(
+        &self,
+        conditions: &mut Conditions,
+        status: Option<&StatusView>,
+        report: Option<&Report>,
+        at: u64,
+    ) {
+        let mut find = |kind, finding| conditions.find(kind, finding, at);
+        find(Kind::ConfigApplied, config_applied(&self.configuration.state()));
+        find(Kind::NetworkOnline, network_online());
+        find(Kind::TimeSynced, time_synced());
+        find(Kind::CertificateValid, certificate_valid(*self.certificate_until.borrow(), at / 1000));
+        find(
+            Kind::UpdateAvailable,
+            Finding::unknown("NoSource", "updates are brought by hand or by a fleet; none is looked for"),
+        );
+        match status {
+            Some(status) => self.look_at_loop(&mut find, status),
+            None => {
+                let finding = || {
+                    Finding::no("NoAnswer", "the loop does not answer; if that lasts, restart the appliance")
+                };
+                find(Kind::Ready, finding());
+                find(Kind::SfuReady, finding());
+            }
+        }
+        if let Some(report) = report {
+            find(Kind::EncoderOk, encoder_ok(report));
+            for (kind, class, key) in DEVICES {
+                find(kind, self.device_ready(class, key, report, status));
+            }
+        }
+        conditions.sum_up(at);
+    }
+
+    fn look_at_loop(&self, find: &mut impl FnMut(Kind, Finding), status: &StatusView) {
+        find(Kind::Ready, Finding::yes("Answers", "it takes commands"));
+        find(
+            Kind::SfuReady,
+            match status.media_addresses.first() {
+                Some(first) => Finding::yes("Listens", format!("media arrives at {first}")),
+                None => Finding::no("NoSocket", "no socket for media is open; see media.port"),
+            },
+        );
+        find(
+            Kind::StorageOk,
+            match &status.storage_trouble {
+                None => Finding::yes("Kept", "what has to be kept is kept"),
+                Some(trouble) => Finding::no("NotKept", trouble.clone()),
+            },
+        );
+        find(
+            Kind::InMeeting,
+            match &status.room.meeting {
+                Some(name) => Finding::yes("Joined", format!("the room is in {name}")),
+                None => Finding::no("NoMeeting", "the room is in no meeting"),
+            },
+        );
+    }
+
+    fn device_ready(
+        &self,
+        class: DeviceClass,
+        key: &str,
+        report: &Report,
+        status: Option<&StatusView>,
+    ) -> Finding {
+        let word = class.word();
+        let choice = match class {
+            DeviceClass::Camera => &self.config.room.camera,
+            DeviceClass::Microphone => &self.config.room.microphone,
+            DeviceClass::Speaker => &self.config.room.speaker,
+            DeviceClass::Display => &self.config.room.display,
+        };
+        if *choice == Choice::None {
+            return Finding::unknown("SwitchedOff", format!("no {word} is to be used: {key} is \"none\""));
+        }
+        let figures = status.map(|status| &status.room.figures);
+        let lost =
+            figures.into_iter().flat_map(|figures| &figures.devices).find_map(|(kind, name, state)| {
+                match state {
+                    DeviceState::Lost(cause) if kind.to_string() == word => Some((name, cause)),
+                    _ => None,
+                }
+            });
+        if let Some((name, cause)) = lost {
+            let message = format!(
+                "the {word} {name} is lost: {cause}. It is tried again by itself; see to its cable, or choose another one as {key}."
+            );
+            return Finding::no("Lost", message);
+        }
+        let Some(chosen) = report.devices.iter().find(|device| device.class == class && device.chosen) else {
+            return Finding::no(
+                "Missing",
+                format!("there is no {word}; plug one in, or set {key} to \"none\""),
+            );
+        };
+        let is_meant = self.simulated || *choice == Choice::Simulated;
+        match (chosen.simulated, is_meant) {
+            (true, false) => {
+                let message = format!(
+                    "no {word} is plugged in that fits {key}; a simulated one stands in for it. Plug one in, or set {key}."
+                );
+                Finding::no("Missing", message)
+            }
+            (true, true) => Finding::yes("Simulated", format!("{} is simulated, as was asked", chosen.name)),
+            (false, _) => Finding::yes("Present", format!("{} is there", chosen.name)),
+        }
+    }
+}
+
+const DEVICES: [(Kind, DeviceClass, &str); 4] = [
+    (Kind::CameraReady, DeviceClass::Camera, "room.camera"),
+    (Kind::MicrophoneReady, DeviceClass::Microphone, "room.microphone"),
+    (Kind::SpeakerReady, DeviceClass::Speaker, "room.speaker"),
+    (Kind::DisplayReady, DeviceClass::Display, "room.display"),
+];
+
+fn config_applied(state: &State) -> Finding {
+    let (wanted, observed) = (state.generation, state.observed);
+    match (&state.taken_back, wanted == observed, state.when) {
+        (Some(why), true, _) => Finding::no("TakenBack", format!("{why}; what was before is in effect")),
+        (_, true, _) => match state.unconfirmed_s {
+            None => Finding::yes("Applied", format!("generation {wanted} is in effect")),
+            Some(seconds) => Finding::yes(
+                "Unconfirmed",
+                format!(
+                    "generation {wanted} is in effect, and is taken back unless it is confirmed within {seconds} s"
+                ),
+            ),
+        },
+        (_, false, Some(when)) => Finding::no(
+            "Waiting",
+            format!(
+                "generation {wanted} needs a restart of the daemon, and waits for it ({when:?}); {observed} is in effect"
+            ),
+        ),
+        (_, false, None) => Finding::no("Applying", format!("generation {wanted} is being put into effect")),
+    }
+}
+
+fn encoder_ok(report: &Report) -> Finding {
+    match report.encoders.iter().find(|probe| probe.outcome.is_ok()) {
+        Some(probe) => {
+            let kind = if probe.hardware { "Hardware" } else { "Software" };
+            Finding::yes(kind, format!("{} encodes {:?}", probe.name, probe.codec))
+        }
+        None => Finding::no(
+            "NoneWorks",
+            "no video encoder works, so the room sends no picture; `alcove devices` says why each does not",
+        ),
+    }
+}
+
+fn network_online() -> Finding {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    match interfaces.iter().find(|interface| !interface.is_loopback() && !interface.is_link_local()) {
+        Some(interface) => Finding::yes("Addressed", format!("{} has {}", interface.name, interface.ip())),
+        None => Finding::no(
+            "NoAddress",
+            "no network card has an address; see to the cable, the Wi-Fi and the router's DHCP",
+        ),
+    }
+}
+
+fn time_synced() -> Finding {
+    if Path::new(TIME_SYNCED).exists() {
+        Finding::yes("Synchronized", "the clock follows a server of time")
+    } else {
+        Finding::unknown("NotTold", "systemd-timesyncd has not said that the clock follows a server of time")
+    }
+}
+
+fn certificate_valid(until: u64, now: u64) -> Finding {
+    let days = until.saturating_sub(now) / 86_400;
+    if until <= now {
+        Finding::no("Expired", "the certificate has expired; look at tls.certificate, or at the clock")
+    } else if days < CERTIFICATE_DAYS_MIN {
+        Finding::no("EndsSoon", format!("the certificate ends in {days} days; have it renewed"))
+    } else {
+        Finding::yes("Valid", format!("the certificate is good for {days} days"))
+    }
+}

@@ -1,0 +1,168 @@
+//! Who has done what over the API: lines that are only ever added, and read by those who may.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// A file that has grown to so many bytes is put aside; so many are kept beside the one that is written.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+const FILES_ASIDE: u32 = 4;
+
+const FILE: &str = "audit.log";
+
+/// One thing that was done, or was not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Entry {
+    /// Counts them.
+    pub number: u64,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_unix_ms: u64,
+    /// The name of the token.
+    pub who: String,
+    /// Its role.
+    pub role: String,
+    /// The address that it came from.
+    pub from: String,
+    /// What was asked: the method and the path, without a query.
+    pub what: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+}
+
+/// The lines.
+pub struct Audit {
+    folder: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    file: Option<File>,
+    bytes: u64,
+    last: u64,
+    /// Nobody is told twice that it cannot be written.
+    is_told: bool,
+}
+
+impl Audit {
+    /// Goes on where the lines in the state directory end.
+    #[must_use]
+    pub fn open(state: &Path) -> Self {
+        let last = (0..=FILES_ASIDE).find_map(|age| read(&path(state, age)).last().map(|entry| entry.number));
+        let inner = Inner { file: None, bytes: 0, last: last.unwrap_or(0), is_told: false };
+        Self { folder: state.to_owned(), inner: Mutex::new(inner) }
+    }
+
+    /// Adds a line; its number is given here.
+    pub fn add(&self, entry: Entry) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.last += 1;
+        let entry = Entry { number: inner.last, ..entry };
+        let line = serde_json::to_string(&entry).expect("texts and numbers are JSON") + "\n";
+        match self.write(&mut inner, &line) {
+            Ok(()) => inner.is_told = false,
+            Err(error) if !inner.is_told => {
+                inner.is_told = true;
+                log::warn!("what is done over the API is not taken down: {error}; free some space");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn write(&self, inner: &mut Inner, line: &str) -> std::io::Result<()> {
+        if inner.file.is_none() || inner.bytes + line.len() as u64 > FILE_BYTES_MAX {
+            if inner.file.is_some() {
+                self.put_aside();
+            }
+            let path = path(&self.folder, 0);
+            let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+            inner.bytes = file.metadata()?.len();
+            inner.file = Some(file);
+        }
+        inner.bytes += line.len() as u64;
+        inner.file.as_mut().map_or(Ok(()), |file| file.write_all(line.as_bytes()))
+    }
+
+    fn put_aside(&self) {
+        for age in (0..FILES_ASIDE).rev() {
+            // Younger files are not there yet.
+            let _ = fs::rename(path(&self.folder, age), path(&self.folder, age + 1));
+        }
+    }
+
+    /// The first lines after that number, at most so many.
+    #[must_use]
+    pub fn after(&self, number: u64, count: usize) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for age in (0..=FILES_ASIDE).rev() {
+            entries.extend(read(&path(&self.folder, age)).filter(|entry| entry.number > number));
+            entries.truncate(count);
+        }
+        entries
+    }
+}
+
+fn path(folder: &Path, age: u32) -> PathBuf {
+    if age == 0 { folder.join(FILE) } else { folder.join(format!("{FILE}.{age}")) }
+}
+
+/// The lines of a file; one that a power cut has left half is passed over.
+fn read(path: &Path) -> impl Iterator<Item = Entry> {
+    let lines = File::open(path).map(|file| BufReader::new(file).lines());
+    lines.into_iter().flatten().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(what: &str) -> Entry {
+        Entry {
+            number: 0,
+            at_unix_ms: 1,
+            who: "console".to_owned(),
+            role: "admin".to_owned(),
+            from: "192.0.2.1".to_owned(),
+            what: what.to_owned(),
+            status: 200,
+        }
+    }
+
+    #[test]
+    fn lines_are_numbered_and_go_on_after_a_cut_in_the_middle_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = Audit::open(folder.path());
+        audit.add(entry("POST /a"));
+        audit.add(entry("POST /b"));
+        drop(audit);
+        let mut file = OpenOptions::new().append(true).open(folder.path().join(FILE)).unwrap();
+        file.write_all(b"{\"number\":3,\"at\n").unwrap();
+        let audit = Audit::open(folder.path());
+        audit.add(entry("POST /c"));
+        let said: Vec<_> = audit.after(1, 10).into_iter().map(|entry| (entry.number, entry.what)).collect();
+        assert_eq!(said, [(2, "POST /b".to_owned()), (3, "POST /c".to_owned())]);
+        assert_eq!(audit.after(0, 2).len(), 2);
+    }
+
+    #[test]
+    fn files_are_put_aside_and_the_oldest_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = Audit::open(folder.path());
+        let long = "x".repeat(200 * 1024);
+        for _ in 0..40 {
+            audit.add(entry(&long));
+        }
+        let files = fs::read_dir(folder.path()).unwrap().flatten();
+        let sizes: Vec<u64> = files.map(|file| file.metadata().unwrap().len()).collect();
+        assert_eq!(sizes.len(), 5);
+        assert!(sizes.iter().all(|size| *size <= FILE_BYTES_MAX), "{sizes:?}");
+        let numbers: Vec<u64> = audit.after(0, 100).iter().map(|entry| entry.number).collect();
+        assert!(
+            numbers.windows(2).all(|pair| pair[1] == pair[0] + 1) && numbers.last() == Some(&40),
+            "{numbers:?}"
+        );
+    }
+}
