@@ -5,7 +5,10 @@
 
 pub use crate::api::fuzz::whip;
 pub use crate::appliance::fuzz::{frames, words};
-pub use crate::sfu::fuzz::{connected, datagrams, descriptors, offers, past, payloads, reports, sounds};
+pub use crate::remote::appliance::fuzz::elsewhere;
+pub use crate::sfu::fuzz::{
+    answers, connected, datagrams, descriptors, offers, past, payloads, reports, sounds,
+};
 
 #[cfg(test)]
 mod tests {
@@ -56,6 +59,16 @@ mod tests {
     #[test]
     fn offers_of_any_kind_are_answered_or_refused_with_a_sentence() {
         replay("offers", super::offers);
+    }
+
+    #[test]
+    fn answers_of_any_kind_to_our_offer_are_taken_or_refused_with_a_sentence() {
+        replay("answers", super::answers);
+    }
+
+    #[test]
+    fn words_of_any_kind_from_another_appliance_have_us_say_what_is_sound() {
+        replay("elsewhere", super::elsewhere);
     }
 
     #[test]

@@ -89,6 +89,10 @@ impl Door for Visitor {
         self.shared.gate.user_in(token, &self.meeting)
     }
 
+    fn signs_in(&self, token: &str) -> Option<(u64, u32)> {
+        self.shared.gate.signs_in(self.from, token).ok()
+    }
+
     fn wrong_password(&self) {
         self.shared.gate.wrong_password(self.from);
     }

@@ -1,13 +1,14 @@
 //! Bridges to meetings of other appliances: whom they bring, what they carry, and which boxes are reached by them.
 //!
 //! ```text
-//!   another appliance ── behind, carry ──▶ bridge (a member) ──▶ guests in the meeting, lines of the media
+//!   another appliance ── behind, carry ──▶ bridge (a member) ──▶ guests in the meeting, lines of the media (carrying.rs)
 //!                     ◀── bridge, layers ──
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::appliance::handle::MemberId;
+use crate::appliance::carrying::LeftOuts;
+use crate::appliance::handle::{JoinUser, MemberId};
 use crate::appliance::members::{AnswerReply, DoneReply, done, gone, offer_refusal};
 use crate::appliance::run::{Appliance, Member, participant_of, peer_of};
 use crate::appliance::words;
@@ -15,9 +16,9 @@ use crate::appliance::worker::{BridgeOrder, Order};
 use crate::calling::{UserId, UserKind};
 use crate::meeting::{By, Command, LeaveReason, ParticipantId, TrackState};
 use crate::refusal::{Code, Refusal};
-use crate::sfu::{BridgeLines, Inward, Outward, PeerId};
+use crate::sfu::{BridgeLines, Inward, PeerId};
 use crate::track::{Layer, Source, VideoCodec};
-use crate::web::wire::{BEHIND_MAX, Behind, BehindPerson, BehindTrack, CARRIED_MAX, CarriedLine, Tell};
+use crate::web::wire::{BEHIND_MAX, Behind, BehindPerson, BehindTrack, Tell};
 
 /// What we offer to another appliance: so many people are heard and seen each way, and a screen with its sound.
 const LINES: BridgeLines = BridgeLines { audio: 9, video: 9 };
@@ -32,6 +33,10 @@ pub(super) struct BridgeSeat {
     guests: BTreeMap<String, Option<ParticipantId>>,
     /// What everybody here decodes, as the media tells.
     decodes: Vec<VideoCodec>,
+    /// What the tracks of its guests are at home, and whether that was taken over here.
+    pub(super) home: BTreeMap<(ParticipantId, Source), (TrackState, bool)>,
+    /// Whose tracks find no line to the other end.
+    pub(super) left_out: LeftOuts,
 }
 
 impl Appliance {
@@ -39,10 +44,10 @@ impl Appliance {
     pub(super) fn check_bridge(
         &self,
         meeting: &str,
-        user: Option<u64>,
+        user: Option<JoinUser>,
         boxes: &[String],
     ) -> Result<(), Refusal> {
-        let user = user.and_then(|user| self.exchange.calls.user(UserId(user)).ok());
+        let user = user.and_then(|user| self.exchange.calls.user(UserId(user.user)).ok());
         if user.is_none_or(|user| user.kind != UserKind::Appliance) {
             let detail =
                 "only an appliance of the directory is a bridge; put it there, and call with its token";
@@ -83,12 +88,15 @@ impl Appliance {
 
     /// Somebody has left a meeting: a bridge, or a guest whom a bridge shall not bring again.
     pub(super) fn bridge_forgets(&mut self, meeting: &str, participant: ParticipantId) {
+        self.leave_out(MemberId(participant.0), LeftOuts::new());
         let Some(hosted) = self.hosted.get_mut(meeting) else { return };
         let was_bridge = hosted.paths.forget(participant);
         for bridge in hosted.paths.bridges() {
             let Some(member) = self.members.get_mut(&MemberId(bridge.0)) else { continue };
             let guests = member.bridge.iter_mut().flat_map(|seat| seat.guests.values_mut());
             guests.filter(|guest| **guest == Some(participant)).for_each(|guest| *guest = None);
+            let homes = member.bridge.iter_mut().map(|seat| &mut seat.home);
+            homes.for_each(|home| home.retain(|(guest, _), _| *guest != participant));
         }
         if was_bridge {
             self.tell_paths(meeting);
@@ -131,7 +139,7 @@ impl Appliance {
         Ok(())
     }
 
-    fn bridge_of(&self, id: MemberId) -> Result<(String, usize), Refusal> {
+    pub(super) fn bridge_of(&self, id: MemberId) -> Result<(String, usize), Refusal> {
         let member = self.members.get(&id).ok_or_else(gone)?;
         if member.bridge.is_none() {
             return Err(Refusal::new(Code::NotPermitted, "only a bridge says this"));
@@ -203,7 +211,7 @@ impl Appliance {
         }
     }
 
-    fn guest(&self, id: MemberId, guest: &str) -> Option<ParticipantId> {
+    pub(super) fn guest(&self, id: MemberId, guest: &str) -> Option<ParticipantId> {
         self.members.get(&id)?.bridge.as_ref()?.guests.get(guest).copied().flatten()
     }
 
@@ -220,53 +228,6 @@ impl Appliance {
                 .collect::<Vec<_>>()
         };
         people.iter().flat_map(of_person).collect()
-    }
-
-    /// The tracks of guests are what they are at home, as far as the meeting here allows.
-    fn guests_publish(&mut self, id: MemberId, meeting: &str, people: &[BehindPerson]) {
-        for person in people {
-            let Some(participant) = self.guest(id, &person.id) else { continue };
-            for source in Source::ALL {
-                let state = state_of(person, source);
-                let before = self
-                    .meetings
-                    .find(meeting)
-                    .and_then(|core| core.participant(participant))
-                    .map(|guest| guest.track(source));
-                if before.is_none_or(|before| before == state) {
-                    continue;
-                }
-                if let Err(refusal) = self.command(meeting, Command::SetTrack { participant, source, state })
-                {
-                    log::debug!(meeting = meeting; "a guest's {source} stays as it is: {refusal}");
-                }
-            }
-        }
-    }
-
-    /// What a bridge sends to the other end.
-    pub(super) fn carry(&mut self, id: MemberId, lines: Vec<CarriedLine>) -> Result<(), Refusal> {
-        let (meeting, worker) = self.bridge_of(id)?;
-        if lines.len() > CARRIED_MAX {
-            let detail = format!("{} lines; a bridge has at most {CARRIED_MAX}", lines.len());
-            return Err(Refusal::new(Code::InvalidParameter, detail));
-        }
-        let core = self.meetings.get(&meeting)?;
-        let outward = |line: CarriedLine| {
-            let publisher = words::id_of_word(&line.participant)?;
-            // What came through it does not go back through it.
-            let via = core.participant(publisher)?.via;
-            (via != Some(Member::participant(id))).then(|| Outward {
-                mid: line.mid,
-                publisher: peer_of(publisher),
-                source: words::source_of_word(line.source),
-                layers: line.layers,
-            })
-        };
-        let outward = lines.into_iter().filter_map(outward).collect();
-        let peer = peer_of(Member::participant(id));
-        self.workers[worker].order(Order::Bridge { peer, order: BridgeOrder::CarryOut(outward) });
-        Ok(())
     }
 
     /// Offers the lines of a bridge to the other end.
@@ -326,16 +287,6 @@ impl Appliance {
             );
         }
         true
-    }
-}
-
-fn state_of(person: &BehindPerson, source: Source) -> TrackState {
-    let track = person.tracks.iter().find(|track| words::source_of_word(track.source) == source);
-    match track {
-        Some(track) if track.mid.is_none() => TrackState::Off,
-        Some(track) if track.muted => TrackState::Muted,
-        Some(_) => TrackState::On,
-        None => TrackState::Off,
     }
 }
 

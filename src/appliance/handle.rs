@@ -98,12 +98,21 @@ pub struct Join {
     pub custom_info: Option<serde_json::Value>,
     /// What stays the same when the same person joins again.
     pub identity: Option<String>,
-    /// The user of the directory whom its token names, if any.
-    pub user: Option<u64>,
+    /// The user of the directory who it is, if one.
+    pub user: Option<JoinUser>,
     /// It is a bridge, and these boxes are reached through it.
     pub bridge: Option<Vec<String>>,
     /// Where its words go; dropping the receiver is a cut.
     pub frames: mpsc::Sender<Frame>,
+}
+
+/// Who of the directory wants to join.
+#[derive(Debug, Clone, Copy)]
+pub struct JoinUser {
+    /// Which user.
+    pub user: u64,
+    /// The number of the token that signs them in; a token for the meeting that names them has none.
+    pub number: Option<u32>,
 }
 
 /// What has come of a join.

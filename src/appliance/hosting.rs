@@ -146,6 +146,7 @@ impl Appliance {
         }
         self.order_all(&hosted, || Order::Close { meeting: hosted.id });
         self.room_is_out_of(name);
+        self.users_departed(name);
         log::info!(meeting = name; "meeting ended");
         if hosted.standing {
             // Its name was free a moment ago, and nobody else can have taken it.

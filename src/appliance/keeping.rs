@@ -1,5 +1,6 @@
 //! What the loop keeps in the store, event by event, and how meetings go on after a restart.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::appliance::calling::attending::is_call;
@@ -29,7 +30,7 @@ impl TimeOfDay {
     }
 
     /// When a time of day is, or was.
-    fn moment(self, unix: Duration) -> Moment {
+    pub(super) fn moment(self, unix: Duration) -> Moment {
         let at = match unix.checked_sub(self.unix) {
             Some(later) => self.at + later.min(NEVER),
             // Before the machine was started is as good as now.
@@ -73,13 +74,13 @@ pub(super) fn times_of_word(schedule: wire::Schedule) -> Times {
 }
 
 impl Appliance {
-    /// Opens what had not ended when the appliance stopped.
-    pub(super) fn restore(&mut self, living: Vec<Living>) {
+    /// Opens what had not ended when the appliance stopped; of the meetings of calls those to which somebody may come back.
+    pub(super) fn restore(&mut self, living: Vec<Living>, awaited: &BTreeSet<String>) {
         for Living { id, created, state, chat, polls, known } in living {
             let name = created.name.to_string();
             let is_other = created.standing && name != self.settings.standing_meeting;
-            if is_other || is_call(&name) {
-                // The room has another name now; and whoever was in a call has to call again.
+            if is_other || (is_call(&name) && !awaited.contains(&name)) {
+                // The room has another name now; or the call is over.
                 self.end_record(id);
                 continue;
             }

@@ -77,12 +77,16 @@ impl Appliance {
         drop(frames.try_send(frame));
         if is_in {
             self.greet(id);
+            self.user_arrived(id);
+        } else {
+            self.user_stays_out(id);
         }
     }
 
     /// Whoever waited is gone; returns whether they waited.
     pub(super) fn stops_waiting(&mut self, id: MemberId) -> bool {
         let Some(outside) = self.outside.remove(&id) else { return false };
+        self.user_stays_out(id);
         let leave = Command::Leave { participant: Member::participant(id), reason: LeaveReason::Left };
         if let Err(refusal) = self.command(&outside.meeting, leave) {
             log::debug!(meeting = outside.meeting.as_str(); "nobody waited: {refusal}");

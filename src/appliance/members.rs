@@ -41,24 +41,30 @@ impl Appliance {
         if let Some(boxes) = &bridge {
             self.check_bridge(&meeting, user, boxes)?;
         }
-        self.command(
-            &meeting,
-            Command::Join(meeting::Join {
-                participant: Member::participant(id),
-                name,
-                kind: words::kind_of_word(kind),
-                role: words::role_of_word(role),
-                password,
-                custom_info: words::text_of_json(custom_info.as_ref()),
-                identity,
-            }),
-        )?;
-        let entry = self.enter(id, meeting.clone(), frames)?;
+        let join = Command::Join(meeting::Join {
+            participant: Member::participant(id),
+            name,
+            kind: words::kind_of_word(kind),
+            role: words::role_of_word(role),
+            password,
+            custom_info: words::text_of_json(custom_info.as_ref()),
+            identity,
+        });
+        self.user_comes(id, user, &meeting);
+        let entry = match self.command(&meeting, join).and_then(|()| self.enter(id, meeting, frames)) {
+            Ok(entry) => entry,
+            Err(refusal) => {
+                self.user_stays_out(id);
+                return Err(refusal);
+            }
+        };
         if let Some(boxes) = bridge {
             self.seat_bridge(id, boxes);
         }
         self.greet(id);
-        self.user_arrived(id, user, &meeting);
+        if matches!(entry, Entry::In(..)) {
+            self.user_arrived(id);
+        }
         Ok(entry)
     }
 
@@ -188,12 +194,13 @@ impl Appliance {
             Ask::Candidate { candidate } => return self.ask_candidate(id, re, candidate),
             Ask::Watch { wishes } => self.watch(id, wishes),
             Ask::Behind(behind) => return self.ask_behind(id, re, behind),
-            Ask::Carry { lines } => self.carry(id, lines),
+            Ask::Carry { lines, left_out } => self.carry(id, lines, &left_out),
             Ask::Levels { every_ms } => self.tell_levels(id, every_ms),
             Ask::Clock {} => return self.tell_clock(id, re),
             Ask::Invitation {} => return self.tell_invitation(id, re),
             Ask::Delays {} => return self.tell_delays(id, re),
             Ask::Leave {} => self.leave_after_answer(id, re),
+            Ask::StepOut {} => self.step_out(id),
             Ask::End {} => return self.end_and_answer(id, re),
             other => self.ask_meeting(id, other),
         };
@@ -372,6 +379,12 @@ impl Appliance {
         self.leave_because(id, LeaveReason::Left)
     }
 
+    /// The page of somebody is closed, or loaded anew: which of the two, time will tell.
+    pub(super) fn step_out(&mut self, id: MemberId) -> Result<(), Refusal> {
+        let meeting = self.members.get(&id).ok_or_else(gone)?.meeting.clone();
+        self.command(&meeting, Command::StepOut { participant: Member::participant(id) })
+    }
+
     pub(super) fn leave_because(&mut self, id: MemberId, reason: LeaveReason) -> Result<(), Refusal> {
         let meeting = self.members.get(&id).ok_or_else(gone)?.meeting.clone();
         self.command(&meeting, Command::Leave { participant: Member::participant(id), reason })
@@ -447,6 +460,9 @@ impl Appliance {
                 }
                 meeting::Event::Track { participant, source, state } => {
                     self.track_follows(&name, participant, source, state);
+                }
+                meeting::Event::Held { participant, source, held: false } => {
+                    self.guest_released(&name, participant, source);
                 }
                 meeting::Event::Role { participant, role } => self.permit_follows(&name, participant, role),
                 meeting::Event::Poll { poll } => self.poll_on_screen(&name, &poll),

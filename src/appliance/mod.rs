@@ -10,6 +10,7 @@
 mod branches;
 mod bridges;
 mod calling;
+mod carrying;
 pub mod clock;
 mod control;
 #[cfg(test)]

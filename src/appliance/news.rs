@@ -5,7 +5,7 @@ use crate::appliance::relay::RelayNews;
 use crate::appliance::run::{Appliance, Member, participant_of};
 use crate::appliance::words;
 use crate::appliance::worker::News;
-use crate::meeting::LeaveReason;
+use crate::meeting::{LeaveReason, ParticipantKind};
 use crate::sfu::{Codecs, Event, GoneWhy, PeerId, SlotId};
 use crate::track::{Layer, Source};
 use crate::web::wire::{Frame, SlotTrack, Tell};
@@ -70,14 +70,20 @@ impl Appliance {
         if let GoneWhy::Panicked = why {
             log::error!(meeting = name, participant = peer.0; "a peer panicked and was dropped alone");
         }
-        // Who leaves says so in words and closes the media; the goodbye of the media may be here first.
-        let reason = match why {
-            GoneWhy::ClosedByPeer => LeaveReason::Left,
-            _ => LeaveReason::TransportFailed,
+        let id = member_of(peer);
+        if !self.members.contains_key(&id) {
+            return;
+        }
+        let core = self.meetings.find(name).and_then(|core| core.participant(Member::participant(id)));
+        let is_page = core.is_some_and(|one| one.kind == ParticipantKind::Browser);
+        // Who leaves says so in words and closes the media; the goodbye of the media may be here first, and is also
+        // that of a page which is loaded anew.
+        let outcome = match why {
+            GoneWhy::ClosedByPeer if is_page => self.step_out(id),
+            GoneWhy::ClosedByPeer => self.leave_because(id, LeaveReason::Left),
+            _ => self.leave_because(id, LeaveReason::TransportFailed),
         };
-        if self.members.contains_key(&member_of(peer))
-            && let Err(refusal) = self.leave_because(member_of(peer), reason)
-        {
+        if let Err(refusal) = outcome {
             log::debug!(meeting = name, participant = peer.0; "had left already: {refusal}");
         }
     }

@@ -218,7 +218,8 @@ pub(super) fn command(by: By, ask: Ask, (unix, time): (Duration, TimeOfDay)) -> 
         | Ask::Levels { .. }
         | Ask::Invitation {}
         | Ask::Delays {}
-        | Ask::Leave {} => {
+        | Ask::Leave {}
+        | Ask::StepOut {} => {
             return Err(Refusal::new(
                 Code::InvalidParameter,
                 "this is said by a participant's own socket alone",

@@ -15,6 +15,7 @@
 
 use crate::appliance::handle::RoomView;
 use crate::appliance::run::{Appliance, Invitation, peer_of};
+use crate::appliance::store::room::{self as kept, KeptRoom};
 use crate::appliance::worker::{LocalEnd, Order};
 use crate::meeting::{self, Command, LeaveReason, ParticipantId};
 use crate::refusal::Refusal;
@@ -29,16 +30,17 @@ pub(super) struct RoomSeat {
     sent_out: bool,
     microphone_on: bool,
     camera_on: bool,
-}
-
-impl Default for RoomSeat {
-    /// Out, and not muted by anybody.
-    fn default() -> Self {
-        Self { taken: None, sent_out: false, microphone_on: true, camera_on: true }
-    }
+    /// It is in a call that began with sound alone: the camera is off until somebody switches it on.
+    without_pictures: bool,
 }
 
 impl RoomSeat {
+    /// Out, and muted as it was.
+    pub(super) const fn left_as(kept: &KeptRoom) -> Self {
+        let KeptRoom { microphone_on, camera_on, .. } = *kept;
+        Self { taken: None, sent_out: false, microphone_on, camera_on, without_pictures: false }
+    }
+
     /// The meeting that the room is in.
     pub(super) fn meeting(&self) -> Option<&str> {
         self.taken.as_ref().map(|(meeting, _)| meeting.as_str())
@@ -56,7 +58,7 @@ impl RoomSeat {
 
     /// Whether the camera captures in meetings.
     pub(super) const fn camera_on(&self) -> bool {
-        self.camera_on
+        self.camera_on && !self.without_pictures
     }
 
     const fn state(on: bool) -> meeting::TrackState {
@@ -123,16 +125,17 @@ impl Appliance {
         self.command(name, Command::Join(join))?;
         self.seat.taken = Some((name.to_owned(), participant));
         self.connect_room(name, participant);
+        self.seat.without_pictures = self.begins_with_sound_alone(name);
         let video = self.meetings.get(name).is_ok_and(|core| core.settings().mode == meeting::Mode::Video);
         let tracks = [
             (Source::Microphone, RoomSeat::state(self.seat.microphone_on)),
-            (Source::Camera, RoomSeat::state(self.seat.camera_on)),
+            (Source::Camera, RoomSeat::state(self.seat.camera_on())),
         ];
         for (source, state) in tracks.into_iter().take(if video { 2 } else { 1 }) {
             self.command(name, Command::SetTrack { participant, source, state })?;
         }
         self.room.set_microphone(self.seat.microphone_on);
-        self.room.set_camera(video && self.seat.camera_on);
+        self.room.set_camera(video && self.seat.camera_on());
         log::info!(meeting = name; "the room takes part");
         self.refresh_scene();
         self.room_arrived(name);
@@ -170,6 +173,7 @@ impl Appliance {
             return;
         }
         self.seat.taken = None;
+        self.seat.without_pictures = false;
         self.room.set_microphone(false);
         self.room.set_camera(false);
         self.room.leave();
@@ -186,6 +190,9 @@ impl Appliance {
     ) -> Result<(), Refusal> {
         self.seat.microphone_on = microphone.map_or(self.seat.microphone_on, |muted| !muted);
         self.seat.camera_on = camera.map_or(self.seat.camera_on, |muted| !muted);
+        self.seat.without_pictures &= camera.is_none();
+        let (microphone_on, camera_on) = (self.seat.microphone_on, self.seat.camera_on);
+        self.store.write(move |db| kept::mute(db, microphone_on, camera_on));
         let Some((name, participant)) = self.seat.taken.clone() else { return Ok(()) };
         if microphone.is_some() {
             let state = RoomSeat::state(self.seat.microphone_on);

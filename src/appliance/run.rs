@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::appliance::bridges::BridgeSeat;
 use crate::appliance::calling::room::Bell;
-use crate::appliance::calling::{CallingSettings, Exchange};
+use crate::appliance::calling::{self, CallingSettings, Exchange};
 use crate::appliance::control::Control;
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
 use crate::appliance::keeping::TimeOfDay;
@@ -226,7 +226,11 @@ impl Appliance {
         settings.troubles.extend(trouble);
         let (last_record, last_participant) = records::last_numbers(&database)?;
         let living = records::living(&database, clock_unix)?;
-        let kept_calls = calls_kept::load(&database)?;
+        let mut kept_calls = calls_kept::load(&database)?;
+        let interrupted = std::mem::take(&mut kept_calls.calls);
+        let recent = interrupted.iter().filter(|call| calling::is_recent(call, clock_unix));
+        let awaited = recent.filter_map(|call| call.meeting.clone()).collect();
+        let last_number = last_participant.max(kept_calls.last_call);
         let kept_room = room_kept::load(&database)?;
         store.start(database)?;
         let (news_sender, news) = mpsc::channel(NEWS_MAX);
@@ -237,12 +241,12 @@ impl Appliance {
         let sink = Arc::new(move |event| drop(room_sender.try_send(event)));
         let relay_server = relay_name::follow(settings.relay.as_ref().map(|relay| relay.server.clone()));
         let room = Room::start(devices, settings.room.clone(), Arc::clone(&clock), sink);
-        let seat = RoomSeat::default();
+        let seat = RoomSeat::left_as(&kept_room);
         let now = clock.now();
         let exchange = Exchange::open(
             &settings.calling,
             (&settings.room.name, settings.live.ring_for),
-            DeviceId(last_participant + 1),
+            DeviceId(last_number + 1),
             (&clock, kept_calls),
         )
         .context("cannot put the room into the directory")?;
@@ -257,7 +261,7 @@ impl Appliance {
             secrets: HashMap::new(),
             box_name: fresh_secret()?,
             deaf: Vec::new(),
-            next_id: last_participant + 2,
+            next_id: last_number + 2,
             workers,
             relay_troubles: BTreeMap::new(),
             relay_server,
@@ -281,11 +285,12 @@ impl Appliance {
         };
         appliance.keep_user(appliance.exchange.room());
         appliance.reach_all();
-        appliance.restore(living);
+        appliance.restore(living, &awaited);
         appliance
             .open_standing()
             .with_context(|| format!("cannot open the meeting {:?}", appliance.settings.standing_meeting))?;
         appliance.room.set_volume(appliance.control.volume());
+        appliance.restore_calls(interrupted);
         appliance.refresh_scene();
         Ok((handle, appliance))
     }
@@ -365,7 +370,8 @@ impl Appliance {
             Call::RoomJoin(name, reply) => drop(reply.send(self.room_join(&name))),
             Call::RoomLeave(reply) => drop(reply.send(self.room_leave_on_command())),
             Call::RoomMute { microphone, camera, reply } => {
-                drop(reply.send(self.room_mute(microphone, camera)));
+                let outcome = self.room_mute(microphone, camera);
+                self.reply_when_kept(reply, outcome);
             }
             Call::Snapshot(reply) => self.snapshot(reply),
             Call::Adopt(socket, first) => self.adopt(socket, &first),
@@ -435,6 +441,7 @@ impl Appliance {
         if self.clock_due <= now {
             self.clock_due = now + CLOCK_EVERY;
             self.follow_the_clock();
+            self.see_calls();
         }
         if let Some(heartbeat) = self.settings.heartbeat.clone().filter(|_| self.beat_due <= now) {
             self.beat_due = now + heartbeat.every;

@@ -14,10 +14,11 @@
 //!  a call   ringing ── somebody accepts ──▶ talking ── fewer than two are left ──▶ ended
 //!              └── nobody is rung any more, the caller hangs up or is lost ──────▶ ended
 //! ```
+//! Who rings from a meeting is `in` from the start, and the call is over when nobody whom it has brought is left.
 
 use std::time::Instant;
 
-use super::words::{CallId, DeviceId, Media, UserId};
+use super::words::{CallId, DeviceId, Media, Ring, UserId};
 
 /// The most people of one call, all who ever were rung counted.
 pub const LEGS_MAX: usize = 50;
@@ -143,21 +144,27 @@ pub struct Call {
     pub caller: UserId,
     /// What it carries.
     pub media: Media,
+    /// The others are rung into a meeting in which the caller is already; it does not end with the call.
+    pub into_meeting: bool,
     /// Everybody who has, or had, a part in it; the caller first. At most [`LEGS_MAX`].
     pub legs: Vec<Leg>,
     /// When it began.
     pub began: Instant,
     /// When it was first answered.
     pub answered: Option<Instant>,
+    /// When the appliance stopped in the middle of it, until somebody is back.
+    pub interrupted: Option<Instant>,
     /// When and how it has ended.
     pub ended: Option<(Instant, CallEnd)>,
 }
 
 impl Call {
-    pub(super) fn new(id: CallId, caller: UserId, device: DeviceId, media: Media, now: Instant) -> Self {
-        let state = LegState::Calling;
-        let leg = Leg { user: caller, by: None, device: Some(device), state };
-        Self { id, caller, media, legs: vec![leg], began: now, answered: None, ended: None }
+    pub(super) fn new(ring: &Ring, now: Instant) -> Self {
+        let Ring { call: id, caller, device, media, into_meeting, .. } = *ring;
+        let state = if into_meeting { LegState::In } else { LegState::Calling };
+        let legs = vec![Leg { user: caller, by: None, device: Some(device), state }];
+        let (began, answered, interrupted, ended) = (now, None, None, None);
+        Self { id, caller, media, into_meeting, legs, began, answered, interrupted, ended }
     }
 
     /// The part that somebody has in it.
@@ -172,6 +179,9 @@ impl Call {
 
     /// Whether it goes on no longer.
     pub(super) fn is_idle(&self) -> bool {
+        if self.into_meeting {
+            return self.legs.iter().all(|leg| leg.by.is_none() || leg.is_over());
+        }
         let live = self.legs.iter().filter(|leg| leg.is_live()).count();
         let ringing = self.legs.iter().filter(|leg| leg.is_ringing()).count();
         live == 0 || live + ringing < 2

@@ -191,9 +191,11 @@ impl Directory {
     pub(super) fn review(&mut self, id: UserId, talks: bool) -> Option<Presence> {
         let is_online = self.devices_of(id).next().is_some();
         let entry = self.entries.get_mut(&id)?;
+        // Who sits in a meeting is busy there, even where no page of theirs is signed in.
+        let sits = entry.engaged && entry.user.kind == UserKind::Person;
         let presence = match () {
             () if entry.user.do_not_disturb => Presence::DoNotDisturb,
-            () if !is_online => Presence::Offline,
+            () if !is_online && !sits && !talks => Presence::Offline,
             () if talks || entry.engaged => Presence::Busy,
             () => Presence::Online,
         };

@@ -8,6 +8,8 @@
 mod call;
 mod directory;
 #[cfg(test)]
+mod lasting_tests;
+#[cfg(test)]
 mod model_tests;
 mod pace;
 mod ringing;
@@ -21,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use call::{Call, CallEnd, LEGS_MAX, Leg, LegEnd, LegState};
 pub use directory::{DEVICES_MAX, Presence, USER_NAME_CHARS_MAX, USERS_MAX, User, UserKind};
 pub use pace::{RING_EVERY, RINGS_AT_ONCE};
-pub use words::{CallId, Command, DeviceId, Event, Media, UserId};
+pub use words::{CallId, Command, DeviceId, Event, Media, Ring, UserId};
 
 use crate::refusal::{Code, Refusal};
 use directory::Directory;
@@ -120,9 +122,7 @@ impl Calls {
             Command::Return { device } => self.directory.set_away(device, None),
             Command::SetDisturb { user, off } => self.set_disturb(user, off),
             Command::SetEngaged { user, engaged } => self.set_engaged(user, engaged),
-            Command::Ring { call, caller, device, callees, media } => {
-                self.ring((call, media), (caller, device), callees, now)
-            }
+            Command::Ring(ring) => self.ring(ring, now),
             Command::Invite { call, by, callees } => self.invite(call, by, callees, now),
             Command::Accept { call, user, device } => self.accept(call, user, device, now),
             Command::Decline { call, user, device } => self.decline(call, user, device, now),
@@ -157,6 +157,29 @@ impl Calls {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let legs = self.calls.values().flat_map(|call| call.legs.iter().filter_map(Leg::due));
         legs.chain(self.directory.due()).min()
+    }
+
+    /// A call that went on when the appliance stopped, and says when that was. Those who were in it are awaited if that
+    /// is any use, and nobody is rung any more.
+    pub fn restore(&mut self, call: Call, is_awaited: bool, now: Instant) {
+        let (id, legs) = (call.id, call.legs.clone());
+        self.calls.insert(id, call);
+        self.changed.entry(id).or_default();
+        for leg in legs.iter().filter(|leg| !leg.is_over()) {
+            let until = now + self.settings.join_within;
+            // Another appliance knows nothing of what goes on here once its socket was cut.
+            let kind = self.directory.user(leg.user).ok().map(|user| user.kind);
+            let comes_back = kind.is_some_and(|kind| kind != UserKind::Appliance);
+            let was_in = matches!(leg.state, LegState::Joining { .. } | LegState::In);
+            if is_awaited && was_in && comes_back {
+                let call = self.calls.get_mut(&id).and_then(|call| call.leg_mut(leg.user));
+                call.into_iter().for_each(|leg| leg.state = LegState::Joining { until });
+            } else {
+                let end = if leg.is_ringing() { LegEnd::Cancelled } else { LegEnd::Lost };
+                self.end_leg(id, leg.user, end, now);
+            }
+        }
+        self.settle(now);
     }
 
     /// The next event that was not polled yet.
@@ -281,7 +304,8 @@ impl Calls {
 
     fn end_call(&mut self, id: CallId, last: LegEnd, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.ended = Some((now, call.outcome(last)));
+        // Nobody has come back to what was interrupted: then it was over.
+        call.ended = Some((call.interrupted.unwrap_or(now), call.outcome(last)));
         let rest: Vec<_> = call.legs.iter().filter(|leg| !leg.is_over()).copied().collect();
         for leg in rest {
             let end = if leg.is_ringing() { LegEnd::Cancelled } else { LegEnd::Left };

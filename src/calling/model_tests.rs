@@ -17,8 +17,8 @@ enum Turn {
     Cut(usize, u64),
     Return(usize, u64),
     Disturb(usize, bool),
-    Engage(bool),
-    Ring(usize, u64, Vec<usize>),
+    Engage(usize, bool),
+    Ring(usize, u64, Vec<usize>, bool),
     Invite(u64, usize, Vec<usize>),
     Accept(u64, usize, u64),
     Decline(u64, usize, u64),
@@ -39,8 +39,9 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
         1 => (user(), which()).prop_map(|(user, which)| Turn::Cut(user, which)),
         1 => (user(), which()).prop_map(|(user, which)| Turn::Return(user, which)),
         1 => (user(), any::<bool>()).prop_map(|(user, off)| Turn::Disturb(user, off)),
-        1 => any::<bool>().prop_map(Turn::Engage),
-        5 => (user(), which(), some()).prop_map(|(user, which, some)| Turn::Ring(user, which, some)),
+        1 => (user(), any::<bool>()).prop_map(|(user, engaged)| Turn::Engage(user, engaged)),
+        5 => (user(), which(), some(), prop::bool::weighted(0.2))
+            .prop_map(|(user, which, some, into)| Turn::Ring(user, which, some, into)),
         2 => (back(), user(), some()).prop_map(|(call, user, some)| Turn::Invite(call, user, some)),
         6 => (back(), user(), which()).prop_map(|(call, user, which)| Turn::Accept(call, user, which)),
         2 => (back(), user(), which()).prop_map(|(call, user, which)| Turn::Decline(call, user, which)),
@@ -69,7 +70,8 @@ struct Model {
     callers: BTreeMap<CallId, (UserId, DeviceId)>,
     devices: BTreeMap<DeviceId, (UserId, Option<Instant>)>,
     disturbed: BTreeSet<UserId>,
-    room_engaged: bool,
+    engaged: BTreeSet<UserId>,
+    into_meeting: BTreeSet<CallId>,
     stock: BTreeMap<UserId, Instant>,
 }
 
@@ -102,7 +104,7 @@ impl Model {
 
     fn rings(&mut self, call: CallId, by: UserId, callees: &BTreeSet<UserId>, until: Instant) {
         for user in callees {
-            let talks = !self.calls_of(*user).is_empty() || (*user == ROOM && self.room_engaged);
+            let talks = !self.calls_of(*user).is_empty() || self.engaged.contains(user);
             let refuses = self.disturbed.contains(user) || self.is_rung(*user) || (talks && *user != ROOM);
             if !refuses {
                 self.parts.insert((call, *user), (Part::Rung(until), Some(by)));
@@ -122,9 +124,13 @@ impl Model {
 
     fn tidy(&mut self, call: CallId) {
         let parts: Vec<_> =
-            self.parts.iter().filter(|((one, _), _)| *one == call).map(|(_, (part, _))| *part).collect();
-        let live = parts.iter().filter(|part| !matches!(part, Part::Rung(_))).count();
-        if live == 0 || parts.len() < 2 {
+            self.parts.iter().filter(|((one, _), _)| *one == call).map(|(_, part)| *part).collect();
+        let live = parts.iter().filter(|(part, _)| !matches!(part, Part::Rung(_))).count();
+        let is_idle = match self.into_meeting.contains(&call) {
+            true => parts.iter().all(|(_, by)| by.is_none()),
+            false => live == 0 || parts.len() < 2,
+        };
+        if is_idle {
             self.parts.retain(|(one, _), _| *one != call);
         }
     }
@@ -155,18 +161,26 @@ impl Model {
                 };
                 true
             }
-            (_, Command::SetEngaged { engaged, .. }) => {
-                self.room_engaged = *engaged;
+            (_, Command::SetEngaged { user, engaged }) => {
+                if *engaged {
+                    self.engaged.insert(*user)
+                } else {
+                    self.engaged.remove(user)
+                };
                 true
             }
-            (_, Command::Ring { call, caller, device, callees, .. }) => {
+            (_, Command::Ring(Ring { call, caller, device, callees, into_meeting, .. })) => {
                 let callees: BTreeSet<_> = callees.iter().copied().collect();
                 let may = self.devices.get(device).is_some_and(|known| known.0 == *caller)
                     && self.calls_of(*caller).is_empty()
                     && !callees.contains(caller)
                     && self.pays(*caller, callees.len(), now);
                 if may {
-                    self.parts.insert((*call, *caller), (Part::Calls, None));
+                    let part = if *into_meeting { Part::In } else { Part::Calls };
+                    self.parts.insert((*call, *caller), (part, None));
+                    if *into_meeting {
+                        self.into_meeting.insert(*call);
+                    }
                     self.callers.insert(*call, (*caller, *device));
                     self.rings(*call, *caller, &callees, until);
                 }
@@ -193,7 +207,8 @@ impl Model {
                     self.parts.entry((*call, *user)).and_modify(|part| part.0 = awaited);
                     if self.answered.insert(*call) {
                         let caller = self.callers[call].0;
-                        self.parts.entry((*call, caller)).and_modify(|part| part.0 = awaited);
+                        let part = self.parts.get_mut(&(*call, caller)).filter(|part| part.0 == Part::Calls);
+                        part.into_iter().for_each(|part| part.0 = awaited);
                     }
                 }
                 may
@@ -278,14 +293,15 @@ fn command(turn: &Turn, begun: u64) -> Option<Command> {
         Turn::Cut(who, which) => Command::Cut { device: device(user(*who), *which) },
         Turn::Return(who, which) => Command::Return { device: device(user(*who), *which) },
         Turn::Disturb(who, off) => Command::SetDisturb { user: user(*who), off: *off },
-        Turn::Engage(engaged) => Command::SetEngaged { user: ROOM, engaged: *engaged },
-        Turn::Ring(who, which, some) => Command::Ring {
+        Turn::Engage(who, engaged) => Command::SetEngaged { user: user(*who), engaged: *engaged },
+        Turn::Ring(who, which, some, into) => Command::Ring(Ring {
             call: CallId(begun + 1),
             caller: user(*who),
             device: device(user(*who), *which),
             callees: users(some),
             media: Media::Video,
-        },
+            into_meeting: *into,
+        }),
         Turn::Invite(back, who, some) => {
             Command::Invite { call: call(*back), by: user(*who), callees: users(some) }
         }

@@ -5,19 +5,14 @@ use std::time::Instant;
 
 use super::call::{Call, LEGS_MAX, Leg, LegEnd, LegState};
 use super::directory::UserKind;
-use super::words::{CallId, DeviceId, Event, Media, UserId};
+use super::words::{CallId, DeviceId, Event, Ring, UserId};
 use super::{CALLS_MAX, Calls};
 use crate::refusal::{Code, Refusal};
 
 impl Calls {
-    pub(super) fn ring(
-        &mut self,
-        (id, media): (CallId, Media),
-        (caller, device): (UserId, DeviceId),
-        callees: Vec<UserId>,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        self.directory.check_device(caller, device)?;
+    pub(super) fn ring(&mut self, ring: Ring, now: Instant) -> Result<(), Refusal> {
+        let (id, caller) = (ring.call, ring.caller);
+        self.directory.check_device(caller, ring.device)?;
         if let Some(other) = self.calls_of(caller).next() {
             let rung = other.leg(caller).is_some_and(Leg::is_ringing);
             let detail = match rung {
@@ -30,9 +25,10 @@ impl Calls {
             let detail = format!("{CALLS_MAX} calls go on at the moment; try again when one has ended");
             return Err(Refusal::new(Code::Busy, detail));
         }
-        let callees = self.check_callees(caller, callees, 1)?;
+        let call = Call::new(&ring, now);
+        let callees = self.check_callees(caller, ring.callees, 1)?;
         self.pace.take(caller, callees.len(), now)?;
-        self.calls.insert(id, Call::new(id, caller, device, media, now));
+        self.calls.insert(id, call);
         self.touched.insert(caller);
         self.ring_all(id, caller, &callees, now);
         Ok(())
@@ -139,7 +135,7 @@ impl Calls {
         if call.answered.is_none() {
             call.answered = Some(now);
             let caller = call.caller;
-            if let Some(leg) = call.leg_mut(caller) {
+            if let Some(leg) = call.leg_mut(caller).filter(|leg| leg.state == LegState::Calling) {
                 leg.state = LegState::Joining { until };
                 enter.extend(leg.device.map(|device| (caller, device)));
             }
@@ -191,7 +187,10 @@ impl Calls {
     pub(super) fn arrived(&mut self, id: CallId, user: UserId) -> Result<(), Refusal> {
         let call = self.calls.get_mut(&id).ok_or_else(is_over)?;
         match call.leg_mut(user) {
-            Some(leg) if matches!(leg.state, LegState::Joining { .. }) => leg.state = LegState::In,
+            Some(leg) if matches!(leg.state, LegState::Joining { .. }) => {
+                leg.state = LegState::In;
+                call.interrupted = None;
+            }
             Some(leg) if leg.state == LegState::In => return Ok(()),
             Some(_) | None => return Err(is_over()),
         }
@@ -230,6 +229,8 @@ impl Calls {
         let (was_ringing, by) = (leg.is_ringing(), leg.by);
         let was_in = matches!(leg.state, LegState::Joining { .. } | LegState::In);
         leg.state = LegState::Over(end);
+        // Who rang from a meeting is there by their own wish.
+        let came_by_it = was_in && !(call.into_meeting && by.is_none());
         self.changed.insert(id, Some(end));
         self.touched.insert(user);
         if was_ringing {
@@ -238,7 +239,7 @@ impl Calls {
                 self.events.push_back(Event::Missed { call: id, user, by, at: now });
             }
         }
-        if was_in {
+        if came_by_it {
             self.events.push_back(Event::Out { call: id, user });
         }
         let rung_for_them = |leg: &Leg| leg.is_ringing() && leg.by == Some(user);

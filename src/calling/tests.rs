@@ -6,7 +6,7 @@ pub(super) const ANN: UserId = UserId(1);
 pub(super) const BEN: UserId = UserId(2);
 pub(super) const CAT: UserId = UserId(3);
 pub(super) const ROOM: UserId = UserId(4);
-const FIRST: CallId = CallId(1);
+pub(super) const FIRST: CallId = CallId(1);
 const SECOND: CallId = CallId(2);
 
 /// Ann, Ben and Cat are people, the room is a room. The first device of user 3 is 30, the second 31.
@@ -38,7 +38,7 @@ impl Exchange {
     }
 
     /// Everybody is signed in on their first device.
-    fn online() -> Self {
+    pub(super) fn online() -> Self {
         let mut exchange = Self::new();
         for user in [ANN, BEN, CAT, ROOM] {
             exchange.ask(Command::SignOn { user, device: device(user, 0) }).unwrap();
@@ -48,7 +48,7 @@ impl Exchange {
     }
 
     /// Ann has rung Ben, who has accepted, and both are in.
-    fn talking() -> Self {
+    pub(super) fn talking() -> Self {
         let mut exchange = Self::online();
         exchange.ring(FIRST, ANN, &[BEN]).unwrap();
         exchange.accept(FIRST, BEN).unwrap();
@@ -64,7 +64,7 @@ impl Exchange {
         outcome
     }
 
-    fn poll(&mut self) {
+    pub(super) fn poll(&mut self) {
         self.events.extend(std::iter::from_fn(|| self.calls.poll_event()));
     }
 
@@ -79,11 +79,21 @@ impl Exchange {
     }
 
     fn ring(&mut self, call: CallId, caller: UserId, callees: &[UserId]) -> Result<(), Refusal> {
-        let (device, callees) = (device(caller, 0), callees.to_vec());
-        self.ask(Command::Ring { call, caller, device, callees, media: Media::Video })
+        self.ring_into(call, caller, callees, false)
     }
 
-    fn accept(&mut self, call: CallId, user: UserId) -> Result<(), Refusal> {
+    pub(super) fn ring_into(
+        &mut self,
+        call: CallId,
+        caller: UserId,
+        callees: &[UserId],
+        into_meeting: bool,
+    ) -> Result<(), Refusal> {
+        let (device, callees) = (device(caller, 0), callees.to_vec());
+        self.ask(Command::Ring(Ring { call, caller, device, callees, media: Media::Video, into_meeting }))
+    }
+
+    pub(super) fn accept(&mut self, call: CallId, user: UserId) -> Result<(), Refusal> {
         self.ask(Command::Accept { call, user, device: device(user, 0) })
     }
 
@@ -95,16 +105,16 @@ impl Exchange {
         self.ask(Command::HangUp { call, user })
     }
 
-    fn arrive(&mut self, call: CallId, user: UserId) {
+    pub(super) fn arrive(&mut self, call: CallId, user: UserId) {
         self.ask(Command::Arrived { call, user }).unwrap();
     }
 
-    fn state(&self, call: CallId, user: UserId) -> LegState {
+    pub(super) fn state(&self, call: CallId, user: UserId) -> LegState {
         self.calls.call(call).unwrap().leg(user).unwrap().state
     }
 
     /// The call as it was told last.
-    fn told(&self, call: CallId) -> &Call {
+    pub(super) fn told(&self, call: CallId) -> &Call {
         let told = self.events.iter().rev().find_map(|event| match event {
             Event::Call { call: told } if told.id == call => Some(told),
             _ => None,
@@ -112,15 +122,15 @@ impl Exchange {
         told.expect("the call was told")
     }
 
-    fn end(&self, call: CallId) -> CallEnd {
+    pub(super) fn end(&self, call: CallId) -> CallEnd {
         self.told(call).ended.expect("the call has ended").1
     }
 
-    fn leg_end(&self, call: CallId, user: UserId) -> LegState {
+    pub(super) fn leg_end(&self, call: CallId, user: UserId) -> LegState {
         self.told(call).leg(user).unwrap().state
     }
 
-    fn missed(&self) -> Vec<UserId> {
+    pub(super) fn missed(&self) -> Vec<UserId> {
         let who = |event: &Event| match event {
             Event::Missed { user, .. } => Some(*user),
             _ => None,

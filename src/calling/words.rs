@@ -39,6 +39,23 @@ pub enum Media {
     Video,
 }
 
+/// Somebody rings others.
+#[derive(Debug, Clone)]
+pub struct Ring {
+    /// The id of the call; never used before.
+    pub call: CallId,
+    /// Who rings.
+    pub caller: UserId,
+    /// From where: this device enters when somebody accepts.
+    pub device: DeviceId,
+    /// Whom, one or many.
+    pub callees: Vec<UserId>,
+    /// What it shall carry.
+    pub media: Media,
+    /// They are rung into a meeting in which the caller is already.
+    pub into_meeting: bool,
+}
+
 /// What can be asked of the calls. Whoever asks was checked by the edge.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -60,7 +77,7 @@ pub enum Command {
     SignOn {
         /// Who.
         user: UserId,
-        /// Where; never used before.
+        /// Where; never used before by anybody else.
         device: DeviceId,
     },
     /// A device is signed out.
@@ -93,18 +110,7 @@ pub enum Command {
         engaged: bool,
     },
     /// A call begins: others are rung.
-    Ring {
-        /// Its id; never used before.
-        call: CallId,
-        /// Who rings.
-        caller: UserId,
-        /// From where: this device enters when somebody accepts.
-        device: DeviceId,
-        /// Whom, one or many.
-        callees: Vec<UserId>,
-        /// What it shall carry.
-        media: Media,
-    },
+    Ring(Ring),
     /// More are rung into a call that goes on.
     Invite {
         /// Which.

@@ -1,10 +1,10 @@
 //! What a meeting is and who may do what in it; pure: commands and the time in, numbered events out.
 //!
 //! ```text
-//!  a participant      Join ──▶ ┌──────┐ ── Cut ──▶ ┌──────┐
-//!                              │ here │            │ away │ ── away_timeout ──▶ gone (timeout)
-//!                              └──┬───┘ ◀─ Return ─└──┬───┘
-//!                                 └── Leave, End ─────┴──▶ gone
+//!  a participant      Join ──▶ ┌──────┐ ── Cut, StepOut ─▶ ┌──────┐ ── away_timeout ──▶ gone (timeout)
+//!                              │ here │                    │ away │ ── RETURN_WITHIN, of who stepped out ──▶ gone (left)
+//!                              └──┬───┘ ◀─── Return ────── └──┬───┘
+//!                                 └───────── Leave, End ──────┴──▶ gone
 //!
 //!  a meeting          new ──▶ ┌───────┐ ── the first joins ──▶ ┌──────────┐
 //!                             │ empty │                        │ occupied │ ── End ──▶ over
@@ -70,7 +70,7 @@ pub use same::SamePerson;
 pub use schedule::{Moment, Schedule};
 pub use settings::{
     AWAY_TIMEOUT, IDLE_TIMEOUT, MEETING_NAME_CHARS_MAX, MeetingName, Mode, PARTICIPANTS_MAX,
-    PASSWORD_BYTES_MAX, Password, Settings,
+    PASSWORD_BYTES_MAX, Password, RETURN_WITHIN, Settings,
 };
 pub use succession::HOST_GRACE;
 pub use table::{MEETINGS_MAX, Meetings};
@@ -102,8 +102,8 @@ pub struct Meeting {
     settings: Settings,
     life: Life,
     participants: BTreeMap<ParticipantId, Participant>,
-    /// Until when those who are away may come back.
-    away_until: BTreeMap<ParticipantId, Instant>,
+    /// Until when those who are away may come back, and why they are gone if they do not.
+    away_until: BTreeMap<ParticipantId, (Instant, LeaveReason)>,
     /// By what those are known again who said so, also when they have left; at most [`same::KNOWN_MAX`].
     known: BTreeMap<ParticipantId, String>,
     /// The oldest first.
@@ -177,6 +177,7 @@ impl Meeting {
             Command::Join(join) => self.join(join, now),
             Command::Bring { via, participant, name } => self.bring(via, participant, name),
             Command::Cut { participant } => self.cut(participant, now),
+            Command::StepOut { participant } => self.step_out(participant, now),
             Command::Return { participant } => self.come_back(participant),
             Command::SetTrack { participant, source, state } => self.set_track(participant, source, state),
             Command::Leave { participant, reason } => self.leave(participant, reason, now),
@@ -218,10 +219,11 @@ impl Meeting {
 
     /// Lets the time pass: those who were away too long are gone, and an idle meeting ends.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let late: Vec<_> =
-            self.away_until.iter().filter(|(_, until)| **until <= now).map(|(id, _)| *id).collect();
-        for participant in late {
-            self.remove(participant, LeaveReason::Timeout, now);
+        let is_late = |(id, (until, reason)): (&ParticipantId, &(Instant, LeaveReason))| {
+            (*until <= now).then_some((*id, *reason))
+        };
+        for (participant, reason) in self.away_until.iter().filter_map(is_late).collect::<Vec<_>>() {
+            self.remove(participant, reason, now);
         }
         self.succeed(now);
         if self.end_deadline().is_some_and(|deadline| deadline <= now) {
@@ -234,7 +236,7 @@ impl Meeting {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let others = [self.end_deadline(), self.opening(), self.succession.due()];
-        self.away_until.values().copied().chain(others.into_iter().flatten()).min()
+        self.away_until.values().map(|(until, _)| *until).chain(others.into_iter().flatten()).min()
     }
 
     /// The next event that was not polled yet.
@@ -316,9 +318,10 @@ impl Meeting {
         participant::check_custom_info(join.custom_info.as_deref())?;
         self.check_unused(join.participant)?;
         self.check_password(&join)?;
-        self.check_admitted(&join)?;
+        let before = self.same_person(&join)?;
+        self.check_admitted(&join, before.is_some())?;
         let join = Join { role: self.succession.role_of(&join), ..join };
-        if let Some(before) = self.same_person(&join)? {
+        if let Some(before) = before {
             self.replace(before, join, now);
             return Ok(());
         }
@@ -360,13 +363,26 @@ impl Meeting {
 
     fn cut(&mut self, id: ParticipantId, now: Instant) -> Result<(), Refusal> {
         let until = now + self.settings.away_timeout;
-        let participant = find(&mut self.participants, id)?;
-        if participant.presence == Presence::Here {
-            participant.presence = Presence::Away;
-            self.away_until.insert(id, until);
-            self.history.push(Event::Presence { participant: id, presence: Presence::Away });
+        if find(&mut self.participants, id)?.presence == Presence::Here {
+            self.is_away(id, (until, LeaveReason::Timeout));
         }
         Ok(())
+    }
+
+    /// The page is closed, or loaded anew: that cannot be told apart before it is back.
+    fn step_out(&mut self, id: ParticipantId, now: Instant) -> Result<(), Refusal> {
+        find(&mut self.participants, id)?;
+        let until = now + RETURN_WITHIN.min(self.settings.away_timeout);
+        self.is_away(id, (until, LeaveReason::Left));
+        Ok(())
+    }
+
+    fn is_away(&mut self, id: ParticipantId, until: (Instant, LeaveReason)) {
+        self.away_until.insert(id, until);
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        if std::mem::replace(&mut participant.presence, Presence::Away) == Presence::Here {
+            self.history.push(Event::Presence { participant: id, presence: Presence::Away });
+        }
     }
 
     fn come_back(&mut self, id: ParticipantId) -> Result<(), Refusal> {

@@ -13,6 +13,7 @@ use super::*;
 enum Op {
     Join(u64, Role),
     Cut(u64),
+    StepOut(u64),
     Return(u64),
     SetTrack(u64, Source, TrackState),
     Leave(u64),
@@ -60,6 +61,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (id.clone(), role()).prop_map(|(id, role)| Op::Join(id, role)),
         3 => id.clone().prop_map(Op::Cut),
+        2 => id.clone().prop_map(Op::StepOut),
         2 => id.clone().prop_map(Op::Return),
         6 => (id.clone(), source(), state)
             .prop_map(|(id, source, state)| Op::SetTrack(id, source, state)),
@@ -266,6 +268,7 @@ impl World {
                 Command::Reschedule { by: self.by(asker), schedule }
             }
             Op::Cut(actor) => Command::Cut { participant: self.id(actor) },
+            Op::StepOut(actor) => Command::StepOut { participant: self.id(actor) },
             Op::Return(actor) => Command::Return { participant: self.id(actor) },
             Op::SetTrack(actor, source, state) => {
                 Command::SetTrack { participant: self.id(actor), source, state }

@@ -218,7 +218,8 @@ impl Meeting {
         Ok(())
     }
 
-    pub(super) fn check_admitted(&self, join: &super::Join) -> Result<(), Refusal> {
+    /// Nobody is locked out of a meeting that they are in.
+    pub(super) fn check_admitted(&self, join: &super::Join, is_in: bool) -> Result<(), Refusal> {
         if join.kind == ParticipantKind::Room {
             return Ok(());
         }
@@ -228,7 +229,7 @@ impl Meeting {
                 "a host has removed you from this meeting for good; ask the one who invited you",
             ));
         }
-        if self.locked && join.role != Role::Host {
+        if self.locked && !is_in && join.role != Role::Host {
             return Err(Refusal::new(
                 Code::MeetingLocked,
                 "the meeting is locked; ask a host to unlock it, then join again",

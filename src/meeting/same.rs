@@ -41,6 +41,8 @@ impl Meeting {
         let Some(before) = self.participants.keys().copied().find(is_it) else { return Ok(None) };
         match self.settings.same_person {
             _ if join.kind != ParticipantKind::Browser => Ok(None),
+            // Nobody is there twice whose page was only loaded anew.
+            _ if self.has_stepped_out(before) => Ok(Some(before)),
             SamePerson::Replaces => Ok(Some(before)),
             SamePerson::IsTwice => Ok(None),
             SamePerson::IsRefused => Err(Refusal::new(
@@ -48,6 +50,10 @@ impl Meeting {
                 "you are in this meeting already, in another window or on another device; leave it there first",
             )),
         }
+    }
+
+    fn has_stepped_out(&self, id: ParticipantId) -> bool {
+        self.away_until.get(&id).is_some_and(|(_, reason)| *reason == LeaveReason::Left)
     }
 
     /// The newcomer takes the place of the other: what hosts have decided about the person stays decided.

@@ -23,6 +23,9 @@ pub const PARTICIPANTS_MAX: u32 = 500;
 /// How long a participant whose socket was cut may be away.
 pub const AWAY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long whoever has closed the page may take to come back: a page that is loaded anew is not a leave.
+pub const RETURN_WITHIN: Duration = Duration::from_secs(10);
+
 /// How long a meeting may stand empty before it ends.
 pub const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 

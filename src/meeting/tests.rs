@@ -229,6 +229,44 @@ fn who_is_cut_may_return_in_time_and_is_gone_thereafter() {
 }
 
 #[test]
+fn who_has_closed_the_page_is_soon_gone_by_having_left_unless_it_was_loaded_anew() {
+    let (mut meeting, now) = meeting();
+    meeting.handle(Command::Join(join(ANN, Role::Host)), now).unwrap();
+    meeting.handle(Command::StepOut { participant: ANN }, now).unwrap();
+    let away = Event::Presence { participant: ANN, presence: Presence::Away };
+    assert_eq!(events(&mut meeting).last(), Some(&away));
+    meeting.handle(Command::Return { participant: ANN }, now).unwrap();
+    assert_eq!(meeting.poll_timeout(), None);
+    // The socket may notice before the word is here.
+    meeting.handle(Command::Cut { participant: ANN }, now).unwrap();
+    meeting.handle(Command::StepOut { participant: ANN }, now).unwrap();
+    meeting.handle(Command::Cut { participant: ANN }, now).unwrap();
+    assert_eq!(meeting.poll_timeout(), Some(now + RETURN_WITHIN));
+    meeting.handle_timeout(now + RETURN_WITHIN);
+    let gone = Event::Left { participant: ANN, reason: LeaveReason::Left };
+    assert_eq!(events(&mut meeting).last(), Some(&gone));
+}
+
+#[test]
+fn a_page_that_is_loaded_anew_takes_its_own_place_whatever_the_meeting_says_of_doubles_and_locks() {
+    for same_person in [SamePerson::Replaces, SamePerson::IsRefused, SamePerson::IsTwice] {
+        let now = start();
+        let mut meeting = Meeting::new(Settings { same_person, ..settings() }, now);
+        let known = |id, role| Join { identity: Some("ann".to_owned()), ..join(id, role) };
+        meeting.handle(Command::Join(known(ANN, Role::Speaker)), now).unwrap();
+        let by = By::Administrator;
+        meeting.handle(Command::SetRole { by, participant: ANN, role: Role::Cohost }, now).unwrap();
+        meeting.handle(Command::Lock { by, locked: true }, now).unwrap();
+        meeting.handle(Command::StepOut { participant: ANN }, now).unwrap();
+        meeting.handle(Command::Join(known(BEN, Role::Speaker)), now).unwrap();
+        let gone = Event::Left { participant: ANN, reason: LeaveReason::Replaced };
+        assert_eq!(events(&mut meeting).last(), Some(&gone));
+        assert_eq!(meeting.participant(BEN).map(|ben| ben.role), Some(Role::Cohost), "what it was");
+        assert_eq!(meeting.poll_timeout(), None);
+    }
+}
+
+#[test]
 fn an_empty_meeting_ends_after_a_while_unless_it_is_standing() {
     let (mut meeting, now) = meeting();
     assert_eq!(meeting.poll_timeout(), Some(now + IDLE_TIMEOUT), "nobody ever came");

@@ -91,6 +91,11 @@ pub enum Command {
         /// Why.
         reason: LeaveReason,
     },
+    /// A participant has closed the page: away, and gone unless it was loaded anew and is back soon.
+    StepOut {
+        /// Who.
+        participant: ParticipantId,
+    },
     /// A participant may do more, or less, from now on.
     SetRole {
         /// Who asks for it.

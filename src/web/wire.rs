@@ -84,6 +84,10 @@ pub enum Ask {
     Carry {
         /// At most [`CARRIED_MAX`].
         lines: Vec<CarriedLine>,
+        /// What it does not send, for want of lines; at most [`LEFT_OUT_MAX`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(test, ts(optional, as = "Option<Vec<LeftOut>>"))]
+        left_out: Vec<LeftOut>,
     },
     /// What time is it at the appliance?
     Clock {},
@@ -91,6 +95,8 @@ pub enum Ask {
     Delays {},
     /// I leave.
     Leave {},
+    /// My page is closed, or loaded anew: I have left unless I am back soon.
+    StepOut {},
     /// The meeting ends for all; hosts only.
     End {},
     /// My hand goes up or down; a host may take another's down.
@@ -326,6 +332,10 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub identity: Option<String>,
+    /// Signs a user of the directory in: I am that one, and busy as long as I am here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub user: Option<String>,
     /// Back after a cut: be the same participant again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
@@ -686,6 +696,13 @@ pub enum Tell {
         boxes: Vec<String>,
         /// The video codecs that everybody here decodes.
         decodes: Vec<VideoCodec>,
+    },
+    /// These tracks of mine are not sent to the other end of a bridge, which has no line for them; all of them.
+    LeftOut {
+        /// The bridge.
+        via: String,
+        /// None: everything is sent.
+        sources: Vec<Source>,
     },
     /// Who speaks.
     Speaking {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::appliance::{Appliance, text};
 use crate::calls::{Page, user};
+use crate::kept::killed;
 use crate::words::Words;
 
 /// An appliance in the directory of another: its id there, and its token.
@@ -203,4 +204,105 @@ async fn how_an_appliance_is_reached_outlives_the_process_and_goes_with_its_entr
     assert_eq!(aspen.delete(&path).await.status, 204);
     let ours = format!("users/{}", text(&ours["id"]));
     until(&birch, &ours, |user| user["presence"] == "offline").await;
+}
+
+#[tokio::test]
+async fn a_call_between_rooms_of_which_one_loses_its_power_is_over_on_both_sides() {
+    let (aspen, birch, theirs) = pair().await;
+    assert_eq!(aspen.post("calls", json!({ "users": [theirs], "media": "video" })).await.status, 201);
+    until(&birch, "calls", is_rung).await;
+    assert_eq!(birch.post("commands/accept", json!({})).await.status, 204);
+    let is_in = |calls: &Value| {
+        let legs = calls["calls"][0]["legs"].as_array();
+        legs.is_some_and(|legs| legs.iter().all(|leg| leg["state"] == "in"))
+    };
+    until(&aspen, "calls", is_in).await;
+    until(&birch, "calls", is_in).await;
+    // At another port: it is not found again, as if it stayed off.
+    let birch = killed(birch);
+    for alcove in [&birch, &aspen] {
+        let over = until(alcove, "calls", |calls| calls["calls"] == json!([])).await;
+        let record = over["records"][0].clone();
+        assert_ne!(record["talked_ms"], 0, "{record}");
+        until(alcove, "users/u1", |room| room["presence"] == "online").await;
+        assert_eq!(alcove.get("status").await.json()["room"]["meeting"], json!(null));
+    }
+    assert_eq!(birch.get("calls").await.json()["records"][0]["end"], "lost");
+}
+
+/// What somebody's microphone is in a meeting.
+async fn microphone(alcove: &Appliance, meeting: &str, name: &str) -> String {
+    let all = alcove.get(&format!("meetings/{meeting}/participants")).await.json();
+    let one =
+        all["participants"].as_array().unwrap().iter().find(|one| one["name"] == name).cloned().unwrap();
+    let track = one["tracks"].as_array().unwrap().iter().find(|one| one["source"] == "microphone").cloned();
+    track.map_or("off", |track| if track["muted"] == true { "muted" } else { "on" }).to_owned()
+}
+
+#[tokio::test]
+async fn whom_a_host_mutes_of_the_other_room_stays_muted_until_they_switch_it_on_or_are_released() {
+    let alcove = Appliance::start("");
+    let (meeting, token) = called(&alcove).await;
+    let mut host = Words::join(&alcove, &meeting, &alcove.token(&meeting, "host").await, "Host").await;
+    let mut bridge = Words::open(&alcove, &meeting).await;
+    bridge.hello(hello(&token, &["birch"])).await.unwrap();
+    let cat = |muted: bool| json!({ "id": "p3", "name": "Cat", "tracks": [{ "source": "microphone", "muted": muted, "mid": "a" }] });
+    let dan = json!({ "id": "p4", "name": "Dan", "tracks": [] });
+    let behind =
+        |people: Vec<Value>| json!({ "behind": { "people": people, "boxes": ["birch"], "decodes": [] } });
+    bridge.ask(behind(vec![cat(false)])).await.unwrap();
+    let id = loop {
+        let joined = host.event("joined").await["participant"].clone();
+        if joined["name"] == "Cat" {
+            break text(&joined["id"]);
+        }
+    };
+    let mute = |hold: bool| json!({ "mute": { "participant": id, "source": "microphone", "hold": hold } });
+    host.ask(mute(false)).await.unwrap();
+    bridge.ask(behind(vec![cat(false), dan.clone()])).await.unwrap();
+    assert_eq!(microphone(&alcove, &meeting, "Cat").await, "muted", "Dan has come, and nothing else");
+    bridge.ask(behind(vec![cat(true), dan.clone()])).await.unwrap();
+    bridge.ask(behind(vec![cat(false), dan.clone()])).await.unwrap();
+    assert_eq!(microphone(&alcove, &meeting, "Cat").await, "on", "Cat has switched it on at home");
+
+    host.ask(mute(true)).await.unwrap();
+    bridge.ask(behind(vec![cat(true), dan.clone()])).await.unwrap();
+    bridge.ask(behind(vec![cat(false), dan])).await.unwrap();
+    assert_eq!(microphone(&alcove, &meeting, "Cat").await, "muted", "held");
+    host.ask(json!({ "release": { "participant": id, "source": "microphone" } })).await.unwrap();
+    assert_eq!(microphone(&alcove, &meeting, "Cat").await, "on", "as at home");
+}
+
+/// So many people with cameras, who are in a meeting until they are dropped.
+async fn cameras(alcove: &Appliance, meeting: &str, count: usize) -> Vec<Words> {
+    let token = alcove.token(meeting, "speaker").await;
+    let mut people = Vec::new();
+    for number in 1..=count {
+        let mut words = Words::join(alcove, meeting, &token, &format!("Person {number}")).await;
+        words.ask(json!({ "track": { "source": "camera", "state": "on" } })).await.unwrap();
+        people.push(words);
+    }
+    people
+}
+
+#[tokio::test]
+async fn the_tenth_who_finds_no_line_to_the_other_room_is_told_so_on_both_sides() {
+    let (aspen, birch, theirs) = pair().await;
+    assert_eq!(aspen.post("calls", json!({ "users": [theirs], "media": "video" })).await.status, 201);
+    until(&birch, "calls", is_rung).await;
+    assert_eq!(birch.post("commands/accept", json!({})).await.status, 204);
+    for alcove in [&aspen, &birch] {
+        let meeting = call_meeting(alcove).await;
+        // The room has a camera, too.
+        let mut people = cameras(alcove, &meeting, 9).await;
+        let mut tenth = people.pop().unwrap();
+        let told = tenth.tell("left_out").await;
+        assert_eq!(told["sources"], json!(["camera"]));
+        let all = alcove.get(&format!("meetings/{meeting}/participants")).await.json();
+        let bridge =
+            all["participants"].as_array().unwrap().iter().find(|one| one["id"] == told["via"]).cloned();
+        assert_eq!(bridge.unwrap()["kind"], "bridge");
+        people[0].ask(json!({ "leave": {} })).await.unwrap();
+        assert_eq!(tenth.tell("left_out").await["sources"], json!([]), "there is a line again");
+    }
 }

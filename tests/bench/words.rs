@@ -155,6 +155,7 @@ impl Words {
             password: None,
             custom_info: None,
             identity: None,
+            user: None,
             resume: None,
             bridge: None,
         };

@@ -109,3 +109,38 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await isUsable(bob, 'the end')
   })
 }
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`the screens of calls are usable by everybody, ${colorScheme}`, async () => {
+    test.slow()
+    const signIn = async (name: string) => {
+      const { id, token } = (await appliance.api('POST', 'users', { name })).json()
+      const page = await opens()
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await page.goto(`${appliance.url}/#u=${token}`)
+      await expect(page.getByTestId('calls-home')).toBeVisible()
+      return { id, page }
+    }
+    const [ann, ben] = [await signIn('Ann'), await signIn('Ben')]
+    await isUsable(ann.page, 'people and calls')
+    await ann.page.locator('.calls-menu summary').click()
+    await expect(ann.page.getByTestId('ring-volume')).toBeVisible()
+    await isUsable(ann.page, 'how it rings here')
+    await ann.page.locator('.calls-menu summary').click()
+    await ann.page.getByTestId(`audio-${ben.id}`).click()
+    await expect(ben.page.getByTestId('ringing')).toBeVisible()
+    await isUsable(ben.page, 'somebody rings')
+    await isUsable(ann.page, 'somebody is rung')
+    await ben.page.getByTestId('decline').click()
+    await expect(ann.page.getByTestId('outcome')).toBeVisible()
+    await isUsable(ann.page, 'the call was declined')
+    await ann.page.getByTestId(`audio-${ben.id}`).click()
+    await ben.page.getByTestId('accept').click()
+    await expect(ann.page.getByTestId('meeting')).toBeVisible()
+    await isUsable(ann.page, 'a call of sound')
+    await ann.page.getByTestId('people').click()
+    await ann.page.getByTestId('invite').click()
+    await expect(ann.page.getByTestId('inviting')).toBeVisible()
+    await isUsable(ann.page, 'somebody is to be rung into it')
+  })
+}

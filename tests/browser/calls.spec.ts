@@ -81,7 +81,7 @@ test('one rings the other, who answers; both see and hear each other until one h
   expect(meetings.map((one: { name: string }) => one.name), 'the meeting of the call has ended').toEqual(['room'])
 })
 
-test('sound alone; what is declined, cancelled or comes to who does not want to be disturbed is told to both', async () => {
+test('sound alone, until somebody switches the camera on; what is declined, cancelled or comes to who does not want to be disturbed is told to both', async () => {
   const [ann, ben] = [await signIn('Ann'), await signIn('Ben')]
   await rings(ann, 'Ben', 'audio')
   await ben.getByTestId('decline').click()
@@ -110,7 +110,14 @@ test('sound alone; what is declined, cancelled or comes to who does not want to 
   await ann.getByTestId('accept').click()
   await expect(ann.getByTestId('meeting')).toBeVisible()
   await heardAt(ben, await idOf(ben, 'Ann'), looks.Ann.tone)
-  await expect(ben.getByTestId('camera'), 'no camera in a call without pictures').toBeHidden()
+  await expect(ben.getByTestId('camera'), 'no pictures in a call of sound').toHaveAttribute('aria-pressed', 'false')
+  await expect(ann.getByTestId('camera')).toHaveAttribute('aria-pressed', 'false')
+
+  await ann.getByTestId('camera').click()
+  await seenIn(ben, await idOf(ben, 'Ann'), looks.Ann.colour)
+  await ben.getByTestId('camera').click()
+  await meets(ann, 'Ben')
+  await meets(ben, 'Ann')
 })
 
 test('all devices ring, and the others are told which one has answered', async () => {

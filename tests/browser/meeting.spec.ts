@@ -123,14 +123,15 @@ for (const [how, media] of Object.entries(carried)) test.describe(how, () => {
     await expect.poll(async () => look(one, bobId, 'screen')).toBeNull()
   })
 
-  test('a reloaded page comes back', async () => {
+  test('a reloaded page comes back by itself, and nobody is there twice', async () => {
     const { one, two, annId, bobId } = await annAndBob()
     await seenIn(one, bobId, blue)
 
     await two.reload()
-    await two.getByTestId('join').click()
     await expect(two.getByTestId('meeting')).toBeVisible()
     await seenIn(two, annId, red)
+    await expect.poll(() => idOf(one, 'Bob')).not.toBe(bobId)
+    await seenIn(one, await idOf(one, 'Bob'), blue)
   })
 
   test('a host ends the meeting for all', async () => {

@@ -3,7 +3,7 @@
 use super::pages::users_of;
 use super::{Asked, NewUser, Ringing, UserView, words};
 use crate::appliance::run::Appliance;
-use crate::calling::{CallId, Command, DeviceId, Leg, User, UserId, UserKind};
+use crate::calling::{CallId, Command, DeviceId, Leg, Ring, User, UserId, UserKind};
 use crate::refusal::{Code, Refusal};
 use crate::web::wire::calling::{CallState, Media};
 
@@ -53,18 +53,25 @@ impl Appliance {
         }
     }
 
-    /// Begins a call.
+    /// Begins a call; with a meeting that the caller is in, the others are rung into that.
     pub(super) fn ring(
         &mut self,
         (caller, device): (UserId, DeviceId),
         users: &[String],
         media: Media,
+        meeting: Option<String>,
     ) -> Result<CallId, Refusal> {
         let callees = users_of(users)?;
         let call = CallId(self.next_id());
-        let media = words::media_of_word(media);
-        self.call_command(Command::Ring { call, caller, device, callees, media })?;
-        Ok(call)
+        let (media, into_meeting) = (words::media_of_word(media), meeting.is_some());
+        // Known before anybody is rung into it.
+        self.exchange.meetings.extend(meeting.map(|meeting| (call, meeting)));
+        let rung =
+            self.call_command(Command::Ring(Ring { call, caller, device, callees, media, into_meeting }));
+        if rung.is_err() {
+            self.exchange.meetings.remove(&call);
+        }
+        rung.map(|()| call)
     }
 
     fn user_views(&self) -> Vec<UserView> {
@@ -150,7 +157,7 @@ impl Appliance {
     }
 
     fn room_rings(&mut self, ringing: &Ringing) -> Result<CallState, Refusal> {
-        let call = self.ring(self.exchange.room, &ringing.users, ringing.media)?;
+        let call = self.ring(self.exchange.room, &ringing.users, ringing.media, None)?;
         match self.exchange.calls.call(call) {
             Ok(call) => Ok(self.call_word(call)),
             // Whom it has rung was busy: the call is over, and tells why by that.

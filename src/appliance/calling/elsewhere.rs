@@ -208,7 +208,7 @@ impl Appliance {
     pub(super) fn rung_from_elsewhere(&mut self, user: UserId, media: Media) -> Result<u64, Refusal> {
         let device = self.device_elsewhere(user)?;
         let room = self.exchange.room.0.to_string();
-        let call = self.ring((user, device), &[room], media)?;
+        let call = self.ring((user, device), &[room], media, None)?;
         Ok(call.0)
     }
 

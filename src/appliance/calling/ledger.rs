@@ -40,7 +40,7 @@ pub(super) struct Ledger {
 impl Ledger {
     /// What was kept when the appliance stopped; and the directory, for the calls.
     pub(super) fn restore(kept: KeptCalls) -> (Self, Vec<User>) {
-        let KeptCalls { users, subscriptions, records, last_user, last_record } = kept;
+        let KeptCalls { users, subscriptions, records, last_user, last_record, .. } = kept;
         let mut ledger = Self { users: BTreeMap::new(), records, last_user, last_record };
         let mut directory = Vec::new();
         for KeptUser { user, number, missed, reach } in users {

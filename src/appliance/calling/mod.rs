@@ -14,6 +14,7 @@ mod asked;
 pub(super) mod attending;
 mod desk;
 mod elsewhere;
+mod interrupted;
 mod ledger;
 mod notices;
 mod notifier;
@@ -31,6 +32,7 @@ use tokio::sync::mpsc;
 pub(super) use asked::{Asked, Ringing};
 pub use asked::{NewUser, PageId, SignOn, UserView};
 pub use elsewhere::{ERRANDS_MAX, Errand, Reach, errands};
+pub(super) use interrupted::is_recent;
 pub use notifier::{NotifierSettings, Webhook};
 
 use crate::appliance::handle::MemberId;
@@ -39,6 +41,7 @@ use crate::appliance::store::calls::{self as kept, KeptCalls, KeptUser};
 use crate::calling::{self, Call, CallId, Calls, Command, DeviceId, Event, User, UserId, UserKind};
 use crate::refusal::{Code, Refusal};
 use crate::web::wire::calling::{CallLeg, CallRecord, CallState, Frame, RecordParty, Tell, UserEntry};
+use attending::{Attending, is_call};
 use ledger::{Ledger, RECORDS_KEPT_MAX};
 use notifier::Notifier;
 
@@ -78,10 +81,10 @@ pub(super) struct Exchange {
     pub(super) gone: mpsc::Receiver<String>,
     /// The pages that are signed in.
     pages: BTreeMap<DeviceId, Page>,
-    /// The meetings of answered calls.
+    /// The meetings of answered calls, and those into which others are rung.
     meetings: BTreeMap<CallId, String>,
-    /// Who of those meetings is which user.
-    attending: BTreeMap<MemberId, (CallId, UserId)>,
+    /// The members of meetings who are users.
+    attending: BTreeMap<MemberId, Attending>,
     /// Who was notified of being rung, and by which call.
     rung: BTreeSet<(CallId, UserId)>,
     /// The room as a user, and its one device.
@@ -246,6 +249,7 @@ impl Appliance {
         let tell = Tell::Call { call: self.call_word(call) };
         self.tell_users(&parties, &tell);
         self.take_back_notices(call);
+        self.keep_call(call);
         if call.ended.is_some() {
             self.over_elsewhere(call);
             self.call_ended(call, &parties);
@@ -262,8 +266,11 @@ impl Appliance {
         self.store.write(move |db| kept::record(db, &written, RECORDS_KEPT_MAX));
         log::info!(call = record.number; "a call has ended: {:?}", record.end);
         self.tell_users(parties, &Tell::Record { record });
-        self.exchange.attending.retain(|_, (of, _)| *of != call.id);
-        if let Some(meeting) = self.exchange.meetings.remove(&call.id)
+        for attending in self.exchange.attending.values_mut().filter(|one| one.call == Some(call.id)) {
+            attending.call = None;
+        }
+        // A meeting that was there before the call is there after it.
+        if let Some(meeting) = self.exchange.meetings.remove(&call.id).filter(|meeting| is_call(meeting))
             && let Err(refusal) = self.end_meeting(&meeting)
         {
             log::debug!(meeting = meeting.as_str(); "had ended already: {refusal}");

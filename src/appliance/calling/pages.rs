@@ -6,7 +6,7 @@ use super::notices::check_subscription;
 use super::{Page, PageId, SignOn, no_such, words};
 use crate::appliance::run::Appliance;
 use crate::appliance::store::calls as kept;
-use crate::calling::{Command, DeviceId, UserId};
+use crate::calling::{Command, DeviceId, Leg, UserId};
 use crate::refusal::{Code, Refusal};
 use crate::web::wire::Refused;
 use crate::web::wire::calling::{Answer, Ask, DEVICE_BYTES_MAX, Frame, VERSION, Welcome};
@@ -29,7 +29,11 @@ impl Appliance {
             Some(device) => {
                 // Whoever still holds the old socket is cut by this.
                 self.exchange.pages.insert(device, Page { user, name, frames: None, watches: None });
-                self.call_command(Command::Return { device })?;
+                let is_signed_in = self.exchange.calls.devices_of(user).any(|known| known == device);
+                self.call_command(match is_signed_in {
+                    true => Command::Return { device },
+                    false => Command::SignOn { user, device },
+                })?;
                 device
             }
             None => {
@@ -43,6 +47,7 @@ impl Appliance {
         if let Some(page) = self.exchange.pages.get_mut(&device) {
             page.frames = Some(frames);
         }
+        self.enter_again(user, device);
         Ok((PageId(device.0), Frame::Answered { re: 0, ok: Answer::Welcome(Box::new(welcome)) }))
     }
 
@@ -89,8 +94,12 @@ impl Appliance {
                 }
                 return Ok(Answer::Done {});
             }
-            Ask::Ring { users, media } => {
-                let call = self.ring((user, device), &users, media)?;
+            Ask::Ring { users, media, meeting } => {
+                if let Some(meeting) = &meeting {
+                    let (_, member) = self.member_of(user, meeting).ok_or_else(not_there)?;
+                    self.meetings.get(meeting)?.check_invite(member)?;
+                }
+                let call = self.ring((user, device), &users, media, meeting)?;
                 return Ok(Answer::Ringing { call: call.to_string() });
             }
             Ask::History { before } => {
@@ -112,7 +121,12 @@ impl Appliance {
                 return Ok(Answer::Done {});
             }
             Ask::Invite { call, users } => {
-                Command::Invite { call: call_of(call)?, by: user, callees: users_of(&users)? }
+                let (call, callees) = (call_of(call)?, users_of(&users)?);
+                let meeting = self.exchange.meetings.get(&call);
+                if let Some((meeting, member)) = meeting.and_then(|name| self.member_of(user, name)) {
+                    self.meetings.get(meeting)?.check_invite(member)?;
+                }
+                Command::Invite { call, by: user, callees }
             }
             Ask::Accept { call } => Command::Accept { call: call_of(call)?, user, device },
             Ask::Decline { call } => Command::Decline { call: call_of(call)?, user, device },
@@ -140,16 +154,27 @@ impl Appliance {
         }
     }
 
-    /// Pages whose devices were away too long are forgotten.
+    /// Pages whose devices were away too long are forgotten, but for those to whose calls somebody may come back.
     pub(super) fn forget_lost_pages(&mut self) {
         let calls = &self.exchange.calls;
-        self.exchange.pages.retain(|device, page| calls.devices_of(page.user).any(|known| known == *device));
+        let is_in = |leg: &Leg, device| leg.is_live() && leg.device == Some(device);
+        let takes_part = |user, device| {
+            calls.calls_of(user).any(|call| call.leg(user).is_some_and(|leg| is_in(leg, device)))
+        };
+        self.exchange.pages.retain(|device, page| {
+            calls.devices_of(page.user).any(|known| known == *device) || takes_part(page.user, *device)
+        });
     }
 }
 
 /// The users of some ids.
 pub(super) fn users_of(words: &[String]) -> Result<Vec<UserId>, Refusal> {
     words.iter().map(|word| words::user_of_word(word).ok_or_else(|| no_such("user", word))).collect()
+}
+
+fn not_there() -> Refusal {
+    let detail = "you are not in that meeting as the one who rings; join it with your `user` token first";
+    Refusal::new(Code::NotPermitted, detail)
 }
 
 fn refused(re: u32, refusal: Refusal) -> Frame {

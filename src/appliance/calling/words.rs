@@ -1,5 +1,7 @@
 //! Between the calls' values and the words of the wire.
 
+use std::time::Instant;
+
 use crate::calling::{self, CallId, DeviceId, Leg, LegEnd, LegState, UserId};
 use crate::web::wire::calling as wire;
 
@@ -81,6 +83,25 @@ pub(super) const fn leg_word(leg: &Leg) -> wire::LegState {
             LegEnd::Lost => wire::LegState::Lost,
         },
     }
+}
+
+/// A leg as it was told; `until` is for those that wait for something.
+pub(super) const fn leg_of_word(state: wire::LegState, until: Instant) -> LegState {
+    LegState::Over(match state {
+        wire::LegState::Calling => return LegState::Calling,
+        wire::LegState::Ringing => return LegState::Ringing { until, knock: false },
+        wire::LegState::Knocking => return LegState::Ringing { until, knock: true },
+        wire::LegState::Joining => return LegState::Joining { until },
+        wire::LegState::In => return LegState::In,
+        wire::LegState::Left => LegEnd::Left,
+        wire::LegState::Moved => LegEnd::Moved,
+        wire::LegState::Declined => LegEnd::Declined,
+        wire::LegState::NoAnswer => LegEnd::NoAnswer,
+        wire::LegState::Cancelled => LegEnd::Cancelled,
+        wire::LegState::Busy => LegEnd::Busy,
+        wire::LegState::DoNotDisturb => LegEnd::DoNotDisturb,
+        wire::LegState::Lost => LegEnd::Lost,
+    })
 }
 
 pub(super) const fn end_word(end: calling::CallEnd) -> wire::CallEnd {

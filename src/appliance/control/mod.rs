@@ -77,7 +77,7 @@ impl Control {
     /// Whoever controlled the room for good does so again. Revisions go on from `first`, so that those of an earlier
     /// start are not taken for these.
     pub(super) fn new(kept: KeptRoom, first: u64, now: Instant) -> Self {
-        let KeptRoom { volume, arrangement, controllers } = kept;
+        let KeptRoom { volume, arrangement, controllers, .. } = kept;
         let permanent = |(id, name)| (id, Controller { sort: Sort::Permanent(name), heard: now });
         Self {
             controllers: controllers.into_iter().map(permanent).collect(),

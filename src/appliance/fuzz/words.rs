@@ -89,6 +89,7 @@ impl Room {
                 return Ok(());
             }
             Ask::Leave {} => Command::Leave { participant, reason: LeaveReason::Left },
+            Ask::StepOut {} => Command::StepOut { participant },
             Ask::Offer { .. }
             | Ask::Candidate { .. }
             | Ask::Clock {}

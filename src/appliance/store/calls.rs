@@ -1,6 +1,6 @@
 //! Calls in the store: the directory, the browsers in which its people are notified, and the records of calls.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use rusqlite::{Connection as Database, Row, params};
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::texts::{Text, of_json};
 use crate::appliance::calling::Reach;
 use crate::calling::{User, UserId, UserKind};
-use crate::web::wire::calling::{CallRecord, PushSubscription};
+use crate::web::wire::calling::{CallRecord, CallState, PushSubscription};
 
 /// An entry of the directory with what is kept of it besides.
 #[derive(Debug, Clone)]
@@ -21,6 +21,20 @@ pub(in crate::appliance) struct KeptUser {
     pub(in crate::appliance) reach: Option<Reach>,
 }
 
+/// A call that goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::appliance) struct KeptCall {
+    pub(in crate::appliance) id: u64,
+    pub(in crate::appliance) state: CallState,
+    pub(in crate::appliance) into_meeting: bool,
+    /// Once there is one.
+    pub(in crate::appliance) meeting: Option<String>,
+    /// What the devices call themselves by which users take part.
+    pub(in crate::appliance) devices: BTreeMap<String, String>,
+    /// When it was last known to go on, in milliseconds since 1970.
+    pub(in crate::appliance) seen_ms: u64,
+}
+
 /// All that is kept of calls.
 #[derive(Debug, Default)]
 pub(in crate::appliance) struct KeptCalls {
@@ -29,9 +43,12 @@ pub(in crate::appliance) struct KeptCalls {
     pub(in crate::appliance) subscriptions: Vec<(UserId, PushSubscription)>,
     /// The oldest first.
     pub(in crate::appliance) records: VecDeque<CallRecord>,
+    /// Those that went on when the appliance stopped.
+    pub(in crate::appliance) calls: Vec<KeptCall>,
     /// The highest numbers that were ever given out.
     pub(in crate::appliance) last_user: u64,
     pub(in crate::appliance) last_record: u64,
+    pub(in crate::appliance) last_call: u64,
 }
 
 impl Text for UserKind {
@@ -64,12 +81,27 @@ pub(in crate::appliance) fn load(db: &Database) -> rusqlite::Result<KeptCalls> {
         .prepare("SELECT record FROM call_records ORDER BY number")?
         .query_map([], |row| of_json(&row.get::<_, String>(0)?))?
         .collect::<Result<_, _>>()?;
+    let calls =
+        db.prepare("SELECT * FROM calls ORDER BY id")?.query_map([], kept_call)?.collect::<Result<_, _>>()?;
     Ok(KeptCalls {
         users,
         subscriptions,
         records,
+        calls,
         last_user: last("users")?,
         last_record: last("call_records")?,
+        last_call: last("calls")?,
+    })
+}
+
+fn kept_call(row: &Row<'_>) -> rusqlite::Result<KeptCall> {
+    Ok(KeptCall {
+        id: row.get::<_, i64>("id")?.cast_unsigned(),
+        state: of_json(&row.get::<_, String>("state")?)?,
+        into_meeting: row.get("into_meeting")?,
+        meeting: row.get("meeting")?,
+        devices: of_json(&row.get::<_, String>("devices")?)?,
+        seen_ms: row.get::<_, i64>("seen_at")?.cast_unsigned(),
     })
 }
 
@@ -142,6 +174,28 @@ pub(in crate::appliance) fn subscribe(
 /// Nobody is notified there any more.
 pub(in crate::appliance) fn unsubscribe(db: &Database, endpoint: &str) -> rusqlite::Result<()> {
     db.execute("DELETE FROM subscriptions WHERE endpoint = ?1", [endpoint]).map(drop)
+}
+
+/// Keeps a call as it is now.
+pub(in crate::appliance) fn keep_call(db: &Database, kept: &KeptCall) -> rusqlite::Result<()> {
+    let KeptCall { id, state, into_meeting, meeting, devices, seen_ms } = kept;
+    let (state, devices) = (json!(state).to_string(), json!(devices).to_string());
+    db.prepare_cached(
+        "INSERT INTO calls (id, state, into_meeting, meeting, devices, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (id) DO UPDATE SET state = ?2, meeting = ?4, devices = ?5, seen_at = ?6",
+    )?
+    .execute(params![id.cast_signed(), state, into_meeting, meeting, devices, seen_ms.cast_signed()])
+    .map(drop)
+}
+
+/// All calls that are kept are known to go on.
+pub(in crate::appliance) fn see_calls(db: &Database, at_ms: u64) -> rusqlite::Result<()> {
+    db.execute("UPDATE calls SET seen_at = ?1", [at_ms.cast_signed()]).map(drop)
+}
+
+/// A call goes on no longer.
+pub(in crate::appliance) fn forget_call(db: &Database, id: u64) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM calls WHERE id = ?1", [id.cast_signed()]).map(drop)
 }
 
 /// Keeps the record of a call, and forgets those that are too many.

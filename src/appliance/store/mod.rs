@@ -99,6 +99,14 @@ impl Store {
         write: impl FnOnce(&Savepoint<'_>) -> rusqlite::Result<()> + Send + 'static,
     ) {
         self.is_unanswered = true;
+        self.note(write);
+    }
+
+    /// The same of something for which nobody's answer has to wait.
+    pub(super) fn note(
+        &mut self,
+        write: impl FnOnce(&Savepoint<'_>) -> rusqlite::Result<()> + Send + 'static,
+    ) {
         self.post(Job::Write(Box::new(write)));
     }
 

@@ -11,13 +11,17 @@ pub(in crate::appliance) struct KeptRoom {
     /// In percent.
     pub(in crate::appliance) volume: u8,
     pub(in crate::appliance) arrangement: Arrangement,
+    /// Not muted by anybody.
+    pub(in crate::appliance) microphone_on: bool,
+    pub(in crate::appliance) camera_on: bool,
     /// The controllers that an administrator has let in: number and name.
     pub(in crate::appliance) controllers: Vec<(u64, String)>,
 }
 
 impl Default for KeptRoom {
     fn default() -> Self {
-        Self { volume: 100, arrangement: Arrangement::default(), controllers: Vec::new() }
+        let arrangement = Arrangement::default();
+        Self { volume: 100, arrangement, microphone_on: true, camera_on: true, controllers: Vec::new() }
     }
 }
 
@@ -29,17 +33,17 @@ impl Text for Arrangement {
 /// Reads everything, at the start.
 pub(in crate::appliance) fn load(db: &Database) -> rusqlite::Result<KeptRoom> {
     let left = db
-        .query_row("SELECT volume, arrangement FROM room", [], |row| {
-            Ok((row.get(0)?, Arrangement::of_text(&row.get::<_, String>(1)?)?))
+        .query_row("SELECT volume, arrangement, microphone_on, camera_on FROM room", [], |row| {
+            let arrangement = Arrangement::of_text(&row.get::<_, String>(1)?)?;
+            let (volume, microphone_on, camera_on) = (row.get(0)?, row.get(2)?, row.get(3)?);
+            Ok(KeptRoom { volume, arrangement, microphone_on, camera_on, controllers: Vec::new() })
         })
         .optional()?;
     let controllers = db
         .prepare("SELECT id, name FROM controllers ORDER BY rowid")?
         .query_map([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    let KeptRoom { volume, arrangement, .. } = KeptRoom::default();
-    let (volume, arrangement) = left.unwrap_or((volume, arrangement));
-    Ok(KeptRoom { volume, arrangement, controllers })
+    Ok(KeptRoom { controllers, ..left.unwrap_or_default() })
 }
 
 /// Keeps how loud the others are, and how they are arranged.
@@ -52,6 +56,21 @@ pub(in crate::appliance) fn keep(
         "INSERT INTO room (only, volume, arrangement) VALUES (1, ?1, ?2)
          ON CONFLICT (only) DO UPDATE SET volume = ?1, arrangement = ?2",
         params![volume, arrangement.text()],
+    )
+    .map(drop)
+}
+
+/// Keeps what of the room is muted.
+pub(in crate::appliance) fn mute(
+    db: &Database,
+    microphone_on: bool,
+    camera_on: bool,
+) -> rusqlite::Result<()> {
+    let KeptRoom { volume, arrangement, .. } = KeptRoom::default();
+    db.execute(
+        "INSERT INTO room (only, volume, arrangement, microphone_on, camera_on) VALUES (1, ?1, ?2, ?3, ?4)
+         ON CONFLICT (only) DO UPDATE SET microphone_on = ?3, camera_on = ?4",
+        params![volume, arrangement.text(), microphone_on, camera_on],
     )
     .map(drop)
 }
@@ -79,8 +98,11 @@ mod tests {
         assert_eq!(load(&db).unwrap(), KeptRoom::default());
         for (volume, arrangement) in [(40, Arrangement::Grid), (0, Arrangement::Speaker)] {
             keep(&db, volume, arrangement).unwrap();
-            assert_eq!(load(&db).unwrap(), KeptRoom { volume, arrangement, controllers: Vec::new() });
+            assert_eq!(load(&db).unwrap(), KeptRoom { volume, arrangement, ..KeptRoom::default() });
         }
+        mute(&db, false, true).unwrap();
+        let left = load(&db).unwrap();
+        assert_eq!((left.volume, left.microphone_on, left.camera_on), (0, false, true));
         enrol(&db, u64::MAX, "wall panel").unwrap();
         enrol(&db, 7, "Ann").unwrap();
         strike(&db, 7).unwrap();

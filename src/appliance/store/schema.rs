@@ -3,7 +3,7 @@
 use rusqlite::Connection as Database;
 
 /// What each version adds to the one before. Never changed once it was delivered: a new one is added at the end.
-const VERSIONS: &[&str] = &[MEETINGS, CALLS, ROOM, APPLIANCES];
+const VERSIONS: &[&str] = &[MEETINGS, CALLS, ROOM, APPLIANCES, CALLS_THAT_GO_ON];
 
 /// Times are milliseconds since 1970. Lists are JSON. A meeting that has ended stays for its records, without what was
 /// said in it.
@@ -123,6 +123,21 @@ CREATE TABLE appliances (
   token TEXT NOT NULL,
   fingerprint TEXT
 ) STRICT;
+";
+
+/// The calls that go on, their states as the words have them, and when each was last known to; ids are never given out
+/// twice. What was muted in the room stays so.
+const CALLS_THAT_GO_ON: &str = "
+CREATE TABLE calls (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  state TEXT NOT NULL,
+  into_meeting INTEGER NOT NULL,
+  meeting TEXT,
+  devices TEXT NOT NULL,
+  seen_at INTEGER NOT NULL
+) STRICT;
+ALTER TABLE room ADD COLUMN microphone_on INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE room ADD COLUMN camera_on INTEGER NOT NULL DEFAULT 1;
 ";
 
 /// Adds what is missing. A file of a newer appliance is used as it is: versions only add.

@@ -11,7 +11,7 @@ use super::lines::OfferedLines;
 use super::socket::Wire;
 use super::talk::Entries;
 use crate::appliance::Handle;
-use crate::appliance::handle::{Entry, Join, MemberId, Reach};
+use crate::appliance::handle::{Entry, Join, JoinUser, MemberId, Reach};
 use crate::remote::{Protocol, Say};
 use crate::web::wire::{
     Answer, Ask, BridgeHello, Frame, Hello, ParticipantKind, Request, Resume, Role, VERSION,
@@ -64,7 +64,7 @@ impl Crossing {
             password: None,
             custom_info: None,
             identity: None,
-            user: Some(self.user),
+            user: Some(JoinUser { user: self.user, number: None }),
             bridge: Some(Vec::new()),
             frames: sender,
         };
@@ -116,6 +116,7 @@ impl Bridge {
             password: None,
             custom_info: None,
             identity: None,
+            user: None,
             resume: None,
             bridge: Some(BridgeHello { boxes }),
         };
@@ -197,6 +198,7 @@ impl Bridge {
                 password: None,
                 custom_info: None,
                 identity: None,
+                user: None,
                 resume: Some(resume),
                 bridge: None,
             };

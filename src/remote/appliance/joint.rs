@@ -11,7 +11,9 @@ use std::collections::VecDeque;
 use super::lines::{Lines, OfferedLines};
 use super::mirror::Mirror;
 use crate::remote::{Protocol, Say};
-use crate::web::wire::{Ask, BEHIND_MAX, Behind, BehindPerson, BehindTrack, CarriedLine, Frame, Source};
+use crate::web::wire::{
+    Ask, BEHIND_MAX, Behind, BehindPerson, BehindTrack, CarriedLine, Frame, LEFT_OUT_MAX, LeftOut, Source,
+};
 
 /// Two meetings of appliances that are joined.
 #[derive(Debug, Default)]
@@ -30,7 +32,7 @@ struct Side {
     lines: Lines,
     /// What it was told last.
     behind: Option<Behind>,
-    carried: Vec<CarriedLine>,
+    carried: (Vec<CarriedLine>, Vec<LeftOut>),
 }
 
 impl Joint {
@@ -60,7 +62,7 @@ impl Joint {
     /// The other end has forgotten us in the meantime: everything is said anew.
     pub(super) fn say_anew(&mut self) {
         self.there.behind = None;
-        self.there.carried.clear();
+        self.there.carried = Default::default();
         self.settle();
     }
 
@@ -126,9 +128,22 @@ impl Side {
             person.tracks.values().filter_map(|(source, _)| line(id, *source)).collect::<Vec<_>>()
         };
         let lines: Vec<_> = self.mirror.shown().take(BEHIND_MAX).flat_map(lines_of).collect();
-        let is_news = self.carried != lines;
-        self.carried.clone_from(&lines);
-        is_news.then_some(Ask::Carry { lines })
+        let carried = (lines, self.left_out());
+        let is_news = self.carried != carried;
+        self.carried.clone_from(&carried);
+        is_news.then_some(Ask::Carry { lines: carried.0, left_out: carried.1 })
+    }
+
+    /// What of this side does not reach the other one.
+    fn left_out(&self) -> Vec<LeftOut> {
+        let tracks = |(id, person): (&str, &super::mirror::Person)| {
+            let left = |(source, _): &(Source, bool)| {
+                let has_line = self.lines.of(id, *source).is_some();
+                (!has_line).then(|| LeftOut { participant: id.to_owned(), source: *source })
+            };
+            person.tracks.values().filter_map(left).collect::<Vec<_>>()
+        };
+        self.mirror.shown().flat_map(tracks).take(LEFT_OUT_MAX).collect()
     }
 }
 

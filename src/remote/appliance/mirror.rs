@@ -6,6 +6,12 @@ use crate::web::wire::{
     Answer, Event, Frame, Participant, ParticipantKind, Source, Tell, TrackState, VideoCodec,
 };
 
+/// The most people of one side that are remembered; more do not come into a meeting, and another end may say anything.
+const PEOPLE_MAX: usize = 512;
+
+/// The most tracks of which it is remembered how far they are watched.
+const WATCHED_MAX: usize = 256;
+
 /// Somebody in the meeting.
 #[derive(Debug, Clone)]
 pub(super) struct Person {
@@ -38,7 +44,8 @@ impl Mirror {
             Frame::Answered { ok: Answer::Welcome(welcome), .. } => {
                 self.me.clone_from(&welcome.you);
                 self.seq = welcome.seq;
-                self.people = welcome.participants.iter().map(person).collect();
+                self.people.clear();
+                welcome.participants.iter().for_each(|one| self.meet(one));
             }
             Frame::Delta { seq, event } => {
                 self.seq = *seq;
@@ -49,7 +56,10 @@ impl Mirror {
                 self.decodes.clone_from(decodes);
             }
             Frame::Told { tell: Tell::Layers { source, watched, participant: Some(id) } } => {
-                self.watched.insert((id.clone(), rank(*source)), *watched);
+                let key = (id.clone(), rank(*source));
+                if self.watched.len() < WATCHED_MAX || self.watched.contains_key(&key) {
+                    self.watched.insert(key, *watched);
+                }
             }
             _ => {}
         }
@@ -57,7 +67,7 @@ impl Mirror {
 
     fn happen(&mut self, event: &Event) {
         match event {
-            Event::Joined { participant } => self.people.push(person(participant)),
+            Event::Joined { participant } => self.meet(participant),
             Event::Left { participant, .. } => {
                 self.is_over |= *participant == self.me;
                 self.people.retain(|(id, _)| id != participant);
@@ -77,6 +87,14 @@ impl Mirror {
             }
             Event::Ended {} => self.is_over = true,
             _ => {}
+        }
+    }
+
+    /// Somebody is there; whoever is said to be there twice is there once.
+    fn meet(&mut self, participant: &Participant) {
+        self.people.retain(|(id, _)| *id != participant.id);
+        if self.people.len() < PEOPLE_MAX {
+            self.people.push(person(participant));
         }
     }
 

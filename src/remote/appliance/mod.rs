@@ -10,6 +10,8 @@
 //! participant is the bridge; everybody of the other side is there through it, with name, sound, picture and all.
 
 mod crossing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod joint;
 mod lines;
 mod mirror;

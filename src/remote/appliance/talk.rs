@@ -50,6 +50,8 @@ pub(super) struct Talk {
     /// Of what was asked last, and what for.
     asked: u32,
     ring: Option<u32>,
+    /// What the last call was called there: more may be told of it.
+    before: Option<String>,
     acts: Vec<Act>,
 }
 
@@ -204,7 +206,7 @@ impl Talk {
             self.acts.push(Act::TakenHere(call, took));
             return;
         };
-        self.acts.push(Act::Say(Ask::Ring { users: vec![room.id.clone()], media }));
+        self.acts.push(Act::Say(Ask::Ring { users: vec![room.id.clone()], media, meeting: None }));
         self.call = Some(Between::ours(call));
     }
 
@@ -229,7 +231,9 @@ impl Talk {
     }
 
     fn forget(&mut self) {
-        if self.call.take().is_some_and(|between| between.joined) {
+        let Some(between) = self.call.take() else { return };
+        self.before = between.there;
+        if between.joined {
             self.acts.push(Act::Part);
         }
     }
@@ -253,6 +257,7 @@ impl Talk {
     }
 
     fn call(&mut self, call: &CallState) {
+        self.recognise(call);
         let known = self.call.as_ref().and_then(|between| between.there.as_ref());
         if known == Some(&call.id) {
             return self.call_goes_on(call);
@@ -269,6 +274,21 @@ impl Talk {
         }
         self.call = Some(Between::theirs(Some(call.id.clone())));
         self.acts.push(Act::RingHere(call.media));
+    }
+
+    /// What is told of our call may be here before the answer that tells its number.
+    fn recognise(&mut self, call: &CallState) {
+        let is_ours = call.caller == self.me && self.before.as_ref() != Some(&call.id);
+        let Some(between) = self.call.as_mut().filter(|between| between.is_ours && between.there.is_none())
+        else {
+            return;
+        };
+        if is_ours {
+            between.there = Some(call.id.clone());
+            if between.withdrawn {
+                self.withdraw();
+            }
+        }
     }
 
     fn call_goes_on(&mut self, call: &CallState) {

@@ -85,7 +85,7 @@ fn signed_in() -> Talk {
 fn ringing_there() -> Talk {
     let mut talk = signed_in();
     talk.told(Errand::Ring { user: 5, call: HERE, media: MEDIA });
-    let ring = CallAsk::Ring { users: vec!["u1".to_owned()], media: MEDIA };
+    let ring = CallAsk::Ring { users: vec!["u1".to_owned()], media: MEDIA, meeting: None };
     assert_eq!(talk.acts(), [Act::Say(ring.clone())]);
     let re = talk.number(&ring);
     talk.heard(&CallFrame::Answered { re, ok: Answer::Ringing { call: "c7".to_owned() } });
@@ -137,6 +137,23 @@ fn a_call_of_ours_that_is_taken_back_is_taken_back_there_also_before_it_has_a_nu
     assert_eq!(talk.acts(), []);
     talk.heard(&CallFrame::Answered { re, ok: Answer::Ringing { call: "c7".to_owned() } });
     assert_eq!(talk.acts(), [hang_up()]);
+}
+
+#[test]
+fn what_is_told_of_our_call_before_the_answer_that_names_it_is_not_lost() {
+    let mut talk = signed_in();
+    talk.told(Errand::Ring { user: 5, call: HERE, media: MEDIA });
+    let [Act::Say(ring)] = &talk.acts()[..] else { panic!("it rings") };
+    let re = talk.number(ring);
+    talk.heard(&told(call("u2", &[("u2", LegState::Joining), ("u1", LegState::Joining)], None)));
+    assert_eq!(talk.acts(), [Act::AcceptHere(HERE)]);
+    talk.heard(&CallFrame::Answered { re, ok: Answer::Ringing { call: "c7".to_owned() } });
+    talk.told(Errand::Out { user: 5, call: HERE });
+    assert_eq!(talk.acts(), [hang_up()]);
+    talk.told(Errand::Ring { user: 5, call: 10, media: MEDIA });
+    talk.acts();
+    talk.heard(&told(call("u2", &[("u2", LegState::Left), ("u1", LegState::Left)], Some(CallEnd::Finished))));
+    assert_eq!(talk.acts(), [], "that was the call before");
 }
 
 #[test]
@@ -292,7 +309,7 @@ fn whoever_comes_here_is_told_there_with_lines_that_are_then_filled() {
     let mut joint = joined();
     joint.heard_here(&joins(2, &participant("p2", "Ann", "browser", None, &["microphone", "camera"])));
     let said = said(&mut joint);
-    let [Say::There(behind), Say::Here(Ask::Carry { lines })] = &said[..] else { panic!("{said:?}") };
+    let [Say::There(behind), Say::Here(Ask::Carry { lines, .. })] = &said[..] else { panic!("{said:?}") };
     let mids = vec![Some("oa".to_owned()), Some("ov".to_owned())];
     assert_eq!(people(behind), [("Ann".to_owned(), mids)]);
     let of: Vec<_> =
@@ -340,11 +357,11 @@ fn names_mutes_and_leaving_are_told_and_what_is_watched_comes_back() {
         Tell::Layers { source: crate::web::wire::Source::Camera, watched: 1, participant: Some("p5".into()) };
     joint.heard_here(&Frame::Told { tell: layers });
     let now = said(&mut joint);
-    let [Say::There(Ask::Carry { lines })] = &now[..] else { panic!("{now:?}") };
+    let [Say::There(Ask::Carry { lines, .. })] = &now[..] else { panic!("{now:?}") };
     assert_eq!((lines[0].mid.as_str(), lines[0].layers), ("bv", 1));
     joint.heard_there(&frame(r#"{"seq":5,"event":{"left":{"participant":"p5","reason":"left"}}}"#));
     let now = said(&mut joint);
-    let [Say::Here(ask), Say::There(Ask::Carry { lines })] = &now[..] else { panic!("{now:?}") };
+    let [Say::Here(ask), Say::There(Ask::Carry { lines, .. })] = &now[..] else { panic!("{now:?}") };
     assert!(people(ask).is_empty() && lines.is_empty());
 }
 
@@ -363,4 +380,21 @@ fn it_is_over_when_one_of_the_meetings_ends_or_the_bridge_is_out() {
 fn a_participant_of_a_later_version_is_read_all_the_same() {
     let text = participant("p9", "Eve", "browser", None, &[]).replace("\"held\"", "\"news\":1,\"held\"");
     assert!(serde_json::from_str::<Participant>(&text).is_ok());
+}
+
+#[test]
+fn who_finds_no_line_is_left_out_and_said_to_be_until_one_is_free() {
+    let mut joint = joined();
+    joint.heard_here(&joins(2, &participant("p2", "Ann", "browser", None, &["camera"])));
+    said(&mut joint);
+    joint.heard_here(&joins(3, &participant("p3", "Ben", "browser", None, &["camera"])));
+    let now = said(&mut joint);
+    let [Say::There(behind), Say::Here(Ask::Carry { lines, left_out })] = &now[..] else { panic!("{now:?}") };
+    assert_eq!(people(behind)[1], ("Ben".to_owned(), vec![None]));
+    assert_eq!(lines.len(), 1);
+    assert_eq!(left_out.iter().map(|one| one.participant.as_str()).collect::<Vec<_>>(), ["p3"]);
+    joint.heard_here(&frame(r#"{"seq":4,"event":{"left":{"participant":"p2","reason":"left"}}}"#));
+    let now = said(&mut joint);
+    let [_, Say::Here(Ask::Carry { lines, left_out })] = &now[..] else { panic!("{now:?}") };
+    assert_eq!((lines[0].participant.as_str(), left_out.len()), ("p3", 0));
 }

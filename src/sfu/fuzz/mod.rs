@@ -4,10 +4,12 @@
 //!  payloads, reports          one parser each
 //!  sounds, descriptors        one parser each, and what a track remembers from packet to packet
 //!  offers                     an offer, restarts and candidates, before anything is connected
+//!  answers                    what another appliance may answer to an offer of ours
 //!  datagrams                  whoever reaches the socket, of a peer that has offered
 //!  connected                  peers with keys: RTP and RTCP, properly protected, over time
 //! ```
 
+mod answers;
 mod connected;
 mod datagrams;
 mod descriptors;
@@ -21,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+pub use answers::answers;
 pub use connected::{connected, past};
 pub use datagrams::datagrams;
 pub use descriptors::descriptors;

@@ -9,7 +9,7 @@ use tokio::time::{interval, timeout};
 
 use super::{HELLO_WITHIN, PING_EVERY, binary, id_of, say, send, unreadable};
 use crate::appliance::Handle;
-use crate::appliance::handle::{Entry, FRAMES_MAX, Join, MemberId};
+use crate::appliance::handle::{Entry, FRAMES_MAX, Join, JoinUser, MemberId};
 use crate::refusal::{Code, Refusal};
 use crate::web::wire::{Ask, Frame, Hello, OLDEST_VERSION, ParticipantKind, Refused, Request, Role, VERSION};
 use crate::web::words;
@@ -30,6 +30,9 @@ pub trait Door: Send + Sync {
 
     /// The user of the directory whom a token names in this meeting, if any.
     fn user(&self, token: &str) -> Option<u64>;
+
+    /// The user whom a token signs in, and its number; `None` for one that is no longer good.
+    fn signs_in(&self, token: &str) -> Option<(u64, u32)>;
 
     /// A wrong password was given.
     fn wrong_password(&self);
@@ -192,7 +195,10 @@ async fn enter(
         }
         None => {
             let role = door.role(&hello.token)?;
-            let user = door.user(&hello.token);
+            let named = door.user(&hello.token).map(|user| JoinUser { user, number: None });
+            let signed_in = || door.signs_in(hello.user.as_deref()?);
+            let user =
+                named.or_else(|| signed_in().map(|(user, number)| JoinUser { user, number: Some(number) }));
             let guess = hello.password.is_some();
             let Hello { name, password, custom_info, identity, bridge, .. } = hello;
             let bridge = bridge.map(|bridge| bridge.boxes);

@@ -10,6 +10,9 @@ pub const BEHIND_MAX: usize = 32;
 /// The most lines of a bridge each way.
 pub const CARRIED_MAX: usize = 64;
 
+/// The most tracks of which a bridge says that it leaves them out.
+pub const LEFT_OUT_MAX: usize = 256;
+
 /// Those for whom a bridge stands, and what is known of the other end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
@@ -64,4 +67,15 @@ pub struct CarriedLine {
     pub source: Source,
     /// How many of its layers the other end watches, from the smallest on.
     pub layers: u8,
+}
+
+/// A track that is not sent to the other end, for there is no line left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "wire.ts"))]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// Whose.
+    pub participant: String,
+    /// Which.
+    pub source: Source,
 }

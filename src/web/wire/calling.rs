@@ -61,8 +61,12 @@ pub enum Ask {
     Ring {
         /// One or many.
         users: Vec<String>,
-        /// With pictures, or sound alone.
+        /// With pictures, or sound alone at first.
         media: Media,
+        /// A meeting that I am in: they are rung into it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        meeting: Option<String>,
     },
     /// I ring more people into the call that I am in.
     Invite {

@@ -4,8 +4,8 @@ import { chromium, type Browser, type BrowserContext, type Page } from '@playwri
 /** Debian's Chromium; no browser is downloaded. */
 const executablePath = process.env.ALCOVE_CHROMIUM ?? '/usr/bin/chromium'
 
-/** Starts it; `wrap` may name a program that starts it elsewhere. */
-export function launch(wrap = (program: string) => program): Promise<Browser> {
+/** Starts it; `wrap` may name a program that starts it elsewhere, `more` is how this one is special. */
+export function launch(wrap = (program: string) => program, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: wrap(executablePath),
     args: [
@@ -22,6 +22,7 @@ export function launch(wrap = (program: string) => program): Promise<Browser> {
       '--disable-quic',
       '--no-first-run',
       '--mute-audio',
+      ...more,
     ],
   })
 }

@@ -3,6 +3,7 @@ import { Cell } from "./cell";
 import { Devices } from "./media/devices";
 import { MediaPath } from "./media/path";
 import { OwnTracks } from "./own";
+import { keep, take, type Stay } from "./stay";
 import { apply, begin, grade, hear, maySend, me, write, type Meeting } from "./words/meeting";
 import { asRefusal, browserWorld, Refusal, Words, type Ear } from "./words/socket";
 import type { Ask, Audience, LeaveReason, RecordKey, Role, Source, Tell, TrackState, Welcome, Wish } from "./words/wire";
@@ -56,6 +57,8 @@ export interface Place {
   readonly token: string;
   /** Of whoever has scanned the room's screen: what the room is controlled with. */
   readonly roomKey?: string;
+  /** Of whoever is signed in here: the token that says who of the directory they are. */
+  readonly user?: string;
 }
 
 const LOBBY: View = {
@@ -88,16 +91,30 @@ export class Attendance implements Ear {
   #sentBack = false;
   /** The media path is from before the network changed. */
   #pathIsOld = false;
+  /** How I was here before the page was loaded anew. */
+  #stay: Stay | null;
 
+  /** `cameraOn`: whether it is on at first. */
   constructor(
     readonly place: Place,
     readonly devices: Devices,
+    cameraOn = true,
   ) {
+    this.#stay = take(place.meeting, sessionStorage, Date.now());
+    this.view.patch({ microphoneOn: this.#stay?.microphoneOn ?? true, cameraOn: this.#stay?.cameraOn ?? cameraOn });
     this.#words = this.#newWords();
     this.path = new MediaPath(() => this.#words);
     devices.view.watch(() => this.#devicesChanged());
     addEventListener("online", () => this.#networkChanged());
-    addEventListener("pagehide", () => this.leave());
+    addEventListener("pagehide", () => this.#stepOut());
+  }
+
+  /** Opens the devices; and goes straight in again where the page was only loaded anew. */
+  async begin(): Promise<void> {
+    await this.devices.open(this.view.value.cameraOn);
+    const stay = this.#stay;
+    this.#stay = null;
+    if (stay) await this.enter(...stay.entered);
   }
 
   /** Makes the join fast: opens the wire, and has the offer made before anybody asks for it. */
@@ -115,7 +132,8 @@ export class Attendance implements Ear {
     try {
       const sdp = await this.path.offer();
       const token = this.place.token || code;
-      const hello = this.#words.hello({ token, name, identity: identity(), ...(password ? { password } : {}) });
+      const { user } = this.place;
+      const hello = this.#words.hello({ token, name, identity: identity(), ...(password ? { password } : {}), ...(user ? { user } : {}) });
       const answered = this.#words.ask({ offer: { sdp } });
       answered.catch(() => undefined); // A refused hello takes the offer along; its own reason is the one to show.
       await hello;
@@ -238,6 +256,14 @@ export class Attendance implements Ear {
     this.#finish({ reason: "left" });
   }
 
+  /** The page is closed, or loaded anew, which it learns when it is opened. */
+  #stepOut(): void {
+    const { phase, microphoneOn, cameraOn } = this.view.value;
+    if (phase !== "meeting") return;
+    keep({ meeting: this.place.meeting, entered: this.#entered, microphoneOn, cameraOn }, sessionStorage, Date.now());
+    this.#ask({ step_out: {} });
+  }
+
   /** Ends the meeting for everybody; for hosts. */
   endForAll(): void {
     this.#ask({ end: {} });
@@ -298,7 +324,10 @@ export class Attendance implements Ear {
     else if ("vote" in tell) this.#voted(tell.vote.poll, tell.vote.choices);
     else if ("drafts" in tell && meeting) this.view.patch({ meeting: { ...meeting, drafts: tell.drafts.polls } });
     else if ("guests" in tell && meeting) this.view.patch({ meeting: { ...meeting, guests: tell.guests.guests } });
-    else if ("reaction" in tell) this.reaction.set({ id: ++this.#reactions, ...tell.reaction });
+    else if ("left_out" in tell && meeting) {
+      const { via, sources } = tell.left_out;
+      this.view.patch({ meeting: { ...meeting, leftOut: { ...meeting.leftOut, [via]: sources } } });
+    } else if ("reaction" in tell) this.reaction.set({ id: ++this.#reactions, ...tell.reaction });
     else if ("asked_to_send" in tell) this.view.patch({ request: tell.asked_to_send });
   }
 

@@ -4,7 +4,9 @@ import { Attendance, type Place } from "./attendance";
 import { expose } from "./inspect";
 import { Devices } from "./media/devices";
 import { Control, given } from "./control/control";
-import { Calls, deviceName, userToken } from "./calls/calls";
+import { Calls } from "./calls/calls";
+import { deviceName, knownUser, userToken } from "./calls/identity";
+import { recallRing } from "./calls/ring";
 import { CallsPage } from "./ui/calls/page";
 import { ControlPage } from "./ui/control/page";
 import { App } from "./ui/app";
@@ -27,6 +29,9 @@ function place(): Place | null {
 
 function start(root: HTMLElement): void {
   findLanguage();
+  recallRing(localStorage);
+  // A page that the browser has put aside has stepped out.
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
   if (/^\/room\/?$/.test(location.pathname)) {
     const control = new Control();
     addEventListener("hashchange", () => location.reload());
@@ -44,13 +49,13 @@ function start(root: HTMLElement): void {
     return;
   }
   const devices = new Devices(navigator.mediaDevices);
-  const attendance = new Attendance(here, devices);
+  const user = knownUser();
+  const attendance = new Attendance({ ...here, ...(user ? { user } : {}) }, devices);
   expose(attendance);
   render(<App attendance={attendance} />, root);
-  void devices.open();
+  void attendance.begin();
   // Another token in the same address is another way in.
   addEventListener("hashchange", () => location.reload());
-  addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
 const root = document.getElementById("page");

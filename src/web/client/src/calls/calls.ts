@@ -5,17 +5,12 @@ import { expose } from "../inspect";
 import { Devices } from "../media/devices";
 import type { Answer, Ask, CallEnd, CallState, Media, Tell, Welcome } from "../words/calling";
 import { asRefusal, browserWorld, Refusal } from "../words/socket";
-import { calling, hear, mine, nameOf, open, partners, remember, ringing, type Book } from "./book";
+import { calling, hear, isLive, mine, nameOf, open, partners, remember, ringing, type Book } from "./book";
+import { forgetUser } from "./identity";
 import { Push } from "./push";
 import { play, type Tone } from "./tones";
 import { CallsWire, type CallsEar } from "./wire";
 
-/** Under which this browser keeps who I am. */
-const TOKEN = "alcove.user";
-/** Under which this tab keeps which device it is. */
-const DEVICE = "alcove.device";
-/** How long a page that is reloaded may take to be gone, in milliseconds. */
-const LEFT_WITHIN_MS = 500;
 /** How long it is told what has come of a call, in milliseconds. */
 const TOLD_MS = 8_000;
 
@@ -36,8 +31,8 @@ export interface CallsView {
   /** Why the last thing that I asked was refused. */
   readonly refusal: Refusal | null;
   readonly outcome: Outcome | null;
-  /** The call that I am in. */
-  readonly inside: { readonly call: string; readonly attendance: Attendance } | null;
+  /** The meeting that I am in, and the call that it belongs to, or by which I ring others into it. */
+  readonly inside: { readonly call: string | null; readonly attendance: Attendance } | null;
 }
 
 export class Calls implements CallsEar {
@@ -47,8 +42,13 @@ export class Calls implements CallsEar {
   #tone: { readonly name: Tone; stop(): void } | null = null;
   #stopTelling: ReturnType<typeof setTimeout> | undefined;
   #devices: Devices | null = null;
+  /** The meeting, if it is no call, from which others are rung. */
+  readonly #meeting: Attendance | null;
 
-  constructor(token: string, device: string) {
+  /** `attendance`: of a meeting that is no call; others can be rung into it. */
+  constructor(token: string, device: string, attendance?: Attendance) {
+    this.#meeting = attendance ?? null;
+    if (attendance) this.view.patch({ inside: { call: null, attendance } });
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const world = browserWorld(`${scheme}://${location.host}/api/v1/calls/ws`);
     this.#wire = new CallsWire(world, this, { token, device });
@@ -63,10 +63,21 @@ export class Calls implements CallsEar {
     void this.request({ ring: { users, media } });
   }
 
-  /** Rings more people into the call that I am in. */
-  invite(users: string[]): void {
-    const call = this.view.value.inside?.call;
-    if (call) void this.request({ invite: { call, users } });
+  /** Rings more people into the meeting that I am in. */
+  async invite(users: string[]): Promise<void> {
+    const { inside } = this.view.value;
+    if (!inside) return;
+    this.view.patch({ outcome: null });
+    if (inside.call) return void this.request({ invite: { call: inside.call, users } });
+    const answer = await this.#ask({ ring: { users, media: "video", meeting: inside.attendance.place.meeting } });
+    const call = answer && "ringing" in answer ? answer.ringing.call : null;
+    // Where nobody can be rung the call is over by now.
+    if (this.view.value.book?.calls.some((one) => one.id === call)) this.view.patch({ inside: { ...inside, call } });
+  }
+
+  /** Is signed in here no longer. */
+  close(): void {
+    this.#wire.close();
   }
 
   accept(call: CallState): void {
@@ -95,7 +106,7 @@ export class Calls implements CallsEar {
   /** Forgets who I am in this browser. */
   async signOut(): Promise<void> {
     await this.push.switchOff().catch(() => undefined);
-    localStorage.removeItem(TOKEN);
+    forgetUser();
     this.#wire.close();
     location.reload();
   }
@@ -108,7 +119,9 @@ export class Calls implements CallsEar {
   // What the wire tells.
 
   welcome(welcome: Welcome): void {
-    this.view.patch({ book: open(welcome, this.view.value.book), away: false, refusal: null });
+    const before = this.view.value.book;
+    this.view.patch({ book: open(welcome, before), away: false, refusal: null });
+    if (before) this.#miss(before, welcome);
     this.#sound();
     void this.push.begin(welcome.push_key);
     void this.#ask({ history: {} }).then((answer) => {
@@ -133,7 +146,7 @@ export class Calls implements CallsEar {
   }
 
   lost(refusal: Refusal): void {
-    if (refusal.code === "not-permitted" || refusal.code === "user-not-found") localStorage.removeItem(TOKEN);
+    if (refusal.code === "not-permitted" || refusal.code === "user-not-found") forgetUser();
     this.view.patch({ lost: refusal });
     this.#sound();
   }
@@ -149,6 +162,27 @@ export class Calls implements CallsEar {
     }
   }
 
+  /** A call in which I was here has ended while the wire was cut. */
+  #miss(before: Book, welcome: Welcome): void {
+    const isHere = (call: CallState) => {
+      const leg = mine(before, call);
+      return leg !== undefined && isLive(leg.state) && leg.device === before.device;
+    };
+    const gone = before.calls.find((call) => isHere(call) && !welcome.calls.some((one) => one.id === call.id));
+    if (gone) this.#over(before, gone, "lost");
+  }
+
+  /** A call in which I was here is over, and so is what I have of it. */
+  #over(book: Book, call: CallState, end: CallEnd): void {
+    const { inside } = this.view.value;
+    const talkedMs = call.answered_ms === undefined ? 0 : Math.max(0, Date.now() - call.answered_ms);
+    this.#conclude({ end, with: partners(book, call).join(", "), talkedMs });
+    if (inside?.call !== call.id) return;
+    // The meeting was there before the call, and goes on.
+    if (inside.attendance === this.#meeting) return this.view.patch({ inside: { ...inside, call: null } });
+    inside.attendance.leave();
+  }
+
   /** A call has changed: what is it to me? */
   #told(book: Book, before: CallState | undefined, call: CallState): void {
     const leg = mine(book, call);
@@ -159,9 +193,7 @@ export class Calls implements CallsEar {
       if (leg.state === "joining" || leg.state === "in") return this.#conclude({ end: "elsewhere", with: who, talkedMs: 0 });
     }
     if (!call.end) return;
-    const isHere = leg?.device === book.device;
-    const talkedMs = call.answered_ms === undefined ? 0 : Math.max(0, Date.now() - call.answered_ms);
-    if (isHere && leg?.state !== "declined") this.#conclude({ end: call.end, with: who, talkedMs });
+    if (leg?.device === book.device && leg.state !== "declined") this.#over(book, before ?? call, call.end);
   }
 
   #conclude(outcome: Outcome): void {
@@ -174,16 +206,17 @@ export class Calls implements CallsEar {
   /** Somebody has answered, or I have: into the meeting. */
   #enter({ call, meeting, token, media }: { call: string; meeting: string; token: string; media: Media }): void {
     const { book, inside } = this.view.value;
-    if (!book || inside?.call === call) return;
+    // Who has gone to another meeting with this tab has left the call for it.
+    if (!book || this.#meeting || inside?.call === call) return;
     inside?.attendance.leave();
     const devices = (this.#devices ??= new Devices(navigator.mediaDevices));
-    const attendance = new Attendance({ meeting, token }, devices);
+    const attendance = new Attendance({ meeting, token }, devices, media === "video");
     expose(attendance);
     this.view.patch({ inside: { call, attendance }, outcome: null });
     attendance.view.watch(({ phase, refusal }) => {
       if (phase === "over" || (phase === "lobby" && refusal)) this.#outside(call);
     });
-    void devices.open(media === "video").then(() => attendance.enter(nameOf(book, book.you), ""));
+    void devices.open(attendance.view.value.cameraOn).then(() => attendance.enter(nameOf(book, book.you), ""));
   }
 
   /** The meeting of a call is over for me, and so is the call. */
@@ -210,38 +243,4 @@ export class Calls implements CallsEar {
     if (rings) return mine(book, rings)?.state === "knocking" ? "knock" : "ring";
     return calling(book) ? "back" : null;
   }
-}
-
-/** The token that the address brings, else that of before; the address forgets it, for it is as good as a password. */
-export function userToken(): string {
-  const given = new URLSearchParams(location.hash.slice(1)).get("u");
-  if (given) {
-    localStorage.setItem(TOKEN, given);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-  return given ?? localStorage.getItem(TOKEN) ?? "";
-}
-
-/**
- * Which device this tab is: the same after a reload, another one in another tab. A tab that was duplicated has the name of
- * the first one along; whose name it is, is who has the lock.
- */
-export async function deviceName(): Promise<string> {
-  const known = sessionStorage.getItem(DEVICE);
-  if (known && (await owns(known))) return known;
-  const made = crypto.randomUUID();
-  sessionStorage.setItem(DEVICE, made);
-  await owns(made);
-  return made;
-}
-
-/** Takes a name for as long as the page lives; a page that is being left has it for a moment still. */
-function owns(name: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const keep = () => {
-      resolve(true);
-      return new Promise<never>(() => undefined);
-    };
-    navigator.locks.request(`${DEVICE}.${name}`, { signal: AbortSignal.timeout(LEFT_WITHIN_MS) }, keep).catch(() => resolve(false));
-  });
 }

@@ -1,5 +1,6 @@
 /** The tones of calls, made by the page's own audio graph: ringing, ring-back, a knock, and the end. */
 import { graph } from "../media/sound";
+import { ringChoice } from "./ring";
 
 export type Tone = "ring" | "back" | "knock" | "end";
 
@@ -19,6 +20,9 @@ const SCORES: Readonly<Record<Tone, { readonly notes: readonly Note[]; readonly 
   end: { notes: [[0, 0.16, [523.25], 0.16], [0.18, 0.3, [392], 0.16]], every: 0 },
 };
 
+/** How long a ring lasts, in milliseconds. */
+const SAMPLE_MS = 1_500;
+
 /** Plays a tone, again and again where it is one of those; the returned function ends it. */
 export function play(tone: Tone): () => void {
   const { notes, every } = SCORES[tone];
@@ -27,6 +31,8 @@ export function play(tone: Tone): () => void {
   out.connect(context.destination);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const turn = () => {
+    // What calls somebody from afar is as loud as they want it; what they hear at the page is not.
+    if (tone === "ring" || tone === "knock") out.gain.value = ringChoice.value.volume / 100;
     // A page that nobody has touched may not sound; what is due then is not made up for later.
     if (context.state === "running") for (const note of notes) strike(context, out, note);
     if (every > 0) timer = setTimeout(turn, every * 1_000);
@@ -39,6 +45,19 @@ export function play(tone: Tone): () => void {
     setTimeout(() => out.disconnect(), 200);
   };
 }
+
+/** Rings once, for who chooses how loud that shall be. */
+export function sample(): void {
+  stopSample();
+  const stop = play("ring");
+  const timer = setTimeout(stop, SAMPLE_MS);
+  stopSample = () => {
+    clearTimeout(timer);
+    stop();
+  };
+}
+
+let stopSample = () => {};
 
 function strike(context: AudioContext, out: AudioNode, [start, length, pitches, loudness]: Note): void {
   const begins = context.currentTime + 0.02 + start;

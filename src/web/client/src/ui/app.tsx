@@ -1,7 +1,10 @@
 /** Which page is shown: the lobby, the meeting, or what came after it. */
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Attendance, End } from "../attendance";
+import { Calls } from "../calls/calls";
+import { deviceName } from "../calls/identity";
 import { useCell } from "../cell";
+import { RingFrom } from "./calls/here";
 import { language, textOr, t } from "./texts";
 import { Mark } from "./icons";
 import { Lobby } from "./lobby";
@@ -16,9 +19,34 @@ export function App({ attendance }: { attendance: Attendance }) {
   useEffect(() => {
     document.title = `${attendance.place.meeting} · Alcove`;
   }, [attendance]);
-  if (phase === "meeting") return <MeetingPage attendance={attendance} />;
+  const calls = useSignedIn(attendance);
+  if (phase === "meeting") return <RingFrom.Provider value={calls}><MeetingPage attendance={attendance} /></RingFrom.Provider>;
   if (phase === "over" && end) return <Over end={end} meeting={meeting} record={record} onAgain={() => attendance.again()} />;
   return <Lobby attendance={attendance} />;
+}
+
+/** Whoever is signed in in this browser may ring others into the meeting, for as long as they are in it. */
+function useSignedIn(attendance: Attendance): Calls | null {
+  const { phase } = useCell(attendance.view);
+  const [calls, setCalls] = useState<Calls | null>(null);
+  const { user } = attendance.place;
+  const isIn = phase === "meeting";
+  useEffect(() => {
+    if (!isIn || !user) return;
+    let open: Calls | null = null;
+    let isOver = false;
+    void deviceName().then((device) => {
+      if (isOver) return;
+      open = new Calls(user, device, attendance);
+      setCalls(open);
+    });
+    return () => {
+      isOver = true;
+      open?.close();
+      setCalls(null);
+    };
+  }, [attendance, isIn, user]);
+  return calls;
 }
 
 interface OverProps {

@@ -2,7 +2,7 @@
 import { useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Attendance } from "../attendance";
 import { useCell } from "../cell";
-import { mayModerate, me, maySend, type Meeting } from "../words/meeting";
+import { leftOut, mayModerate, me, maySend, type Meeting } from "../words/meeting";
 import type { Audience } from "../words/wire";
 import { useAwake } from "./awake";
 import { InviteDialog } from "./calls/invite";
@@ -123,6 +123,8 @@ function Banner({ attendance, meeting, arrangement, change }: BannerProps) {
   }
   if (minutes !== null) return <EndsSoon meeting={meeting} minutes={minutes} />;
   if (arrangement.side !== "polls" && toVote(meeting)) return <VoteWanted meeting={meeting} onSee={() => change({ side: "polls" })} />;
+  const left = leftOut(meeting);
+  if (left) return <p class="banner calm" role="status" data-testid="left-out">{t(`meeting.left.out.${left.what}`, { name: left.name })}</p>;
   if (!maySend(me(meeting)?.role)) return <p class="banner calm" role="status">{t("meeting.listen")}</p>;
   return null;
 }

@@ -31,9 +31,13 @@ users?: Array<string>, } } | { "ring": {
  */
 users: Array<string>,
 /**
- * With pictures, or sound alone.
+ * With pictures, or sound alone at first.
  */
-media: Media, } } | { "invite": {
+media: Media,
+/**
+ * A meeting that I am in: they are rung into it.
+ */
+meeting?: string, } } | { "invite": {
 /**
  * Which call.
  */

@@ -1,6 +1,6 @@
 /** What deltas make of the snapshot. */
 import { describe, expect, it } from "vitest";
-import { apply, begin, grade, hands, hear, includes, maySend, me, others, presenter, trackState, worse, write, type Meeting, USUAL_RIGHTS } from "./meeting";
+import { apply, begin, grade, hands, hear, includes, leftOut, maySend, me, others, presenter, trackState, worse, write, type Meeting, USUAL_RIGHTS } from "./meeting";
 import type { Event, Participant } from "./wire";
 
 const person = (id: string, fields: Partial<Participant> = {}): Participant => ({
@@ -112,5 +112,14 @@ describe("rights", () => {
     expect(roles.map((role) => includes("hosts", role))).toEqual([true, true, false, false]);
     expect(roles.map((role) => includes("speakers", role))).toEqual([true, true, true, false]);
     expect(roles.map((role) => includes("everybody", role))).toEqual([true, true, true, true]);
+  });
+});
+
+describe("meetings elsewhere", () => {
+  it("are named where something of mine does not reach them", () => {
+    const now = { ...meeting(person("me"), person("b", { name: "Birch", kind: "bridge" })), leftOut: { gone: ["camera"], b: ["camera", "microphone"] } } as Meeting;
+    expect(leftOut(now)).toEqual({ what: "both", name: "Birch" });
+    expect(leftOut({ ...now, leftOut: { b: ["screen_audio"] } })).toEqual({ what: "sound", name: "Birch" });
+    expect(leftOut({ ...now, leftOut: { b: [] } })).toBeNull();
   });
 });

@@ -33,6 +33,8 @@ export interface Meeting {
   readonly votes: Readonly<Record<number, readonly number[]>>;
   /** The polls that are prepared; only hosts are told. */
   readonly drafts: readonly Draft[];
+  /** What of mine does not reach meetings elsewhere, by the bridge to each. */
+  readonly leftOut: Readonly<Record<string, readonly Source[]>>;
   /** Why it is over for me; null while it lasts. */
   readonly over: LeaveReason | null;
 }
@@ -54,7 +56,7 @@ export function begin(welcome: Welcome): Meeting {
   const { polls } = meeting;
   return {
     info: meeting, you, participants, active: null, heard: [], grades: {}, chat: [], guests: [],
-    polls, votes: {}, drafts: [], over: null,
+    polls, votes: {}, drafts: [], leftOut: {}, over: null,
   };
 }
 
@@ -198,4 +200,16 @@ export function hands(meeting: Meeting): Participant[] {
 /** Who shares a screen; the first one, if several do. */
 export function presenter(meeting: Meeting): Participant | undefined {
   return others(meeting).find((one) => trackState(one, "screen") === "on");
+}
+
+/** What of mine does not reach a meeting elsewhere, and what that is called; null where everything does. */
+export function leftOut(meeting: Meeting): { readonly what: "sound" | "picture" | "both"; readonly name: string } | null {
+  for (const [via, sources] of Object.entries(meeting.leftOut)) {
+    const bridge = meeting.participants.find((one) => one.id === via);
+    if (!bridge || sources.length === 0) continue;
+    const has = (...some: Source[]) => sources.some((source) => some.includes(source));
+    const [sound, picture] = [has("microphone", "screen_audio"), has("camera", "screen")];
+    return { what: sound && picture ? "both" : sound ? "sound" : "picture", name: bridge.name };
+  }
+  return null;
 }

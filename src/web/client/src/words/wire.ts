@@ -73,7 +73,11 @@ state: TrackState, } } | { "behind": Behind } | { "carry": {
 /**
  * At most [`CARRIED_MAX`].
  */
-lines: Array<CarriedLine>, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
+lines: Array<CarriedLine>,
+/**
+ * What it does not send, for want of lines; at most [`LEFT_OUT_MAX`].
+ */
+left_out?: Array<LeftOut>, } } | { "clock": Record<symbol, never> } | { "delays": Record<symbol, never> } | { "leave": Record<symbol, never> } | { "step_out": Record<symbol, never> } | { "end": Record<symbol, never> } | { "hand": {
 /**
  * Whose; mine where absent.
  */
@@ -300,6 +304,10 @@ custom_info?: unknown,
  * What stays the same whenever this person, or this browser, joins: whoever is banned is known by it.
  */
 identity?: string,
+/**
+ * Signs a user of the directory in: I am that one, and busy as long as I am here.
+ */
+user?: string,
 /**
  * Back after a cut: be the same participant again.
  */
@@ -659,7 +667,15 @@ boxes: Array<string>,
 /**
  * The video codecs that everybody here decodes.
  */
-decodes: Array<VideoCodec>, } } | { "speaking": {
+decodes: Array<VideoCodec>, } } | { "left_out": {
+/**
+ * The bridge.
+ */
+via: string,
+/**
+ * None: everything is sent.
+ */
+sources: Array<Source>, } } | { "speaking": {
 /**
  * The active speaker, for the stage.
  */
@@ -1158,3 +1174,16 @@ source: Source,
  * How many of its layers the other end watches, from the smallest on.
  */
 layers: number, };
+
+/**
+ * A track that is not sent to the other end, for there is no line left.
+ */
+export type LeftOut = {
+/**
+ * Whose.
+ */
+participant: string,
+/**
+ * Which.
+ */
+source: Source, };

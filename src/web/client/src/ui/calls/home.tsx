@@ -2,6 +2,8 @@
 import { useState } from "preact/hooks";
 import { elsewhere, partners, type Book } from "../../calls/book";
 import type { Calls } from "../../calls/calls";
+import { chooseRing, ringChoice } from "../../calls/ring";
+import { sample } from "../../calls/tones";
 import { useCell } from "../../cell";
 import type { Media, UserEntry } from "../../words/calling";
 import { icons, Mark } from "../icons";
@@ -54,13 +56,14 @@ function Status({ calls, presence }: { calls: Calls; presence: UserEntry["presen
   );
 }
 
-/** What one sees rarely: notifications, language, signing out. */
+/** What one sees rarely: how it rings here, notifications, language, signing out. */
 function Menu({ calls, book }: { calls: Calls; book: Book }) {
   const push = useCell(calls.push.state);
   return (
     <details class="calls-menu">
       <summary aria-label={t("calls.menu")} title={t("calls.menu")}>{icons.settings}</summary>
       <div class="calls-panel">
+        <RingChoices />
         <h2>{t("calls.push")}</h2>
         <p>{t(`calls.push.${push}`)}</p>
         {(push === "off" || push === "failed") && (
@@ -77,6 +80,32 @@ function Menu({ calls, book }: { calls: Calls; book: Book }) {
         <button type="button" class="link" data-testid="sign-out" onClick={() => void calls.signOut()}>{t("calls.sign.out")}</button>
       </div>
     </details>
+  );
+}
+
+/** How this device rings. */
+function RingChoices() {
+  const { volume, visual } = useCell(ringChoice);
+  return (
+    <section class="ring-choices" aria-labelledby="ring-title">
+      <h2 id="ring-title">{t("calls.ring")}</h2>
+      <label class="volume">
+        <span>{volume > 0 ? icons.sound : icons.soundOff}{t("calls.ring.volume")}<output>{volume > 0 ? `${volume} %` : t("calls.ring.off")}</output></span>
+        <input
+          type="range" min="0" max="100" step="10" data-testid="ring-volume" value={volume}
+          aria-valuetext={volume > 0 ? `${volume} %` : t("calls.ring.off")}
+          onInput={(event) => chooseRing({ volume: event.currentTarget.valueAsNumber }, localStorage)}
+          onChange={sample}
+        />
+      </label>
+      <label class="switch">
+        <input
+          type="checkbox" role="switch" data-testid="ring-visual" checked={visual}
+          onChange={(event) => chooseRing({ visual: event.currentTarget.checked }, localStorage)}
+        />
+        {t("calls.ring.visual")}
+      </label>
+    </section>
   );
 }
 

@@ -18,13 +18,15 @@ export function Outgoing({ calls, book, call }: { calls: Calls; book: Book; call
     <dialog ref={dialog} class="ringing" aria-labelledby="outgoing-title" data-testid="outgoing" data-call={call.id} onCancel={() => calls.hangUp(call.id)}>
       <span class="waves" aria-hidden="true"><Avatar name={name} room={isRoom} /></span>
       <h2 id="outgoing-title">{name}</h2>
-      <ul class="taking" role="status">
-        {callees.map((leg) => (
-          <li key={leg.user} data-state={leg.state}>
-            {callees.length > 1 && <strong>{nameOf(book, leg.user)}</strong>} {t(taking(book, leg))}
-          </li>
-        ))}
-      </ul>
+      <div role="status">
+        <ul class="taking">
+          {callees.map((leg) => (
+            <li key={leg.user} data-state={leg.state}>
+              {callees.length > 1 && <strong>{nameOf(book, leg.user)}</strong>} {t(taking(book, leg))}
+            </li>
+          ))}
+        </ul>
+      </div>
       <div class="answers">
         <button type="button" class="answer no" data-testid="cancel" onClick={() => calls.hangUp(call.id)}>
           <span class="disc">{icons.leave}</span>{t("calls.cancel")}

@@ -7,7 +7,7 @@ import { useCell } from "../../cell";
 import { Mark } from "../icons";
 import { MeetingPage } from "../meeting";
 import { language, t, textOr } from "../texts";
-import { CallHere } from "./here";
+import { CallHere, RingFrom } from "./here";
 import { Home } from "./home";
 import { Outgoing } from "./outgoing";
 import { Ringing } from "./ringing";
@@ -23,7 +23,7 @@ export function CallsPage({ calls }: { calls: Calls }) {
   const rung = calling(book);
   return (
     <>
-      {inside ? <Inside key={inside.call} calls={calls} attendance={inside.attendance} /> : <Home calls={calls} book={book} />}
+      {inside ? <Inside key={inside.call ?? ""} calls={calls} attendance={inside.attendance} /> : <Home calls={calls} book={book} />}
       {rings && <Ringing key={rings.id} calls={calls} book={book} call={rings} />}
       {rung && !rings && <Outgoing key={rung.id} calls={calls} book={book} call={rung} />}
     </>
@@ -36,7 +36,9 @@ function Inside({ calls, attendance }: { calls: Calls; attendance: Attendance })
   if (phase !== "meeting") return <Waiting />;
   return (
     <CallHere.Provider value={calls}>
-      <MeetingPage attendance={attendance} />
+      <RingFrom.Provider value={calls}>
+        <MeetingPage attendance={attendance} />
+      </RingFrom.Provider>
     </CallHere.Provider>
   );
 }

@@ -2,6 +2,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { mine, nameOf, type Book } from "../../calls/book";
 import type { Calls } from "../../calls/calls";
+import { ringChoice } from "../../calls/ring";
+import { useCell } from "../../cell";
 import type { CallState } from "../../words/calling";
 import { icons } from "../icons";
 import { Avatar, classes } from "../tile";
@@ -16,6 +18,7 @@ export function Ringing({ calls, book, call }: { calls: Calls; book: Book; call:
     navigator.vibrate?.([400, 200, 400]);
     return () => void navigator.vibrate?.(0);
   }, []);
+  const { visual } = useCell(ringChoice);
   const leg = mine(book, call);
   const by = leg?.by ?? call.caller;
   const name = nameOf(book, by);
@@ -25,7 +28,7 @@ export function Ringing({ calls, book, call }: { calls: Calls; book: Book; call:
   const what = knocks ? "calls.knocks" : call.media === "video" ? "calls.rings.video" : "calls.rings.audio";
   return (
     <dialog
-      ref={dialog} class={classes("ringing", !knocks && "flashing")} role="alertdialog" aria-labelledby="ringing-title" aria-describedby="ringing-more"
+      ref={dialog} class={classes("ringing", !knocks && visual && "flashing")} role="alertdialog" aria-labelledby="ringing-title" aria-describedby="ringing-more"
       data-testid="ringing" data-call={call.id}
       // Escape would be an answer that nobody meant.
       onCancel={(event) => event.preventDefault()}
