@@ -61,7 +61,7 @@ pub struct Unconfirmed {
 }
 
 /// The kept document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
     /// Counts changes.
@@ -76,19 +76,6 @@ pub struct Kept {
     pub unconfirmed: Option<Unconfirmed>,
     /// The last ones; the last of them is in force.
     pub revisions: VecDeque<Revision>,
-}
-
-impl Default for Kept {
-    fn default() -> Self {
-        Self {
-            generation: 0,
-            proven: 0,
-            trying: None,
-            when: None,
-            unconfirmed: None,
-            revisions: VecDeque::new(),
-        }
-    }
 }
 
 impl Kept {

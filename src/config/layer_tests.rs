@@ -186,7 +186,7 @@ fn fitting(key: &'static Key) -> BoxedStrategy<Value> {
                 .prop_map(|list| Value::from_iter(list.iter().map(ToString::to_string)))
                 .boxed(),
             "tls.names" => proptest::collection::vec("[a-z]{1,9}(\\.[a-z]{1,9}){0,2}", 0..4)
-                .prop_map(|list| Value::from_iter(list))
+                .prop_map(Value::from_iter)
                 .boxed(),
             "turn.server" => text("turn:turn.example.org:443"),
             "mail.server" => text("smtps:mx.example.org"),
