@@ -160,13 +160,17 @@ _alcove() {
             return 0
             ;;
         alcove__subcmd__config__subcmd__show)
-            opts="-h -V --config --explain --help --version"
+            opts="-h -V --config --state --explain --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -48,6 +48,7 @@ complete -c alcove -n "__fish_alcove_using_subcommand config; and not __fish_see
 complete -c alcove -n "__fish_alcove_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Prints the configuration in force, with defaults'
 complete -c alcove -n "__fish_alcove_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'The configuration; /etc/alcove/alcove.toml where it exists and none is named' -r -F
+complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -l state -d 'Where what came over the network is kept' -r -F
 complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -l explain -d 'Says of each key what it means, its unit, its range and its default'
 complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
