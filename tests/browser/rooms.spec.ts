@@ -215,7 +215,7 @@ test('the other appliance rings over the way that this one has opened; declined,
 })
 
 test('an appliance that is gone is offline, a call to it ends at once, and it is reached again when it is back', async () => {
-  test.setTimeout(120_000)
+  test.setTimeout(240_000)
   const { aspen, birch, birchAtAspen } = await both()
   const nearby = () => ask(aspen, 'GET', 'appliances').appliances.map((one: any) => [one.name, one.address])
   const port = new URL(birch.box.url).port
@@ -223,9 +223,9 @@ test('an appliance that is gone is offline, a call to it ends at once, and it is
   const ann = await signIn(aspen, 'Ann', red, 700)
   birch.side.network.run('ip', 'link', 'set', 'cable', 'down')
   const presence = () => ask(aspen, 'GET', `users/${birchAtAspen}`).presence
-  await expect.poll(presence, { message: 'nothing is heard of it', timeout: 60_000 }).toBe('offline')
+  await expect.poll(presence, { message: 'nothing is heard of it', timeout: 90_000 }).toBe('offline')
   await ann.getByTestId(`video-${birchAtAspen}`).click()
   await expect(ann.getByTestId('outcome')).toHaveAttribute('data-end', 'no_answer')
   birch.side.network.run('ip', 'link', 'set', 'cable', 'up')
-  await expect.poll(presence, { message: 'it is reached again', timeout: 60_000 }).toBe('online')
+  await expect.poll(presence, { message: 'it is reached again', timeout: 90_000 }).toBe('online')
 })
