@@ -43,6 +43,36 @@ pub enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 0)]
         within: u32,
     },
+    /// Shows how the appliance of this machine is: what is amiss, why, and what to do
+    Status {
+        /// Where it keeps keys and tokens
+        #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY", default_value = "/var/lib/alcove")]
+        state: PathBuf,
+    },
+    /// Has one appliance, or many, be configured as documents say; ends with 3 when a dry run finds something to change
+    Apply {
+        /// A document (TOML), or a folder with all.toml and a HOST.toml for each that differs
+        #[arg(short, long, value_name = "FILE")]
+        file: PathBuf,
+        /// The appliances, a line `https://HOST[:PORT] TOKEN [FINGERPRINT]` each; that of this machine where absent
+        #[arg(long, value_name = "FILE")]
+        hosts: Option<PathBuf>,
+        /// Only says what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// Starts anew at once what needs it, whoever is in a meeting
+        #[arg(long)]
+        now: bool,
+        /// How many appliances are spoken with at a time
+        #[arg(long, value_name = "COUNT", default_value_t = 20)]
+        parallel: u16,
+        /// How long to wait until it is in effect
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        wait: u32,
+        /// Where the appliance of this machine keeps keys and tokens
+        #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY", default_value = "/var/lib/alcove")]
+        state: PathBuf,
+    },
     /// Shows the configuration
     Config {
         /// What to do with it.

@@ -9,7 +9,8 @@
 //! * [`appliance`]: the loop; commands and wake-ups in, acts out, with the media workers.
 //! * [`remote`]: bridges to meetings elsewhere; the first are those of other appliances.
 //! * [`web`]: the words of the WebSocket and the page. [`api`]: HTTP.
-//! * [`daemon`] puts the parts together; [`cli`] is how it is told to; [`check`] asks it from outside to work.
+//! * [`daemon`] puts the parts together; [`cli`] is how it is told to; [`check`] asks it from outside to
+//!   work, and [`fleet`] has many of them configured.
 //!
 //! # Words
 //!
@@ -40,6 +41,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod fleet;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod meeting;

@@ -7,17 +7,21 @@ use std::time::Duration;
 
 use alcove::appliance::clock::SystemClock;
 use alcove::cli::{Cli, Command, ConfigCommand};
+use alcove::fleet::{self, Order};
 use alcove::system::configuration::Configuration;
 use alcove::{check, config, daemon, room, system};
 use alcove_hal::clock::Clock;
 use anyhow::Context as _;
 use clap::Parser as _;
 
+/// How a dry run ends that has found something to change.
+const WOULD_CHANGE: u8 = 3;
+
 fn main() -> ExitCode {
     // Bad usage ends here, with clap's exit code 2.
     let cli = Cli::parse();
     match carry_out(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "alcove: {error:#}");
             ExitCode::FAILURE
@@ -25,7 +29,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn carry_out(command: Command) -> anyhow::Result<()> {
+fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run { config, state, simulated } => {
             let (files, fault) = config::files_for_service(config.as_deref())?;
@@ -39,13 +43,26 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             say(&check::run(&state, Duration::from_secs(within.into()), &clock)?)
         }
+        Command::Status { state } => say(&fleet::status(&state)?),
+        Command::Apply { file, hosts, dry_run, now, parallel, wait, state } => {
+            let wait = Duration::from_secs(wait.into());
+            let applied =
+                fleet::apply(&Order { file, hosts, state, dry_run, now, parallel: parallel.into(), wait })?;
+            anyhow::ensure!(applied.failed == 0, "{} could not be configured", applied.failed);
+            return Ok(if dry_run && applied.changed > 0 {
+                ExitCode::from(WOULD_CHANGE)
+            } else {
+                ExitCode::SUCCESS
+            });
+        }
         Command::Config { command: ConfigCommand::Show { config, state, explain } } => {
             let (configuration, trouble) = Configuration::open(&state, config::files(config.as_deref())?);
             tell(trouble)?;
             let config = configuration.state().config;
             say(&if explain { config::explain(&config) } else { config::show(&config) })
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show_devices(json: bool) -> anyhow::Result<()> {

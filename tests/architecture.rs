@@ -26,7 +26,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("remote", &["appliance", "config", "refusal", "sfu", "system", "track", "web"]),
     ("web", &["appliance", "config", "meeting", "refusal", "system", "track"]),
     ("api", &["appliance", "config", "meeting", "refusal", "system", "track", "web"]),
-    ("check", &["system"]),
+    ("fleet", &["system"]),
+    ("check", &["fleet", "system"]),
     ("cli", &[]),
     ("daemon", &["api", "appliance", "calling", "config", "meeting", "remote", "room", "system"]),
 ];

@@ -249,6 +249,9 @@ pub(crate) struct Status {
     pub media_addresses: Vec<String>,
     /// What was wrong at the start, and what is wrong with the relay now, a sentence each with what to do; else empty.
     pub troubles: Vec<String>,
+    /// The SHA-256 of the appliance's own authority, by which others know it; none with a certificate of the owner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority_fingerprint: Option<String>,
     /// Counts changes of the configuration.
     pub generation: u64,
     /// The generation that is in effect.
@@ -296,7 +299,12 @@ impl From<&conditions::Condition> for Condition {
 
 impl Status {
     /// What the loop says, and what is known beside it.
-    pub(crate) fn new(view: StatusView, state: &State, conditions: &conditions::Conditions) -> Self {
+    pub(crate) fn new(
+        view: StatusView,
+        authority_fingerprint: Option<String>,
+        state: &State,
+        conditions: &conditions::Conditions,
+    ) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: view.uptime.as_secs(),
@@ -305,6 +313,7 @@ impl Status {
             participants: view.participants,
             media_addresses: view.media_addresses.iter().map(ToString::to_string).collect(),
             troubles: view.troubles,
+            authority_fingerprint,
             generation: state.generation,
             observed_generation: state.observed,
             conditions: conditions.iter().map(Condition::from).collect(),

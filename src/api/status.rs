@@ -57,7 +57,7 @@ pub(crate) async fn status(
     }
     let view = shared.handle.status().await?;
     let (state, conditions) = (shared.configuration.state(), shared.conditions.borrow().clone());
-    Ok(Json(Status::new(view, &state, &conditions)))
+    Ok(Json(Status::new(view, shared.facts.authority_fingerprint.clone(), &state, &conditions)))
 }
 
 /// Returns as soon as the condition is true, of that generation where one is named.

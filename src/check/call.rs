@@ -16,7 +16,7 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 use tokio::net::UdpSocket;
 use tokio::time::sleep_until;
 
-use super::administrator::Administrator;
+use crate::fleet::administrator::Administrator;
 
 /// How many packets of sound are sent, one every 20 ms: a second.
 const PACKETS: u64 = 50;

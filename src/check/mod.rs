@@ -3,7 +3,6 @@
 //! It is what decides whether an update may stay, so it asks for what a room cannot do without, and for nothing
 //! that a room may lack for a while, such as a camera.
 
-mod administrator;
 mod call;
 
 use std::fmt::Write as _;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use alcove_hal::clock::Clock;
 use anyhow::Context as _;
 
-use administrator::Administrator;
+use crate::fleet::administrator::Administrator;
 
 /// How long to wait between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,7 +39,7 @@ pub fn run(state: &Path, within: Duration, clock: &Arc<dyn Clock>) -> anyhow::Re
 }
 
 async fn attempt(state: &Path, clock: &dyn Clock) -> anyhow::Result<String> {
-    let administrator = Administrator::open(state)?;
+    let administrator = Administrator::of_this_machine(state)?;
     let mut found = String::new();
     administrator.text("readyz").await.context("the appliance is not ready")?;
     writeln!(found, "ready       {}", administrator.url())?;

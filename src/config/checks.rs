@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::change::can_be_locked;
-use super::keys::{KEYS, Key, Range};
+use super::keys::{KEYS, Key};
 use super::texts::{document, value};
 use super::{Choice, Config};
 use crate::meeting::NAME_CHARS_MAX;
@@ -35,14 +35,11 @@ pub(super) fn check(config: &Config) -> Result<(), Fault> {
 
 /// What is wrong with a value whose range the table knows.
 fn unfit(key: &Key, value: &toml::Value) -> Option<String> {
-    let Range::Number(least, most, unit) = key.range else {
-        let length = value.as_str().filter(|_| key.is_private)?.len();
-        return (!(1..=SECRET_BYTES_MAX).contains(&length))
-            .then(|| format!("a secret has 1 to {SECRET_BYTES_MAX} bytes"));
-    };
-    let number = value.as_integer()?;
-    let is_fit = (i64::from(least)..=i64::from(most)).contains(&number);
-    (!is_fit).then(|| format!("{number} is out of range; give {least} to {most} {unit}"))
+    let is_long = |text: &str| key.is_private && !(1..=SECRET_BYTES_MAX).contains(&text.len());
+    match value.as_str() {
+        Some(text) => is_long(text).then(|| format!("a secret has 1 to {SECRET_BYTES_MAX} bytes")),
+        None => key.range.excludes(value.as_integer()),
+    }
 }
 
 fn check_words(config: &Config) -> Result<(), Fault> {

@@ -78,6 +78,13 @@ impl Setter {
 }
 
 impl Range {
+    /// What is wrong with a number; nothing with a value of another type.
+    pub(super) fn excludes(self, number: Option<i64>) -> Option<String> {
+        let (Self::Number(least, most, unit), Some(number)) = (self, number) else { return None };
+        let is_inside = (i64::from(least)..=i64::from(most)).contains(&number);
+        (!is_inside).then(|| format!("{number} is out of range; give {least} to {most} {unit}"))
+    }
+
     /// What may stand there, in words.
     #[must_use]
     pub fn words(self) -> String {

@@ -157,8 +157,14 @@ impl Layers {
     /// # Errors
     /// The key that is wrong by itself or does not fit the others.
     pub(crate) fn config(&self) -> Result<Config, Fault> {
-        let said = KEYS.iter().filter_map(|key| Some((key, self.origin(key).1?.value.clone())));
-        let document = Value::Object(nest(said));
+        let said = || KEYS.iter().filter_map(|key| Some((key, &self.origin(key).1?.value)));
+        // Before the types of the document, whose limits mean nothing to people.
+        let unfit =
+            |(key, value): (&'static Key, &Value)| Some((key.name, key.range.excludes(value.as_i64())?));
+        if let Some((key, cause)) = said().find_map(unfit) {
+            return Err(Fault { key, cause });
+        }
+        let document = Value::Object(nest(said().map(|(key, value)| (key, value.clone()))));
         let config: Config = serde_path_to_error::deserialize(&document).map_err(|error| Fault {
             key: keys::find(&error.path().to_string()).map_or("", |key| key.name),
             cause: error.inner().to_string(),

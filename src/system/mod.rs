@@ -15,5 +15,6 @@ pub mod nearby;
 pub mod notify;
 pub mod sockets;
 pub mod tokens;
+pub mod trust;
 pub mod updates;
 pub mod web_push;

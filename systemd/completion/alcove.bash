@@ -16,6 +16,9 @@ _alcove() {
             ",$1")
                 cmd="alcove"
                 ;;
+            alcove,apply)
+                cmd="alcove__subcmd__apply"
+                ;;
             alcove,check)
                 cmd="alcove__subcmd__check"
                 ;;
@@ -31,6 +34,9 @@ _alcove() {
             alcove,run)
                 cmd="alcove__subcmd__run"
                 ;;
+            alcove,status)
+                cmd="alcove__subcmd__status"
+                ;;
             alcove__subcmd__config,help)
                 cmd="alcove__subcmd__config__subcmd__help"
                 ;;
@@ -42,6 +48,9 @@ _alcove() {
                 ;;
             alcove__subcmd__config__subcmd__help,show)
                 cmd="alcove__subcmd__config__subcmd__help__subcmd__show"
+                ;;
+            alcove__subcmd__help,apply)
+                cmd="alcove__subcmd__help__subcmd__apply"
                 ;;
             alcove__subcmd__help,check)
                 cmd="alcove__subcmd__help__subcmd__check"
@@ -58,6 +67,9 @@ _alcove() {
             alcove__subcmd__help,run)
                 cmd="alcove__subcmd__help__subcmd__run"
                 ;;
+            alcove__subcmd__help,status)
+                cmd="alcove__subcmd__help__subcmd__status"
+                ;;
             alcove__subcmd__help__subcmd__config,show)
                 cmd="alcove__subcmd__help__subcmd__config__subcmd__show"
                 ;;
@@ -68,12 +80,50 @@ _alcove() {
 
     case "${cmd}" in
         alcove)
-            opts="-h -V --help --version run devices check config help"
+            opts="-h -V --help --version run devices check status apply config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__apply)
+            opts="-f -h -V --file --hosts --dry-run --now --parallel --wait --state --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parallel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -196,8 +246,22 @@ _alcove() {
             return 0
             ;;
         alcove__subcmd__help)
-            opts="run devices check config help"
+            opts="run devices check status apply config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__help__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -293,6 +357,20 @@ _alcove() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        alcove__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         alcove__subcmd__run)
             opts="-h -V --config --state --simulated --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -304,6 +382,24 @@ _alcove() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__status)
+            opts="-h -V --state --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

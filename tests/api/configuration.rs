@@ -33,7 +33,7 @@ async fn patch(alcove: &Appliance, query: &str, body: Value) -> Value {
 }
 
 /// Waits until a generation of the configuration is in effect.
-async fn applied(alcove: &Appliance, generation: &Value) -> Value {
+pub(crate) async fn applied(alcove: &Appliance, generation: &Value) -> Value {
     let path = format!("/api/v1/status?waitFor=ConfigApplied&generation={generation}&timeout=60");
     // Whatever happens, the test ends.
     for _ in 0..10_000 {

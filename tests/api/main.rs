@@ -9,6 +9,7 @@ mod calls;
 mod configuration;
 mod control;
 mod crowd;
+mod fleet;
 mod floods;
 mod gatherings;
 mod kept;

@@ -20,7 +20,6 @@ mod socket;
 mod talk;
 #[cfg(test)]
 mod tests;
-mod trust;
 
 use std::collections::BTreeMap;
 

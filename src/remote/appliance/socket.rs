@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::trust;
 use crate::appliance::handle::Reach;
+use crate::system::trust;
 
 /// How long it may take until a socket is there.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);

@@ -14,7 +14,9 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// How TLS is spoken with an appliance of this fingerprint.
-pub(super) fn tls(fingerprint: Option<&str>) -> anyhow::Result<Arc<ClientConfig>> {
+/// # Errors
+/// When the machine lacks what TLS is made of.
+pub fn tls(fingerprint: Option<&str>) -> anyhow::Result<Arc<ClientConfig>> {
     let provider = Arc::new(default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
