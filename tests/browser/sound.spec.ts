@@ -59,6 +59,8 @@ async function madeUp(hasCopies: boolean): Promise<{ share: number, bytes: numbe
   await wait(bob!, LISTENED)
   const after = await sound(bob!, annId)
   cables.forEach((cable) => cable.lose(0))
+  // Whose page is closed is away for a while, and the next Ann is to be the only one.
+  for (const { page } of people) await page.getByTestId('leave').click()
   for (const { context } of people) await context.close()
   for (const cable of cables) await cable.close()
   const grown = (figure: string) => after[figure] - before[figure]
