@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
 use super::Shared;
 use super::failures::Failures;
@@ -180,6 +180,27 @@ impl Gate {
         self.tokens.issue(meeting, from_wire(role), self.unix_time_s().saturating_add(lifetime.as_secs()))
     }
 
+    /// Lets whoever administers do a thing, over a way that no middleware guards.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and [`Denied::Forbidden`] for whoever may not.
+    pub(crate) fn administers(&self, from: IpAddr, token: &str, what: Permission) -> Result<(), Denied> {
+        self.check(from, token)?;
+        if self.is_good(token, what) {
+            return Ok(());
+        }
+        let detail = "this token is not good for that; ask the owner for another one";
+        Err(Denied::Forbidden(Refusal::new(Code::NotPermitted, detail)))
+    }
+
+    /// Whether a token that has let its bearer do a thing still does.
+    pub(crate) fn is_good(&self, token: &str, what: Permission) -> bool {
+        match self.api_tokens.check(token, self.unix_time_s()) {
+            Some(token) => token.role.may(what),
+            None => matches!(self.tokens.check(token, self.unix_time_s()), Ok(Grant::Admin)),
+        }
+    }
+
     /// The time of day.
     pub(crate) fn unix_time(&self) -> Duration {
         self.clock.unix_time()
@@ -336,8 +357,12 @@ pub(crate) async fn permitted(
         take_down(&shared, from, line, StatusCode::FORBIDDEN);
         return Err(problem);
     }
-    request.extensions_mut().insert(asker);
-    let response = next.run(request).await;
+    request.extensions_mut().insert(asker.clone());
+    let scope = format!("{} {}", asker.role(), asker.name());
+    let response = match shared.answers.once(&scope, request, next, shared.gate.clock.now()).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
     if line.0 != Method::GET {
         take_down(&shared, from, line, response.status());
     }

@@ -51,7 +51,7 @@ pub enum Error {
     )]
     Stale(String),
     /// What was asked does not fit.
-    #[error("{}", .0.cause)]
+    #[error("{0}")]
     Refused(Refused),
     /// There is no such revision any more.
     #[error("revision {0} is not kept; the list of revisions says which are")]

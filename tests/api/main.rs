@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod access;
+mod agent;
 mod appliance;
 mod bad_input;
 mod calls;
 mod configuration;
 mod control;
 mod crowd;
+mod events;
 mod fleet;
 mod floods;
 mod gatherings;
@@ -17,6 +19,7 @@ mod lobby;
 mod meetings;
 mod monitoring;
 mod notices;
+mod operations;
 mod people;
 mod planned;
 mod program;
