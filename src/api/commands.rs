@@ -253,7 +253,7 @@ pub(crate) async fn identify(
         let (least, most) = (IDENTIFY_RANGE_S.start(), IDENTIFY_RANGE_S.end());
         return Err(Refusal::new(Code::InvalidParameter, format!("seconds is {least} to {most}")).into());
     }
-    let how = format!("{}   {}", shared.facts.public_url, shared.box_id);
+    let how = format!("{} · {}", shared.facts.public_url, shared.box_id);
     shared.handle.identify(how, Duration::from_secs(seconds.into())).await?;
     Ok(StatusCode::NO_CONTENT)
 }

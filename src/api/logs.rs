@@ -18,10 +18,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Interval, interval};
 
-use super::Shared;
 use super::documents::Status;
 use super::input::Extras;
 use super::problem::{Document, Problem};
+use super::{Shared, status};
 use crate::config::layers;
 use crate::refusal::{Code, Refusal};
 use crate::system::log_lines::{self, LINES_MAX, Line};
@@ -175,8 +175,7 @@ async fn collected(shared: &Shared) -> Vec<(String, Vec<u8>)> {
     let (state, conditions) = (shared.configuration.state(), shared.conditions.borrow().clone());
     match shared.handle.status().await {
         Ok(view) => {
-            let fingerprint = shared.facts.authority_fingerprint.clone();
-            add("status.json", json!(Status::new(view, fingerprint, &state, &conditions)));
+            add("status.json", json!(Status::new(view, status::identity(shared), &state, &conditions)));
         }
         Err(refusal) => add("status.json", json!({ "refused": refusal.detail })),
     }

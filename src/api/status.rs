@@ -55,8 +55,15 @@ pub(crate) async fn status(
         until_true(&shared, name, &wait).await?;
     }
     let view = shared.handle.status().await?;
-    let (state, conditions) = (shared.configuration.state(), shared.conditions.borrow().clone());
-    Ok(Json(Status::new(view, shared.facts.authority_fingerprint.clone(), &state, &conditions)))
+    let (state, mut conditions) = (shared.configuration.state(), shared.conditions.borrow().clone());
+    // The table is looked after now and then, and what has just been waited for is to be seen in it.
+    conditions.find(Kind::ConfigApplied, state.finding(), shared.gate.unix_time_ms());
+    Ok(Json(Status::new(view, identity(&shared), &state, &conditions)))
+}
+
+/// What the box is known by.
+pub(super) fn identity(shared: &Shared) -> (String, Option<String>) {
+    (shared.box_id.clone(), shared.facts.authority_fingerprint.clone())
 }
 
 /// Returns as soon as the condition is true, of that generation where one is named.

@@ -1,6 +1,5 @@
 //! Puts the appliance together: state directory, hardware, certificates, loop, edges; and takes it apart again.
 
-mod agent;
 mod follow;
 mod observe;
 mod settings;
@@ -23,7 +22,6 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use self::agent::Agent;
 use self::observe::Observer;
 use self::telling::Telling;
 use self::ways::Listeners;
@@ -33,6 +31,7 @@ use crate::appliance::handle::errands;
 use crate::appliance::{Appliance, NotifierSettings, RelaySettings, STORE_FILE, Webhook};
 use crate::config::Config;
 use crate::config::layers::Layers;
+use crate::fleet::agent::Agent;
 use crate::meeting::Role;
 use crate::room::devices;
 use crate::system::api_tokens::ApiTokens;

@@ -14,7 +14,7 @@ use crate::appliance::handle::StatusView;
 use crate::config::{Choice, Config};
 use crate::room::DeviceState;
 use crate::system::conditions::{Conditions, Finding, Kind};
-use crate::system::configuration::{Configuration, State};
+use crate::system::configuration::Configuration;
 use crate::system::events::Events;
 use crate::system::machine;
 use crate::system::updates::{Updates, View};
@@ -96,7 +96,7 @@ impl Observer {
         at: u64,
     ) {
         let mut find = |kind, finding| conditions.find(kind, finding, at);
-        find(Kind::ConfigApplied, config_applied(&self.configuration.state()));
+        find(Kind::ConfigApplied, self.configuration.state().finding());
         find(Kind::NetworkOnline, network_online());
         find(Kind::TimeSynced, time_synced());
         find(Kind::CertificateValid, certificate_valid(*self.certificate_until.borrow(), at / 1000));
@@ -202,29 +202,6 @@ const DEVICES: [(Kind, DeviceClass, &str); 4] = [
     (Kind::SpeakerReady, DeviceClass::Speaker, "room.speaker"),
     (Kind::DisplayReady, DeviceClass::Display, "room.display"),
 ];
-
-fn config_applied(state: &State) -> Finding {
-    let (wanted, observed) = (state.generation, state.observed);
-    match (&state.taken_back, wanted == observed, state.when) {
-        (Some(why), true, _) => Finding::no("TakenBack", format!("{why}; what was before is in effect")),
-        (_, true, _) => match state.unconfirmed_s {
-            None => Finding::yes("Applied", format!("generation {wanted} is in effect")),
-            Some(seconds) => Finding::yes(
-                "Unconfirmed",
-                format!(
-                    "generation {wanted} is in effect, and is taken back unless it is confirmed within {seconds} s"
-                ),
-            ),
-        },
-        (_, false, Some(when)) => Finding::no(
-            "Waiting",
-            format!(
-                "generation {wanted} needs a restart of the daemon, and waits for it ({when:?}); {observed} is in effect"
-            ),
-        ),
-        (_, false, None) => Finding::no("Applying", format!("generation {wanted} is being put into effect")),
-    }
-}
 
 fn update_available(updates: Option<&View>) -> Finding {
     match updates {

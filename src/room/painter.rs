@@ -298,7 +298,9 @@ fn call(call: &SceneCall, language: Language, size: Size) -> String {
         SceneSign::IsRung => told.is_rung,
         SceneSign::IsHere(how) => &shortened(how, chars_in(width * 0.9, font * 0.55)),
     };
-    let (border, middle) = (height / 40.0, if is_banner { height * 0.46 } else { height * 0.66 });
+    let is_call = !matches!(call.what, SceneSign::IsHere(_));
+    let middle = if is_banner || !is_call { height * 0.46 } else { height * 0.66 };
+    let border = height / 40.0;
     let mut svg = format!(
         r##"<rect x="{0}" y="{0}" width="{1}" height="{2}" rx="{3}" fill="{ground}" stroke="{frame}" stroke-width="{border}"/>"##,
         border / 2.0,
@@ -306,7 +308,7 @@ fn call(call: &SceneCall, language: Language, size: Size) -> String {
         height - border,
         if is_banner { height * 0.18 } else { 0.0 },
     );
-    if !is_banner && !matches!(call.what, SceneSign::IsHere(_)) {
+    if !is_banner && is_call {
         svg += &telephone([width / 2.0, height * 0.32], height * 0.2, frame);
     }
     let names = shortened(&call.names, chars_in(width * 0.9, font));

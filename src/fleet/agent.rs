@@ -17,8 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
-use super::follow::unix_ms;
-use crate::config::change::Change;
+use crate::config::change::{Change, Difference};
 use crate::config::kept::When;
 use crate::config::layers::Layer;
 use crate::config::{Fleet, Secret};
@@ -39,23 +38,31 @@ const HELD: Duration = Duration::from_secs(5);
 /// How long a guarded change waits for the look that confirms it, in seconds.
 const CONFIRM_WITHIN_S: u32 = 180;
 
-/// How soon is looked whether the source can still be reached after such a change.
-const CONFIRM_AFTER: Duration = Duration::from_secs(5);
+/// How soon is looked whether the source can still be reached after such a change, and after a look that failed; then
+/// after twice as long, and so on, up to the interval.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// What a box is told by when nobody else is.
 const FOR_ALL: &str = "all.toml";
 
 /// What follows.
-pub(super) struct Agent {
-    pub(super) box_id: String,
-    pub(super) configuration: Arc<Configuration>,
-    pub(super) conditions: watch::Receiver<Conditions>,
-    pub(super) events: Arc<Events>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) http: reqwest::Client,
-    pub(super) followed: Followed,
+pub struct Agent {
+    /// What tells this box from all others.
+    pub box_id: String,
+    /// What it changes, and where it reads whom to follow.
+    pub configuration: Arc<Configuration>,
+    /// What it reports.
+    pub conditions: watch::Receiver<Conditions>,
+    /// Where it tells what has come of it.
+    pub events: Arc<Events>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Asks the web.
+    pub http: reqwest::Client,
+    /// What was followed last.
+    pub followed: Followed,
     /// The generation that it has made and that waits to be confirmed.
-    pub(super) unconfirmed: Option<u64>,
+    pub unconfirmed: Option<u64>,
 }
 
 /// What was fetched.
@@ -73,11 +80,13 @@ struct Memory {
     last: Option<(String, Option<String>, Desired)>,
     /// What was told last: that it works, or why not.
     told: Option<Result<u64, String>>,
+    /// How many looks have failed since the last one that did not.
+    failures: u32,
 }
 
 impl Agent {
     /// Follows until it is ended.
-    pub(super) async fn run(mut self) {
+    pub async fn run(mut self) {
         let mut changes = self.configuration.subscribe();
         let mut memory = Memory::default();
         loop {
@@ -94,10 +103,12 @@ impl Agent {
             self.tell(&mut memory, outcome);
             self.report(&fleet, &memory).await;
             let held = self.clock.now().saturating_duration_since(began) >= HELD;
-            let wait = match (&memory.told, held, self.unconfirmed.is_some()) {
-                (Some(Ok(_)), true, _) => Duration::ZERO,
-                (_, _, true) => CONFIRM_AFTER,
-                _ => self.spread(Duration::from_secs(fleet.interval_seconds.into())),
+            let interval = self.spread(Duration::from_secs(fleet.interval_seconds.into()));
+            let wait = match (memory.failures, held, self.unconfirmed.is_some()) {
+                (0, true, _) => Duration::ZERO,
+                (0, false, true) => AGAIN_AFTER,
+                (0, false, false) => interval,
+                (failures, ..) => (AGAIN_AFTER * 2_u32.saturating_pow(failures.min(10) - 1)).min(interval),
             };
             let next = self.clock.now() + wait;
             loop {
@@ -163,7 +174,10 @@ impl Agent {
         };
         let terms = Terms { when: Some(When::Idle), ..Terms::default() };
         let tried = self.configuration.try_out(&asked, &terms).map_err(|error| error.to_string())?;
-        let confirm_within_s = (!guarded(&tried).is_empty()).then_some(CONFIRM_WITHIN_S);
+        // A change of where it looks can cut the box off from its fleet as others do from the network.
+        let cuts_off = |difference: &Difference| difference.key.name.starts_with("fleet.");
+        let is_risky = !guarded(&tried).is_empty() || tried.differences.iter().any(cuts_off);
+        let confirm_within_s = is_risky.then_some(CONFIRM_WITHIN_S);
         let before = self.configuration.state().generation;
         let made = self.configuration.make(&asked, &Terms { confirm_within_s, ..terms });
         let (generation, _) = made.map_err(|error| error.to_string())?;
@@ -176,6 +190,7 @@ impl Agent {
 
     /// Says what has come of a look when it is something else than before.
     fn tell(&self, memory: &mut Memory, outcome: Result<u64, String>) {
+        memory.failures = if outcome.is_ok() { 0 } else { memory.failures + 1 };
         if memory.told.as_ref() == Some(&outcome) {
             return;
         }
@@ -297,4 +312,8 @@ async fn body(url: &Url, mut answer: reqwest::Response, bytes_max: usize) -> Res
 /// The error with its causes: the outermost says little.
 fn unreached(url: &Url, error: reqwest::Error) -> String {
     format!("{url} cannot be fetched: {:#}", anyhow::Error::from(error.without_url()))
+}
+
+fn unix_ms(clock: &dyn Clock) -> u64 {
+    u64::try_from(clock.unix_time().as_millis()).unwrap_or(u64::MAX)
 }
