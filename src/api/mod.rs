@@ -7,6 +7,7 @@
 //!              └─ /  /m/…  /trust  everybody ── web::assets, trust
 //! ```
 
+mod browsers;
 mod calls;
 mod commands;
 mod config;
@@ -17,6 +18,7 @@ mod failures;
 mod gate;
 mod headers;
 mod input;
+mod levels;
 mod meetings;
 mod nearby;
 mod openapi;
@@ -26,6 +28,7 @@ mod reports;
 mod room;
 mod shared_port;
 mod sheets;
+mod sign_in;
 mod statistics;
 mod status;
 #[cfg(test)]
@@ -53,12 +56,15 @@ use tokio::sync::{Semaphore, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use self::browsers::Browsers;
 use self::problem::Problem;
 pub use self::reports::send_reports;
 pub use self::shared_port::SharedPort;
+pub use self::sign_in::OverTls;
 use crate::appliance::Handle;
 use crate::system::api_tokens::{ApiTokens, Permission};
 use crate::system::audit::Audit;
+use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
 use crate::system::machine::Machine;
@@ -77,6 +83,10 @@ pub struct Edge {
     pub api_tokens: ApiTokens,
     /// Takes down what they do.
     pub audit: Audit,
+    /// Whether somebody owns the appliance.
+    pub claim: Arc<Claim>,
+    /// The browsers of those who administer.
+    pub browsers: Arc<Browsers>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Restarts and resets the machine.
@@ -131,6 +141,8 @@ pub fn router(edge: Edge) -> Router {
         tokens,
         api_tokens,
         audit,
+        claim,
+        browsers,
         clock,
         machine,
         updates,
@@ -139,7 +151,7 @@ pub fn router(edge: Edge) -> Router {
         conditions,
         facts,
     } = edge;
-    let gate = gate::Gate::new(tokens, api_tokens, audit, clock);
+    let gate = gate::Gate::new((tokens, api_tokens), audit, clock, (claim, browsers));
     let sockets = Arc::new(Semaphore::new(words::SOCKETS_MAX));
     let bridges = whip::Bridges::default();
     let shared = Arc::new(Shared {
@@ -165,6 +177,7 @@ pub fn router(edge: Edge) -> Router {
         .route("/", routing::get(page))
         .route("/m/{meeting}", routing::get(page))
         .route("/room", routing::get(page))
+        .route("/admin", routing::get(page))
         .route("/trust", routing::get(trust::page))
         .route("/trust/ca.pem", routing::get(trust::pem))
         .route("/trust/ca.crt", routing::get(trust::der))
@@ -217,6 +230,7 @@ fn watching() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(room::list))
         .routes(routes!(status::status))
         .routes(routes!(status::device))
+        .routes(routes!(levels::show))
         .routes(routes!(updates::show))
         .routes(routes!(config::show))
         .routes(routes!(config::explain))
@@ -277,6 +291,8 @@ fn open() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(openapi::document))
         .routes(routes!(room::pair))
+        .routes(routes!(sign_in::claim_state, sign_in::claim))
+        .routes(routes!(sign_in::who, sign_in::sign_in, sign_in::sign_out))
         .routes(routes!(records::show))
         .routes(routes!(records::attendance_csv))
         .routes(routes!(records::polls_csv))

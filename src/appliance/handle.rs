@@ -310,6 +310,7 @@ pub(super) enum Call {
         reply: Reply<()>,
     },
     Snapshot(Reply<Vec<u8>>),
+    RefreshScreen(Reply<()>),
     /// A TCP socket that has begun with this datagram where TLS was expected.
     Adopt(TcpStream, Vec<u8>),
     Status(Reply<StatusView>),
@@ -552,6 +553,14 @@ impl Handle {
     /// `busy` while another snapshot is being made.
     pub async fn snapshot(&self) -> Result<Vec<u8>, Refusal> {
         self.call(Call::Snapshot).await
+    }
+
+    /// Has the screen say what it would say if it were made now.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn refresh_screen(&self) -> Result<(), Refusal> {
+        self.call(Call::RefreshScreen).await
     }
 
     /// What the appliance is doing.

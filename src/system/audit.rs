@@ -103,6 +103,22 @@ impl Audit {
         }
         entries
     }
+
+    /// The last lines, at most so many, the oldest first.
+    #[must_use]
+    pub fn last(&self, count: usize) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for age in 0..=FILES_ASIDE {
+            let mut older: Vec<Entry> = read(&path(&self.folder, age)).collect();
+            older.drain(..older.len().saturating_sub(count - entries.len()));
+            older.append(&mut entries);
+            entries = older;
+            if entries.len() >= count {
+                break;
+            }
+        }
+        entries
+    }
 }
 
 fn path(folder: &Path, age: u32) -> PathBuf {
@@ -164,5 +180,8 @@ mod tests {
             numbers.windows(2).all(|pair| pair[1] == pair[0] + 1) && numbers.last() == Some(&40),
             "{numbers:?}"
         );
+        let of = |count| audit.last(count).iter().map(|entry| entry.number).collect::<Vec<u64>>();
+        assert_eq!((of(2), of(7)), (vec![39, 40], (34..=40).collect()));
+        assert_eq!(of(1000), numbers);
     }
 }

@@ -4,6 +4,7 @@
 pub mod api_tokens;
 pub mod audit;
 pub mod certificates;
+pub mod claim;
 pub mod conditions;
 pub mod configuration;
 pub mod files;

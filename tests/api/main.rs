@@ -6,6 +6,7 @@ mod access;
 mod appliance;
 mod bad_input;
 mod calls;
+mod claim;
 mod configuration;
 mod control;
 mod crowd;

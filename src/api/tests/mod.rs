@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod endpoints;
+mod sign_in;
 mod sockets;
 mod whip;
 
@@ -27,6 +28,7 @@ use crate::config::layers::Layers;
 use crate::meeting::Role;
 use crate::system::api_tokens::ApiTokens;
 use crate::system::audit::Audit;
+use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
 use crate::system::machine::Machine;
@@ -80,6 +82,7 @@ struct House {
     fake: Fake,
     tokens: Arc<Tokens>,
     clock: Arc<Hand>,
+    claim: Arc<Claim>,
     _state: TempDir,
 }
 
@@ -105,6 +108,8 @@ impl House {
             devices: Arc::new(|| json!({ "camera": "simulated" })),
             has_mail: false,
         };
+        let claim = Claim::open(state.path(), false, NOW_UNIX_S).expect("nobody's");
+        let claim = Arc::new(claim);
         let updates = Updates::open(state.path());
         let machine = Machine::new(state.path());
         let edge = Edge {
@@ -112,6 +117,8 @@ impl House {
             tokens: Arc::clone(&tokens),
             api_tokens: ApiTokens::open(state.path()).expect("no tokens"),
             audit: Audit::open(state.path()),
+            claim: Arc::clone(&claim),
+            browsers: Arc::default(),
             clock: clock.clone(),
             machine,
             updates,
@@ -120,7 +127,7 @@ impl House {
             conditions: watch::channel(Conditions::default()).1,
             facts,
         };
-        Self { router: router(edge), handle, fake, tokens, clock, _state: state }
+        Self { router: router(edge), handle, fake, tokens, clock, claim, _state: state }
     }
 
     fn token(&self, meeting: &str, role: Role) -> String {
