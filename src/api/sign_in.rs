@@ -74,13 +74,15 @@ pub(crate) struct Who {
     role: ApiRole,
     /// What that lets its bearer do.
     may: Vec<Permission>,
+    /// The name of the room.
+    room: String,
     /// What a browser has to send as `X-Alcove-CSRF` with whatever changes something; absent for programs with a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf: Option<String>,
 }
 
 impl Who {
-    fn new(grant: Grant, csrf: Option<String>) -> Result<Self, Problem> {
+    fn new(shared: &Shared, grant: Grant, csrf: Option<String>) -> Result<Self, Problem> {
         let (name, role) = match grant {
             Grant::Admin => (FIRST_TOKEN.to_owned(), ApiRole::Owner),
             Grant::Api { name, role } => (name, role),
@@ -90,7 +92,7 @@ impl Who {
             }
         };
         let may = Permission::ALL.into_iter().filter(|what| role.may(*what)).collect();
-        Ok(Self { name, role, may, csrf })
+        Ok(Self { name, role, may, room: shared.facts.room_name.clone(), csrf })
     }
 
     fn asker(&self) -> Asker {
@@ -177,7 +179,7 @@ pub(crate) async fn sign_in(
     Body(body): Body<SignIn>,
 ) -> Result<(StatusCode, [(header::HeaderName, header::HeaderValue); 1], Json<Who>), Problem> {
     let (grant, signed_in) = shared.gate.sign_in(from, body.token.trim(), (&uri, &headers))?;
-    let who = Who::new(grant, Some(signed_in.csrf))?;
+    let who = Who::new(&shared, grant, Some(signed_in.csrf))?;
     let line = (Method::POST, "/api/v1/sign-in".to_owned(), who.asker());
     take_down(&shared, from, line, StatusCode::CREATED);
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, signed_in.cookie)], Json(who)))
@@ -201,10 +203,10 @@ pub(crate) async fn who(
 ) -> Result<Json<Who>, Problem> {
     if headers.contains_key(header::AUTHORIZATION) {
         let grant = shared.gate.check(from, bearer(&headers)?)?;
-        return Ok(Json(Who::new(grant, None)?));
+        return Ok(Json(Who::new(&shared, grant, None)?));
     }
     let (grant, csrf) = shared.gate.of_browser(&Method::GET, &uri, &headers)?;
-    Ok(Json(Who::new(grant, Some(csrf))?))
+    Ok(Json(Who::new(&shared, grant, Some(csrf))?))
 }
 
 /// Signs the browser out.

@@ -25,6 +25,11 @@ use crate::web::wire::{
 /// The most commands that wait for the loop; the next one is refused with `busy`.
 const CALLS_MAX: usize = 1024;
 
+/// Whoever asks while the loop ends, or starts anew: that is nobody's fault.
+pub(super) fn ending() -> Refusal {
+    Refusal::new(Code::Busy, "the appliance is stopping, or starts anew; try again in a moment")
+}
+
 /// The most words that wait for one client: all that a resumed one can have missed, and more. A client that
 /// does not read them is cut.
 pub const FRAMES_MAX: usize = 2048;
@@ -583,7 +588,7 @@ impl Handle {
         self.calls.try_send(build(reply)).map_err(|_| {
             Refusal::new(Code::Busy, "the appliance has too much to do; try again in a moment")
         })?;
-        answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal, "the appliance is stopping")))
+        answer.await.unwrap_or_else(|_| Err(ending()))
     }
 
     pub(super) async fn post(&self, call: Call) {

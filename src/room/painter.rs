@@ -285,10 +285,16 @@ fn welcome(piece: &Piece) -> String {
         svg += &line(&part, [x, y], small, "#ffb454", "start");
     }
     if let Some(SceneClaim { address, code }) = claim {
-        let text = told.claim.replace("{}", address);
-        let y = height * 0.86;
-        svg += &line(&shortened(&text, chars_in(left - x, small)), [x, y], small, "#9aa4b2", "start");
-        svg += &line(code, [x, y + font * 1.3], font * 1.15, "#fff", "start");
+        let y = height * 0.84;
+        svg += &line(told.claim, [x, y], small, "#9aa4b2", "start");
+        svg += &line(
+            &shortened(address, chars_in(left - x, small)),
+            [x, y + small * 1.3],
+            small,
+            "#fff",
+            "start",
+        );
+        svg += &line(code, [x, y + small * 1.3 + font * 1.2], font, "#fff", "start");
     }
     svg + &qr_code(join_url, [left, height * 0.4], qr)
 }
@@ -387,7 +393,7 @@ const fn words(language: Language) -> Words {
             rings_video: "Incoming video call",
             rings_audio: "Incoming call",
             is_rung: "Calling …",
-            claim: "Setting it up? Enter this code at {}",
+            claim: "Setting it up? Open this, and enter the code:",
         },
         Language::Chinese => Words {
             join_at: "用浏览器加入：",
@@ -397,7 +403,7 @@ const fn words(language: Language) -> Words {
             rings_video: "视频来电",
             rings_audio: "语音来电",
             is_rung: "正在呼叫…",
-            claim: "初次设置？请在 {} 输入此代码",
+            claim: "初次设置？打开此地址并输入代码：",
         },
     }
 }

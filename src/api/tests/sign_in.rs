@@ -141,7 +141,10 @@ async fn a_browser_is_who_its_token_is_and_may_what_that_may() {
     let made = house.post("/api/v1/tokens", json!({ "name": "Vic", "role": "viewer" })).await.json();
     let viewer = house.signed_in(&text(&made["token"])).await;
     let who = house.as_page(&viewer, Method::GET, "/api/v1/sign-in", None).await.json();
-    assert_eq!(who, json!({ "name": "Vic", "role": "viewer", "may": ["watch"], "csrf": viewer.csrf }));
+    assert_eq!(
+        who,
+        json!({ "name": "Vic", "role": "viewer", "may": ["watch"], "room": "Blue <room>", "csrf": viewer.csrf })
+    );
     assert_eq!(house.as_page(&viewer, Method::GET, "/api/v1/status", None).await.status, 200);
     let leave = house.as_page(&viewer, Method::POST, "/api/v1/commands/leave", None).await;
     assert!(leave.problem(403, "not-permitted").contains("viewer"));
