@@ -393,7 +393,7 @@ const fn words(language: Language) -> Words {
             rings_video: "Incoming video call",
             rings_audio: "Incoming call",
             is_rung: "Calling …",
-            claim: "Setting it up? Open this, and enter the code:",
+            claim: "Setting it up? Enter the code at:",
         },
         Language::Chinese => Words {
             join_at: "用浏览器加入：",
@@ -403,7 +403,7 @@ const fn words(language: Language) -> Words {
             rings_video: "视频来电",
             rings_audio: "语音来电",
             is_rung: "正在呼叫…",
-            claim: "初次设置？打开此地址并输入代码：",
+            claim: "初次设置？在此地址输入代码：",
         },
     }
 }

@@ -1,7 +1,9 @@
 // Who administers with a browser: claims a new box, signs in, looks, changes, lets others in; on a desk and on a phone.
 import { AxeBuilder } from '@axe-core/playwright'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, expect, type Browser, type BrowserContext, type Page, type TestInfo } from '@playwright/test'
 import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
@@ -9,7 +11,7 @@ import { launch, person, type Person } from './support/browser.ts'
 
 /** The daemon that is tested prints the code, too. */
 const program = process.env.ALCOVE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? '../../target', 'release/alcove')
-/** Where pictures are kept; without it they are attached to the report alone. */
+/** Where the picture of the README is kept. */
 const kept = process.env.ALCOVE_SCREENSHOTS
 
 let appliance: Appliance
@@ -26,11 +28,9 @@ async function opens(more: Partial<Person> = {}): Promise<Page> {
 const phone = { phone: true, viewport: { width: 390, height: 844 } } as const
 
 async function picture(page: Page, info: TestInfo, name: string, fullPage = true) {
-  const body = await page.screenshot({ fullPage })
-  await info.attach(name, { body, contentType: 'image/png' })
-  if (kept === undefined) return
-  mkdirSync(kept, { recursive: true })
-  writeFileSync(join(kept, `admin-${name}.png`), body)
+  const path = info.outputPath(`${name}.png`)
+  await page.screenshot({ fullPage, path })
+  await info.attach(name, { path, contentType: 'image/png' })
 }
 
 /** Nothing that is serious, or worse, and nothing wider than the window. */
@@ -42,8 +42,6 @@ async function isUsable(page: Page, screen: string) {
   const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
   expect(beyond, `${screen} fits the width`).toBeLessThanOrEqual(0)
 }
-
-const screen = async () => (await appliance.api('GET', 'display/snapshot.png')).body
 
 const claimCode = () => execFileSync(program, ['claim-code', '--state', appliance.state]).toString().trim()
 
@@ -63,10 +61,7 @@ const value = async (key: string) => {
 
 test.beforeAll(async () => { browser = await launch() })
 test.afterAll(async () => { await browser.close() })
-test.beforeEach(async () => {
-  appliance = await startAppliance('workers = 1\n[room]\nname = "Aspen"\n')
-  await expect.poll(async () => (await screen()).length, 'the screen is drawn').toBeGreaterThan(10_000)
-})
+test.beforeEach(async () => { appliance = await startAppliance('workers = 1\n[room]\nname = "Aspen"\n') })
 test.afterEach(async ({}, info) => {
   for (const context of people) await context.close()
   people = []
@@ -74,13 +69,13 @@ test.afterEach(async ({}, info) => {
 })
 
 test('whoever reads the code becomes the owner, signs in, and stays signed in', async ({}, info) => {
-  const shown = await screen()
-  await info.attach('screen', { body: shown, contentType: 'image/png' })
-  if (kept !== undefined) writeFileSync(join(kept, 'admin-screen.png'), shown)
   const page = await opens()
   await page.goto(`${appliance.url}/admin`)
   await expect(page.getByTestId('unclaimed')).toBeVisible()
   await isUsable(page, 'the claim')
+  const path = info.outputPath('screen.png')
+  writeFileSync(path, (await appliance.api('GET', 'display/snapshot.png')).body)
+  await info.attach('screen', { path, contentType: 'image/png' })
   const code = claimCode()
   await page.getByTestId('claim-name').fill('Ann')
   await page.getByTestId('claim-code').fill(code === '0000 0000' ? '1111 1111' : '0000 0000')
@@ -118,6 +113,11 @@ test('what is wrong is seen first, and goes away when it is mended', async ({}, 
   await expect(page.getByTestId('screen').locator('img')).toBeVisible()
   await isUsable(page, 'health')
   await picture(page, info, 'health')
+  if (kept !== undefined) {
+    mkdirSync(kept, { recursive: true })
+    await page.setViewportSize({ width: 1280, height: 860 })
+    await page.screenshot({ path: join(kept, 'admin.png') })
+  }
   // A change that the appliance cannot start with is taken back, and said to be.
   const taken = new URL(appliance.url).port
   const answer = await page.request.fetch(`${appliance.url}/api/v1/config?apply=now`, {
@@ -202,6 +202,27 @@ test('a change that can cut one off is kept by whoever still gets through', asyn
   await expect(page.getByTestId('unconfirmed')).toBeHidden()
   expect((await appliance.api('GET', 'config')).json().confirm_within_s).toBeUndefined()
   expect(await value('tls.names')).toEqual(['den.example'])
+})
+
+test('the page moves to another port, where one is still signed in and keeps the change', async () => {
+  const probe = createServer().listen(0)
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  const page = await opens()
+  await signsIn(page, appliance.adminToken, '#settings')
+  await page.getByTestId('set-http.https_port').fill(String(port))
+  await page.getByTestId('review').click()
+  await page.getByTestId('apply-now').check()
+  const address = await page.getByTestId('moves').getByRole('link').getAttribute('href')
+  expect(address).toBe(`https://localhost:${port}/admin#settings`)
+  await page.getByTestId('apply').click()
+  const moved = await people[0]!.newPage()
+  await expect(async () => { await moved.goto(address!) }).toPass()
+  await expect(moved.getByTestId('who')).toContainText('administrator')
+  await moved.getByTestId('keep').click()
+  await expect(moved.getByTestId('unconfirmed')).toBeHidden()
+  await expect(moved.getByTestId('set-http.https_port')).toHaveValue(String(port))
 })
 
 test('a token is made, lets its bearer do what its role may, and is revoked', async ({}, info) => {

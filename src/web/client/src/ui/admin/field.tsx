@@ -34,10 +34,11 @@ export function FieldRow(props: Props) {
         <p id={`${id}-what`}>{marked(info.meaning)}</p>
         <p class="origin">
           <code>{info.key}</code>
-          <Origin field={field} />
+          <span class={`tag layer ${info.layer}`}>{textOr(`layer.${info.layer}`, info.layer)}</span>
           {info.applies === "restart" && <span class="tag" title={t("config.restart.hint")}>{signs.restart}{t("config.restart")}</span>}
           {property["x-confirm"] && <span class="tag" title={t("config.confirm.hint")}>{signs.clock}{t("config.confirm")}</span>}
         </p>
+        <Origin field={field} />
         {!info.editable && <p class="locked">{icons.lock}<span>{info.why_not}</span></p>}
       </div>
       <div class="value">
@@ -65,19 +66,16 @@ function said({ info, kind }: Field): string {
   return shown(info.value) || t("config.nothing");
 }
 
-/** The layer that says it, who put it there, and what it would be otherwise. */
+/** Who has said it, when, and what it would be otherwise. */
 function Origin({ field: { info, property } }: { field: Field }) {
   const when = info.at_unix_ms === undefined ? "" : ago(info.at_unix_ms);
-  const whose = info.author === undefined ? "" : t("config.by", { author: info.author, when });
   const usual = property.default;
   const isUsual = info.layer === "factory" || isSame(usual, info.value);
-  return (
-    <>
-      <span class={`tag layer ${info.layer}`} title={whose}>{textOr(`layer.${info.layer}`, info.layer)}</span>
-      {info.author !== undefined && <span class="by">{whose}</span>}
-      {!isUsual && !property.writeOnly && <span class="by">{t("config.usual", { value: shown(usual) || t("config.nothing") })}</span>}
-    </>
-  );
+  const said = [
+    info.author !== undefined && t("config.by", { author: info.author, when }),
+    !isUsual && !property.writeOnly && t("config.usual", { value: shown(usual) || t("config.nothing") }),
+  ].filter(Boolean);
+  return said.length === 0 ? null : <p class="by">{said.join(" · ")}</p>;
 }
 
 /** The field for another value. */
@@ -123,7 +121,7 @@ function Entry({ field, draft, isDrafted, devices, id, onDraft }: Props & { id: 
   }
   return (
     <input
-      {...described} type="text" placeholder={shown(usual)} value={shown(now)} spellcheck={false}
+      {...described} type="text" placeholder={shown(usual) || info.range} value={shown(now)} spellcheck={false}
       onInput={(event) => read(event.currentTarget.value)}
     />
   );

@@ -60,6 +60,7 @@ export function Review({ drafts, etag, keys, onStale, onDone, onClose }: Props) 
           <Differences changed={changed} keys={keys} drafts={drafts} />
           {changed.warnings.map((warning) => <p key={warning} class="problem" data-testid="warning">{warning}</p>)}
           {changed.confirm_within_s !== undefined && <p class="hint">{signs.clock}{t("review.confirm", { seconds: changed.confirm_within_s })}</p>}
+          <Moves changed={changed} />
           {changed.applies === "restart" ? <When moment={moment} onChoose={setMoment} /> : <p class="hint">{signs.check}{t("review.live")}</p>}
         </>
       )}
@@ -93,6 +94,18 @@ function Differences({ changed, keys, drafts }: { changed: Changed; keys: readon
         </li>
       ))}
     </ul>
+  );
+}
+
+/** Another port is another address for the page: here nothing answers any more. */
+function Moves({ changed }: { changed: Changed }) {
+  const port = changed.changes.find(({ key }) => key === "http.https_port")?.after;
+  if (typeof port !== "number" || port === 0) return null;
+  const address = `https://${location.hostname}${port === 443 ? "" : `:${port}`}/admin#settings`;
+  return (
+    <p class="problem" data-testid="moves">
+      {t("review.moves")} <a class="link" href={address} target="_blank" rel="noreferrer">{address}</a>
+    </p>
   );
 }
 
