@@ -49,6 +49,12 @@ pub enum Command {
         #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY", default_value = "/var/lib/alcove")]
         state: PathBuf,
     },
+    /// Prints the code that makes whoever enters it on the page /admin the owner of this machine's appliance
+    ClaimCode {
+        /// Where it keeps keys and tokens
+        #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY", default_value = "/var/lib/alcove")]
+        state: PathBuf,
+    },
     /// Has one appliance, or many, be configured as documents say; ends with 3 when a dry run finds something to change
     Apply {
         /// A document (TOML), or a folder with all.toml and a HOST.toml for each that differs

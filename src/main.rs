@@ -8,6 +8,7 @@ use std::time::Duration;
 use alcove::appliance::clock::SystemClock;
 use alcove::cli::{Cli, Command, ConfigCommand};
 use alcove::fleet::{self, Order};
+use alcove::system::claim::Claim;
 use alcove::system::configuration::Configuration;
 use alcove::{check, config, daemon, room, system};
 use alcove_hal::clock::Clock;
@@ -44,6 +45,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
             say(&check::run(&state, Duration::from_secs(within.into()), &clock)?)
         }
         Command::Status { state } => say(&fleet::status(&state)?),
+        Command::ClaimCode { state } => say(&(Claim::read_code(&state)? + "\n")),
         Command::Apply { file, hosts, dry_run, now, parallel, wait, state } => {
             let wait = Duration::from_secs(wait.into());
             let applied =

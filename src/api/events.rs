@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, StreamExt as _, stream};
@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, interval, timeout};
 
 use super::Shared;
-use super::gate::{Origin, bearer};
+use super::gate::Origin;
 use super::input::Extras;
 use super::problem::{Document, Problem};
 use super::words;
@@ -117,6 +117,7 @@ impl Kinds {
 )]
 pub(crate) async fn follow(
     State(shared): State<Arc<Shared>>,
+    uri: Uri,
     headers: HeaderMap,
     Extras(which): Extras<Which>,
 ) -> Result<Response, Problem> {
@@ -124,8 +125,7 @@ pub(crate) async fn follow(
     let from = position(&shared.events, told.or(which.last_event_id).as_deref())?;
     let kinds = which.types.as_deref().map(Kinds::parse).transpose()?.unwrap_or_default();
     let reader = Reader::new(&shared, (from, kinds))?;
-    let token = bearer(&headers)?.to_owned();
-    let lines = spoken(reader, shared, token);
+    let lines = spoken(reader, shared, (uri, headers));
     let mut response = Sse::new(lines).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -218,10 +218,11 @@ impl Reader {
 fn spoken(
     reader: Reader,
     shared: Arc<Shared>,
-    token: String,
+    asked: (Uri, HeaderMap),
 ) -> impl Stream<Item = Result<sse::Event, Infallible>> + Send {
+    let asked = Arc::new(asked);
     stream::unfold((reader, interval(LOOK_EVERY)), move |(mut reader, mut looks): (Reader, Interval)| {
-        let (shared, token) = (Arc::clone(&shared), token.clone());
+        let (shared, asked) = (Arc::clone(&shared), Arc::clone(&asked));
         async move {
             let event = tokio::select! {
                 event = reader.next() => {
@@ -229,7 +230,7 @@ fn spoken(
                     sse::Event::default().id(number.to_string()).event(kind).data(json)
                 }
                 _ = looks.tick() => {
-                    if !shared.gate.is_good(&token, Permission::Watch) {
+                    if !shared.gate.still_lets(&asked.0, &asked.1, Permission::Watch) {
                         return None;
                     }
                     sse::Event::default().comment("")

@@ -1,4 +1,4 @@
-//! Who may come in: bearer tokens are checked here, and those who guess them are slowed down.
+//! Who may come in: bearer tokens and signed-in browsers are checked here, and those who guess are slowed down.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,17 +8,19 @@ use std::time::Duration;
 use alcove_hal::clock::Clock;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Shared;
+use super::browsers::Browsers;
 use super::failures::Failures;
 use super::problem::Problem;
 use crate::meeting;
 use crate::refusal::{Code, Refusal};
 use crate::system::api_tokens::{ApiRole, ApiToken, ApiTokens, Permission};
 use crate::system::audit::{Audit, Entry};
+use crate::system::claim::Claim;
 use crate::system::tokens::{Grant, Tokens};
 use crate::web::wire::Role;
 
@@ -29,6 +31,8 @@ pub(crate) struct Gate {
     failures: Mutex<Failures>,
     api_tokens: ApiTokens,
     audit: Audit,
+    claim: Arc<Claim>,
+    browsers: Arc<Browsers>,
 }
 
 /// Why somebody is not let in.
@@ -47,12 +51,12 @@ pub(crate) enum Denied {
 impl Gate {
     /// A gate with an empty memory.
     pub(crate) fn new(
-        tokens: Arc<Tokens>,
-        api_tokens: ApiTokens,
+        (tokens, api_tokens): (Arc<Tokens>, ApiTokens),
         audit: Audit,
         clock: Arc<dyn Clock>,
+        (claim, browsers): (Arc<Claim>, Arc<Browsers>),
     ) -> Self {
-        Self { tokens, clock, failures: Mutex::default(), api_tokens, audit }
+        Self { tokens, clock, failures: Mutex::default(), api_tokens, audit, claim, browsers }
     }
 
     /// The tokens of those who administer.
@@ -63,6 +67,44 @@ impl Gate {
     /// What was done.
     pub(crate) const fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// Whether somebody owns the appliance.
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    /// The browsers that are signed in.
+    pub(crate) fn browsers(&self) -> &Browsers {
+        &self.browsers
+    }
+
+    /// Has something be guessed, which says of itself whether it failed.
+    ///
+    /// # Errors
+    /// [`Denied::Wait`] while the address has failed too often; then nothing is tried.
+    pub(crate) fn guess<T>(&self, from: IpAddr, guess: impl FnOnce(&Self) -> (bool, T)) -> Result<T, Denied> {
+        let now = self.clock.now();
+        if let Some(wait) = self.failures().wait(from, now) {
+            return Err(Denied::Wait(wait));
+        }
+        let (has_failed, outcome) = guess(self);
+        if has_failed {
+            self.failures().add(from, now);
+        }
+        Ok(outcome)
+    }
+
+    /// What whoever asks may do: by a bearer token, or else as a browser that is signed in.
+    ///
+    /// # Errors
+    /// As [`Self::check`] and [`Self::of_browser`].
+    pub(crate) fn asks(&self, from: IpAddr, request: &Request) -> Result<Grant, Denied> {
+        let headers = request.headers();
+        if headers.contains_key(header::AUTHORIZATION) {
+            return self.check(from, bearer(headers)?);
+        }
+        self.of_browser(request.method(), request.uri(), headers).map(|(grant, _)| grant)
     }
 
     /// What a token lets its bearer do.
@@ -193,12 +235,29 @@ impl Gate {
         Err(Denied::Forbidden(Refusal::new(Code::NotPermitted, detail)))
     }
 
+    /// Whether what has let somebody do a thing still does: their token, or that their browser is signed in.
+    pub(crate) fn still_lets(&self, uri: &Uri, headers: &HeaderMap, what: Permission) -> bool {
+        match bearer(headers) {
+            Ok(token) => self.is_good(token, what),
+            Err(_) => match self.of_browser(&Method::GET, uri, headers) {
+                Ok((Grant::Admin, _)) => true,
+                Ok((Grant::Api { role, .. }, _)) => role.may(what),
+                _ => false,
+            },
+        }
+    }
+
     /// Whether a token that has let its bearer do a thing still does.
     pub(crate) fn is_good(&self, token: &str, what: Permission) -> bool {
         match self.api_tokens.check(token, self.unix_time_s()) {
             Some(token) => token.role.may(what),
             None => matches!(self.tokens.check(token, self.unix_time_s()), Ok(Grant::Admin)),
         }
+    }
+
+    /// The time that only goes forward.
+    pub(crate) fn now(&self) -> std::time::Instant {
+        self.clock.now()
     }
 
     /// The time of day.
@@ -323,7 +382,7 @@ impl Asker {
 }
 
 /// The name of the token that lies in the state directory.
-const FIRST_TOKEN: &str = "administrator";
+pub(crate) const FIRST_TOKEN: &str = "administrator";
 
 /// Lets those through who may do a thing, notes who it is, and takes down what was done.
 pub(crate) async fn permitted(
@@ -332,7 +391,8 @@ pub(crate) async fn permitted(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let asker = match shared.gate.check(from, bearer(request.headers())?)? {
+    let grant = shared.gate.asks(from, &request)?;
+    let asker = match grant {
         Grant::Admin => Asker::Administrator { name: FIRST_TOKEN.to_owned(), role: ApiRole::Owner },
         Grant::Api { name, role } => Asker::Administrator { name, role },
         Grant::Controller { controller } if permission == Permission::Control => {
@@ -384,7 +444,7 @@ fn denied(name: &str, role: ApiRole, permission: Permission) -> String {
     )
 }
 
-fn take_down(
+pub(crate) fn take_down(
     shared: &Shared,
     from: IpAddr,
     (method, path, asker): (Method, String, Asker),

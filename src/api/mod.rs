@@ -7,6 +7,7 @@
 //!              └─ /  /m/…  /trust  everybody ── web::assets, trust
 //! ```
 
+mod browsers;
 mod calls;
 mod commands;
 mod config;
@@ -19,6 +20,7 @@ mod gate;
 mod headers;
 mod idempotency;
 mod input;
+mod levels;
 mod logs;
 mod meetings;
 mod metrics;
@@ -31,6 +33,7 @@ mod reports;
 mod room;
 mod shared_port;
 mod sheets;
+mod sign_in;
 mod statistics;
 mod status;
 #[cfg(test)]
@@ -60,13 +63,16 @@ use tokio::sync::{Semaphore, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use self::browsers::Browsers;
 use self::problem::Problem;
 pub use self::reports::send_reports;
 pub use self::shared_port::SharedPort;
+pub use self::sign_in::OverTls;
 pub use self::webhooks::wanted_types;
 use crate::appliance::Handle;
 use crate::system::api_tokens::{ApiTokens, Permission};
 use crate::system::audit::Audit;
+use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
 use crate::system::events::Events;
@@ -88,6 +94,10 @@ pub struct Edge {
     pub api_tokens: ApiTokens,
     /// Takes down what they do.
     pub audit: Audit,
+    /// Whether somebody owns the appliance.
+    pub claim: Arc<Claim>,
+    /// The browsers of those who administer.
+    pub browsers: Arc<Browsers>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Restarts and resets the machine.
@@ -156,6 +166,8 @@ pub fn router(edge: Edge) -> Router {
         tokens,
         api_tokens,
         audit,
+        claim,
+        browsers,
         clock,
         machine,
         updates,
@@ -168,7 +180,7 @@ pub fn router(edge: Edge) -> Router {
         operations,
         facts,
     } = edge;
-    let gate = gate::Gate::new(tokens, api_tokens, audit, clock);
+    let gate = gate::Gate::new((tokens, api_tokens), audit, clock, (claim, browsers));
     let sockets = Arc::new(Semaphore::new(words::SOCKETS_MAX));
     let bridges = whip::Bridges::default();
     let shared = Arc::new(Shared {
@@ -200,6 +212,7 @@ pub fn router(edge: Edge) -> Router {
         .route("/", routing::get(page))
         .route("/m/{meeting}", routing::get(page))
         .route("/room", routing::get(page))
+        .route("/admin", routing::get(page))
         .route("/trust", routing::get(trust::page))
         .route("/trust/ca.pem", routing::get(trust::pem))
         .route("/trust/ca.crt", routing::get(trust::der))
@@ -257,6 +270,7 @@ fn watching() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(status::device))
+        .routes(routes!(levels::show))
         .routes(routes!(updates::show))
         .routes(routes!(config::show))
         .routes(routes!(config::explain))
@@ -330,6 +344,8 @@ fn open() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(openapi::document))
         .routes(routes!(room::pair))
+        .routes(routes!(sign_in::claim_state, sign_in::claim))
+        .routes(routes!(sign_in::who, sign_in::sign_in, sign_in::sign_out))
         .routes(routes!(records::show))
         .routes(routes!(records::attendance_csv))
         .routes(routes!(records::polls_csv))

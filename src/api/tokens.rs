@@ -61,11 +61,19 @@ pub(crate) struct NewToken {
     token: String,
 }
 
-/// Where to go on.
+impl NewToken {
+    /// As it is told.
+    pub(crate) fn new(token: ApiToken, secret: String) -> Self {
+        Self { view: token.into(), token: secret }
+    }
+}
+
+/// Which lines.
 #[derive(Debug, Deserialize)]
-pub(crate) struct After {
+pub(crate) struct Which {
     #[serde(default)]
     after: u64,
+    last: Option<usize>,
 }
 
 /// Those that are good.
@@ -94,24 +102,37 @@ pub(crate) async fn make(
     State(shared): State<Arc<Shared>>,
     Body(body): Body<MakeToken>,
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
-    let invalid = |detail: &str| Problem::from(Refusal::new(Code::InvalidParameter, detail));
-    let name = body.name.trim().to_owned();
-    if name.is_empty() || name.chars().count() > TOKEN_NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        return Err(invalid("name: it has 1 to 64 characters, and none that controls"));
-    }
+    let name = token_name(&body.name)?;
     if body.lifetime_s.is_some_and(|lifetime| !(1..=LIFETIME_MAX_S).contains(&lifetime)) {
         return Err(invalid("lifetime_s: a token that ends is good for a second to ten years"));
     }
     let (role, now) = (body.role, shared.gate.unix_time().as_secs());
     let expires = body.lifetime_s.map(|lifetime| now + lifetime);
     let of = Arc::clone(&shared);
-    let made =
-        tokio::task::spawn_blocking(move || of.gate.api_tokens().make(&name, role, now, expires)).await;
+    let made = tokio::task::spawn_blocking(move || {
+        // Whoever hands out tokens owns the appliance.
+        of.gate.claim().settle(&name, now)?;
+        of.gate.api_tokens().make(&name, role, now, expires)
+    })
+    .await;
     let (token, secret) = made.map_err(|_| failed())?.map_err(|error| {
         let code = if matches!(error, Error::TooMany) { Code::Busy } else { Code::Internal };
         Problem::from(Refusal::new(code, error.to_string()))
     })?;
-    Ok((StatusCode::CREATED, Json(NewToken { view: token.into(), token: secret })))
+    Ok((StatusCode::CREATED, Json(NewToken::new(token, secret))))
+}
+
+/// The name of a token, without blanks around it.
+pub(crate) fn token_name(text: &str) -> Result<String, Problem> {
+    let name = text.trim().to_owned();
+    if name.is_empty() || name.chars().count() > TOKEN_NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        return Err(invalid("name: it has 1 to 64 characters, and none that controls"));
+    }
+    Ok(name)
+}
+
+fn invalid(detail: &str) -> Problem {
+    Refusal::new(Code::InvalidParameter, detail).into()
 }
 
 /// Revokes one.
@@ -140,10 +161,13 @@ pub(crate) async fn revoke(
     }
 }
 
-/// What was done over the API, and what was not allowed: at most 500 lines after a number.
+/// What was done over the API, and what was not allowed: at most 500 lines after a number, or the last ones.
 #[utoipa::path(
     get, path = "/api/v1/audit", tag = "access", operation_id = "readAudit",
-    params(("after" = Option<u64>, Query, description = "The number of the last line that is known; 0 where absent")),
+    params(
+        ("after" = Option<u64>, Query, description = "The number of the last line that is known; 0 where absent"),
+        ("last" = Option<usize>, Query, description = "So many of the last lines instead, at most 500"),
+    ),
     responses(
         (status = 200, description = "The oldest first", body = Vec<Entry>),
         (status = "default", description = "A problem", body = problem::Document, content_type = "application/problem+json"),
@@ -151,13 +175,17 @@ pub(crate) async fn revoke(
 )]
 pub(crate) async fn audit(
     State(shared): State<Arc<Shared>>,
-    Extras(place): Extras<After>,
+    Extras(which): Extras<Which>,
 ) -> Result<Json<Vec<Entry>>, Problem> {
-    let read = tokio::task::spawn_blocking(move || shared.gate.audit().after(place.after, ENTRIES_MAX)).await;
+    let read = tokio::task::spawn_blocking(move || match which.last {
+        Some(count) => shared.gate.audit().last(count.min(ENTRIES_MAX)),
+        None => shared.gate.audit().after(which.after, ENTRIES_MAX),
+    })
+    .await;
     read.map(Json).map_err(|_| failed())
 }
 
-fn failed() -> Problem {
+pub(crate) fn failed() -> Problem {
     Refusal::new(Code::Internal, "the disk was not asked; see the log").into()
 }
 

@@ -26,6 +26,11 @@ use crate::web::wire::{
 /// The most commands that wait for the loop; the next one is refused with `busy`.
 const CALLS_MAX: usize = 1024;
 
+/// Whoever asks while the loop ends, or starts anew: that is nobody's fault.
+pub(super) fn ending() -> Refusal {
+    Refusal::new(Code::Busy, "the appliance is stopping, or starts anew; try again in a moment")
+}
+
 /// The most words that wait for one client: all that a resumed one can have missed, and more. A client that
 /// does not read them is cut.
 pub const FRAMES_MAX: usize = 2048;
@@ -313,6 +318,7 @@ pub(super) enum Call {
     /// The box is looked for: how it is reached, and how long it shows itself.
     Identify(String, Duration, Reply<()>),
     Snapshot(Reply<Vec<u8>>),
+    RefreshScreen(Reply<()>),
     /// A TCP socket that has begun with this datagram where TLS was expected.
     Adopt(TcpStream, Vec<u8>),
     Status(Reply<StatusView>),
@@ -565,6 +571,14 @@ impl Handle {
         self.call(Call::Snapshot).await
     }
 
+    /// Has the screen say what it would say if it were made now.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn refresh_screen(&self) -> Result<(), Refusal> {
+        self.call(Call::RefreshScreen).await
+    }
+
     /// What the appliance is doing.
     ///
     /// # Errors
@@ -585,7 +599,7 @@ impl Handle {
         self.calls.try_send(build(reply)).map_err(|_| {
             Refusal::new(Code::Busy, "the appliance has too much to do; try again in a moment")
         })?;
-        answer.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal, "the appliance is stopping")))
+        answer.await.unwrap_or_else(|_| Err(ending()))
     }
 
     pub(super) async fn post(&self, call: Call) {

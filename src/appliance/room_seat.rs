@@ -19,7 +19,7 @@ use crate::appliance::store::room::{self as kept, KeptRoom};
 use crate::appliance::worker::{LocalEnd, Order};
 use crate::meeting::{self, Command, LeaveReason, ParticipantId};
 use crate::refusal::Refusal;
-use crate::room::{DeviceClass, DeviceState, RoomEvent, RoomLink, SceneModel, SceneParticipant};
+use crate::room::{DeviceClass, DeviceState, RoomEvent, RoomLink, SceneClaim, SceneModel, SceneParticipant};
 use crate::sfu::{LocalSetup, SlotId, Wish};
 use crate::track::Source;
 
@@ -259,10 +259,12 @@ impl Appliance {
     /// Has the screen show the meeting that the room is in, or how to join the standing one.
     pub(super) fn refresh_scene(&self) {
         let invited = self.seat.meeting().unwrap_or(&self.settings.standing_meeting);
-        let Invitation { url, text, .. } = (self.settings.invite)(invited);
+        let Invitation { url, text, claim, .. } = (self.settings.invite)(invited);
         let trouble = self.settings.troubles.first().cloned().unwrap_or_default();
         let call = self.scene_call();
-        let mut model = SceneModel { join_url: url, join_text: text, trouble, call, ..SceneModel::default() };
+        let claim = claim.map(|(address, code)| SceneClaim { address, code });
+        let mut model =
+            SceneModel { join_url: url, join_text: text, trouble, call, claim, ..SceneModel::default() };
         if let Some(name) = self.seat.meeting()
             && let (Ok(core), Some(hosted)) = (self.meetings.get(name), self.hosted.get(name))
         {

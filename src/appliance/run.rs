@@ -57,6 +57,8 @@ pub struct Invitation {
     pub guest_url: String,
     /// What to type: the address, and the code that it asks for.
     pub text: String,
+    /// Where to become the owner of the appliance, and the code for it, while nobody is.
+    pub claim: Option<(String, String)>,
 }
 
 /// Makes the invitation to a meeting, for the screen.
@@ -381,6 +383,10 @@ impl Appliance {
                 drop(reply.send(Ok(())));
             }
             Call::Snapshot(reply) => self.snapshot(reply),
+            Call::RefreshScreen(reply) => {
+                self.refresh_scene();
+                drop(reply.send(Ok(())));
+            }
             Call::Adopt(socket, first) => self.adopt(socket, &first),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),
             Call::Calling(asked) => self.handle_asked(*asked),

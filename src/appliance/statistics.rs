@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::appliance::handle::{MeetingStatistics, ParticipantStatistics, Reply};
+use crate::appliance::handle::{MeetingStatistics, ParticipantStatistics, Reply, ending};
 use crate::appliance::run::{Appliance, Hosted, participant_of, peer_of};
 use crate::appliance::words;
 use crate::appliance::worker::Order;
-use crate::refusal::{Code, Refusal};
 use crate::sfu::{DelayReport, LayerReport, PeerId, PeerReport, Totals, TrackReport};
 use crate::track::Source;
 use crate::web::wire::{Participant, TrackDelay};
@@ -112,10 +111,6 @@ fn delay_word(peer: PeerId, source: Source, at: u8, layer: &LayerReport) -> Opti
 /// To a tenth: finer than anything here is measured.
 pub(crate) fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
-}
-
-fn ending() -> Refusal {
-    Refusal::new(Code::Internal, "the appliance is stopping")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Brings what is configured into effect: at once what can change in life, the rest by a start anew when that disturbs
-//! nobody; and takes back what nobody confirms.
+//! nobody; and takes back what nobody confirms. The screen follows, too.
 //!
 //! ```text
 //!   a change ─▶ live keys: handed to the loop ─▶ nothing else differs ─▶ in effect ─▶ waits to be confirmed
@@ -10,6 +10,7 @@
 use std::time::{Duration, Instant};
 
 use alcove_hal::clock::Clock;
+use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 use super::settings;
@@ -60,6 +61,15 @@ pub(super) async fn follow(
                 }
             }
             () = sleep_until((clock.now() + LOOK_EVERY).into()), if is_waiting => changes.mark_changed(),
+        }
+    }
+}
+
+/// Has the room's screen show another claim code, or none any more, as soon as it is so.
+pub(super) async fn show_claim(mut code: watch::Receiver<Option<String>>, handle: Handle) {
+    while code.changed().await.is_ok() {
+        if let Err(refusal) = handle.refresh_screen().await {
+            log::warn!("the screen shows the claim code as it was for up to five minutes: {refusal}");
         }
     }
 }

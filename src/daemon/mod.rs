@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use self::observe::Observer;
 use self::telling::Telling;
 use self::ways::Listeners;
-use crate::api::{self, Edge, Facts};
+use crate::api::{self, Browsers, Edge, Facts, OverTls};
 use crate::appliance::clock::SystemClock;
 use crate::appliance::handle::errands;
 use crate::appliance::{Appliance, NotifierSettings, RelaySettings, STORE_FILE, Webhook};
@@ -37,6 +37,7 @@ use crate::room::devices;
 use crate::system::api_tokens::ApiTokens;
 use crate::system::audit::Audit;
 use crate::system::certificates::{Certificates, Identity, Renewal};
+use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
 use crate::system::desired::Followed;
@@ -95,11 +96,15 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
         .build()
         .context("cannot start the runtime")?;
     telling.begin(&runtime, &clock)?;
+    let now_unix = clock.unix_time().as_secs();
+    let has_tokens = !ApiTokens::open(&state)?.list(now_unix).is_empty();
     let lasting = Lasting {
         state: &state,
         asked_state,
         simulated,
         tokens: Arc::new(Tokens::open(&state)?),
+        claim: Arc::new(Claim::open(&state, has_tokens, now_unix)?),
+        browsers: Arc::default(),
         push_key: PushKey::open(&state)?,
         configuration: Arc::new(configuration),
         conditions: watch::channel(Conditions::default()).0,
@@ -136,6 +141,8 @@ struct Lasting<'a> {
     simulated: bool,
     clock: Arc<dyn Clock>,
     tokens: Arc<Tokens>,
+    claim: Arc<Claim>,
+    browsers: Arc<Browsers>,
     push_key: PushKey,
     configuration: Arc<Configuration>,
     conditions: watch::Sender<Conditions>,
@@ -223,12 +230,12 @@ fn discover(
 async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended> {
     let Parts { config, certificates, listeners: [https, http], hardware, is_first, .. } = parts;
     let Parts { relay, mailer, webhook, troubles, .. } = parts;
-    let Lasting { state, tokens, clock, configuration, .. } = lasting;
+    let Lasting { state, tokens, claim, clock, configuration, .. } = lasting;
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
     let public_url = ways::public_url(https_port);
-    let invite = settings::invite(clock, tokens, public_url.clone());
+    let invite = settings::invite(clock, (tokens, claim), public_url.clone());
     let contact = config.calls.contact.clone().unwrap_or_else(|| public_url.clone());
     let (errand_sender, errands) = errands();
     let notifier = NotifierSettings { key: lasting.push_key.clone(), contact, webhook };
@@ -280,6 +287,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         events: Arc::clone(&lasting.telling.events),
     };
     tasks.spawn(observer.run());
+    tasks.spawn(follow::show_claim(claim.subscribe(), handle.clone()));
     tasks.spawn(crate::remote::appliance::serve(handle.clone(), config.room.name.clone(), errands));
     let shared_port = api::SharedPort::new(handle.clone());
     let edge = Edge {
@@ -287,6 +295,8 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         tokens: Arc::clone(tokens),
         api_tokens: ApiTokens::open(state)?,
         audit: Audit::open(state),
+        claim: Arc::clone(claim),
+        browsers: Arc::clone(&lasting.browsers),
         clock: Arc::clone(clock),
         machine: Machine::new(lasting.asked_state),
         updates,
@@ -299,7 +309,9 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         operations: Arc::clone(&lasting.telling.operations),
         facts,
     };
-    let router = api::router(edge).into_make_service_with_connect_info::<SocketAddr>();
+    let router = api::router(edge);
+    let over_tls = router.clone().layer(axum::Extension(OverTls));
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
     let secure = axum_server::from_tcp_rustls(https, tls).context("cannot serve HTTPS")?;
@@ -308,7 +320,8 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     let mut plain = axum_server::from_tcp(http).context("cannot serve HTTP")?.acceptor(prompt);
     limit_waiting(secure.http_builder());
     limit_waiting(plain.http_builder());
-    let secure = secure.handle(goodbye.clone()).serve(router.clone());
+    let over_tls = over_tls.into_make_service_with_connect_info::<SocketAddr>();
+    let secure = secure.handle(goodbye.clone()).serve(over_tls);
     let plain = plain.handle(goodbye.clone()).serve(router);
     let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
     tasks.spawn(renew(certificates, config.tls.names.clone(), Arc::clone(clock), certificate));

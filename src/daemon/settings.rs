@@ -15,6 +15,7 @@ use crate::appliance::{
 use crate::config::{Config, Secret};
 use crate::meeting::Role;
 use crate::room::RoomSettings;
+use crate::system::claim::Claim;
 use crate::system::mail::Mailer;
 use crate::system::notify;
 use crate::system::tokens::{self, Tokens};
@@ -147,8 +148,12 @@ pub(super) fn record_token(tokens: &Arc<Tokens>) -> RecordToken {
 }
 
 /// What the screen says: the code is short enough to be typed, and changes by itself.
-pub(super) fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, public_url: String) -> Invite {
-    let (clock, tokens) = (Arc::clone(clock), Arc::clone(tokens));
+pub(super) fn invite(
+    clock: &Arc<dyn Clock>,
+    (tokens, claim): (&Arc<Tokens>, &Arc<Claim>),
+    public_url: String,
+) -> Invite {
+    let (clock, tokens, claim) = (Arc::clone(clock), Arc::clone(tokens), Arc::clone(claim));
     Arc::new(move |meeting| {
         let code = tokens.code(meeting, clock.unix_time().as_secs());
         let key = tokens.room_key(clock.unix_time().as_secs());
@@ -156,6 +161,7 @@ pub(super) fn invite(clock: &Arc<dyn Clock>, tokens: &Arc<Tokens>, public_url: S
             url: format!("{public_url}/m/{meeting}#t={code}&c={key}"),
             guest_url: format!("{public_url}/m/{meeting}#t={code}"),
             text: format!("{public_url}/m/{meeting}\n{code}"),
+            claim: claim.code().map(|code| (format!("{public_url}/admin"), code)),
         }
     })
 }

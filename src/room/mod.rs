@@ -70,8 +70,8 @@ use crate::track::{Layer, Source, VideoCodec};
 
 pub use link::{FROM_SFU_MAX, RoomLink, SfuEnd, TO_SFU_MAX};
 pub use scene::{
-    Arrangement, Language, SceneAside, SceneCall, SceneMessage, SceneModel, SceneParticipant, ScenePoll,
-    SceneSign, SlotWord,
+    Arrangement, Language, SceneAside, SceneCall, SceneClaim, SceneMessage, SceneModel, SceneParticipant,
+    ScenePoll, SceneSign, SlotWord,
 };
 pub use snapshot::{SnapshotError, Snapshots};
 pub use tone::{Sounding, Tone};
@@ -173,6 +173,8 @@ pub struct RoomStatus {
     pub camera_on: bool,
     /// Devices that were opened or tried: kind, name, what they are doing.
     pub devices: Vec<(DeviceClass, String, DeviceState)>,
+    /// How loud the last 20 ms of the microphone were, in dBov; none while it does not capture.
+    pub microphone_dbov: Option<i8>,
     /// Pictures of the scene drawn.
     pub frames: u64,
     /// Pictures drawn more than half a tick late, in meetings.
@@ -387,6 +389,7 @@ impl Room {
             microphone_on: wanted.microphone,
             camera_on: wanted.camera,
             devices: self.shared.devices(),
+            microphone_dbov: counters.microphone_dbov(),
             frames,
             frames_late: Counters::read(&counters.late),
             frames_missing: Counters::read(&counters.missing),

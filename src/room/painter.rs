@@ -10,7 +10,7 @@ use resvg::usvg::{Options, Tree, fontdb};
 use crate::room::aside;
 use crate::room::layout::Size;
 use crate::room::overlay::Overlay;
-use crate::room::scene::{Language, SceneAside, SceneCall, SceneSign};
+use crate::room::scene::{Language, SceneAside, SceneCall, SceneClaim, SceneSign};
 use crate::room::svg::{chars_in, escaped, line, shortened, side, wrapped};
 
 /// Fonts for scripts that DejaVu Sans lacks, where packages of Debian and Buildroot put them. Those that exist are
@@ -81,6 +81,8 @@ pub enum Piece {
         join_text: String,
         /// What is wrong, where anything is.
         trouble: String,
+        /// How to become the owner, while nobody is.
+        claim: Option<SceneClaim>,
         /// The language.
         language: Language,
         /// The size of the whole.
@@ -250,7 +252,7 @@ fn panel(piece: &Piece) -> String {
 }
 
 fn welcome(piece: &Piece) -> String {
-    let Piece::Welcome { room, meeting, join_url, join_text, trouble, language, size } = piece else {
+    let Piece::Welcome { room, meeting, join_url, join_text, trouble, claim, language, size } = piece else {
         return String::new();
     };
     let (width, height) = (side(size.width), side(size.height));
@@ -281,6 +283,18 @@ fn welcome(piece: &Piece) -> String {
     for (index, part) in (0_u8..).zip(wrapped(trouble, chars_in(width * 0.86, small), 2)) {
         let y = height * 0.94 + small * 1.4 * f32::from(index);
         svg += &line(&part, [x, y], small, "#ffb454", "start");
+    }
+    if let Some(SceneClaim { address, code }) = claim {
+        let y = height * 0.84;
+        svg += &line(told.claim, [x, y], small, "#9aa4b2", "start");
+        svg += &line(
+            &shortened(address, chars_in(left - x, small)),
+            [x, y + small * 1.3],
+            small,
+            "#fff",
+            "start",
+        );
+        svg += &line(code, [x, y + small * 1.3 + font * 1.2], font, "#fff", "start");
     }
     svg + &qr_code(join_url, [left, height * 0.4], qr)
 }
@@ -369,6 +383,7 @@ struct Words {
     rings_video: &'static str,
     rings_audio: &'static str,
     is_rung: &'static str,
+    claim: &'static str,
 }
 
 const fn words(language: Language) -> Words {
@@ -381,6 +396,7 @@ const fn words(language: Language) -> Words {
             rings_video: "Incoming video call",
             rings_audio: "Incoming call",
             is_rung: "Calling …",
+            claim: "Setting it up? Enter the code at:",
         },
         Language::Chinese => Words {
             join_at: "用浏览器加入：",
@@ -390,6 +406,7 @@ const fn words(language: Language) -> Words {
             rings_video: "视频来电",
             rings_audio: "语音来电",
             is_rung: "正在呼叫…",
+            claim: "初次设置？在此地址输入代码：",
         },
     }
 }

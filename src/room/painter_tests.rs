@@ -59,6 +59,7 @@ fn the_welcome_picture_has_a_qr_code_of_the_join_address() {
         join_url: url.into(),
         join_text: "room.local:8443".into(),
         trouble: String::new(),
+        claim: None,
         language: Language::English,
         size: SIZE,
     };
@@ -75,11 +76,29 @@ fn the_welcome_picture_says_what_is_wrong() {
         join_url: String::new(),
         join_text: String::new(),
         trouble: trouble.into(),
+        claim: None,
         language: Language::English,
         size: SIZE,
     };
     let lit = |trouble: &str| luma(&welcome(trouble)).iter().filter(|luma| **luma > 60).count();
     assert!(lit("The configuration cannot be read.") > lit("") + 50);
+}
+
+#[test]
+fn the_welcome_picture_has_the_code_of_whoever_sets_it_up() {
+    let welcome = |claim: Option<&str>| Piece::Welcome {
+        room: String::new(),
+        meeting: None,
+        join_url: String::new(),
+        join_text: String::new(),
+        trouble: String::new(),
+        claim: claim.map(|code| SceneClaim { address: "https://a/admin".into(), code: code.into() }),
+        language: Language::English,
+        size: SIZE,
+    };
+    let [none, one, other] = [None, Some("1234 5678"), Some("8765 4321")].map(|code| luma(&welcome(code)));
+    let lit = |luma: &[u8]| luma.iter().filter(|luma| **luma > 60).count();
+    assert!(lit(&one) > lit(&none) + 50 && one != other);
 }
 
 #[test]

@@ -173,6 +173,7 @@ impl Planner {
             join_url: self.model.join_url.clone(),
             join_text: self.model.join_text.clone(),
             trouble: self.model.trouble.clone(),
+            claim: self.model.claim.clone(),
             language: self.model.language,
             size: rect.size(),
         }

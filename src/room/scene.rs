@@ -54,6 +54,8 @@ pub struct SceneModel {
     pub aside: SceneAside,
     /// A call that rings here, or that the room has begun.
     pub call: Option<SceneCall>,
+    /// How whoever sets the appliance up becomes its owner, while nobody is.
+    pub claim: Option<SceneClaim>,
     /// The language of the scene's own words.
     pub language: Language,
 }
@@ -116,6 +118,15 @@ pub struct SceneMessage {
     pub name: String,
     /// What.
     pub text: String,
+}
+
+/// What whoever sets the appliance up has to know.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SceneClaim {
+    /// Where the code is entered.
+    pub address: String,
+    /// The code.
+    pub code: String,
 }
 
 /// A call as the scene shows it, to be seen where nothing can be heard; or the box that somebody looks for.

@@ -78,6 +78,8 @@ pub(super) struct Counters {
     pub(super) packets_out: AtomicU64,
     pub(super) packets_lost: AtomicU64,
     pub(super) packets_in: AtomicU64,
+    /// How loud the microphone is, above the faintest, from 1; 0 while it does not capture.
+    loudness: AtomicU8,
 }
 
 impl Counters {
@@ -87,6 +89,17 @@ impl Counters {
 
     pub(super) fn read(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
+    }
+
+    /// The microphone is that loud, in dBov; none: it does not capture any more.
+    pub(super) fn set_microphone(&self, dbov: Option<i8>) {
+        let loudness = dbov.map_or(0, |dbov| 128 - dbov.clamp(-127, 0).unsigned_abs());
+        self.loudness.store(loudness, Ordering::Relaxed);
+    }
+
+    pub(super) fn microphone_dbov(&self) -> Option<i8> {
+        let loudness = self.loudness.load(Ordering::Relaxed);
+        i8::try_from(i16::from(loudness) - 128).ok().filter(|_| loudness > 0)
     }
 }
 

@@ -63,6 +63,7 @@ impl VoiceTask {
                 shared.report(DeviceClass::Microphone, device.name(), DeviceState::InUse);
                 self.capture(shared, &device, &mut *microphone, &mut ring)
             });
+            shared.counters.set_microphone(None);
             if let Err(cause) = outcome {
                 shared.report_loss(DeviceClass::Microphone, device.name(), &cause);
                 let retry_at = patience.after_failure(shared.clock.now(), &cause);
@@ -104,6 +105,7 @@ impl VoiceTask {
                 payload: packet.payload,
             };
             packets = packets.wrapping_add(1);
+            shared.counters.set_microphone(Some(packet.level_dbov));
             // The link's thread sleeps only when there is nothing to carry: a full ring is a stopped room.
             drop(ring.push(encoded));
             self.courier.unpark();

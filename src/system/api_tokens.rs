@@ -53,7 +53,8 @@ pub enum ApiRole {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Permission {
     /// To see how the appliance is and what goes on.
     Watch,
@@ -67,6 +68,25 @@ pub enum Permission {
     Configure,
     /// To say who else may do what, and to forget everything.
     Own,
+}
+
+impl Permission {
+    /// All of them, the least first.
+    pub const ALL: [Self; 6] =
+        [Self::Watch, Self::Audit, Self::Control, Self::Meet, Self::Configure, Self::Own];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::Audit => "audit",
+            Self::Control => "control",
+            Self::Meet => "meet",
+            Self::Configure => "configure",
+            Self::Own => "own",
+        }
+    }
 }
 
 impl ApiRole {
@@ -234,6 +254,12 @@ impl ApiTokens {
         Ok(true)
     }
 
+    /// The one of that number, if there is one and it has not ended.
+    #[must_use]
+    pub fn of(&self, id: u64, now_unix: u64) -> Option<ApiToken> {
+        self.kept().tokens.iter().find(|token| token.id == id && !has_ended(token, now_unix)).cloned()
+    }
+
     /// Whose token that is, if it is one and has not ended.
     #[must_use]
     pub fn check(&self, token: &str, now_unix: u64) -> Option<ApiToken> {
@@ -281,6 +307,8 @@ mod tests {
         assert_eq!(again.check(&secret, NOW + 9), Some(first));
         assert_eq!(again.check(&secret, NOW + 10), None);
         assert_eq!(again.check(&other, NOW + 10), Some(second.clone()));
+        assert_eq!(again.of(1, NOW + 9).map(|token| token.name), Some("console".to_owned()));
+        assert_eq!((again.of(1, NOW + 10), again.of(2, NOW)), (None, Some(second.clone())));
         assert_eq!(again.list(NOW + 10), [second]);
         assert!(again.revoke(2).unwrap() && !again.revoke(2).unwrap());
         assert_eq!(again.check(&other, NOW), None);
@@ -321,6 +349,7 @@ mod tests {
     fn each_role_may_what_the_table_says() {
         use Permission::{Audit, Configure, Control, Meet, Own, Watch};
         let permissions = [Watch, Audit, Control, Meet, Configure, Own];
+        assert_eq!(permissions, Permission::ALL);
         let rows = include_str!("api_tokens.rs").lines().filter(|line| line.starts_with("/// | `"));
         let mut count = 0;
         for (role, row) in ApiRole::ALL.into_iter().zip(rows) {

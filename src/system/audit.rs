@@ -67,7 +67,7 @@ impl Audit {
         }
     }
 
-    /// The last lines, at most so many.
+    /// The last lines, at most so many, the oldest first.
     #[must_use]
     pub fn last(&self, count: usize) -> Vec<Entry> {
         let last = self.inner.lock().unwrap_or_else(PoisonError::into_inner).last;
@@ -139,5 +139,8 @@ mod tests {
             numbers.windows(2).all(|pair| pair[1] == pair[0] + 1) && numbers.last() == Some(&40),
             "{numbers:?}"
         );
+        let of = |count| audit.last(count).iter().map(|entry| entry.number).collect::<Vec<u64>>();
+        assert_eq!((of(2), of(7)), (vec![39, 40], (34..=40).collect()));
+        assert_eq!(of(1000), numbers);
     }
 }

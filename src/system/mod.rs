@@ -5,6 +5,7 @@ pub mod api_tokens;
 pub mod audit;
 pub mod box_id;
 pub mod certificates;
+pub mod claim;
 pub mod conditions;
 pub mod configuration;
 pub mod desired;

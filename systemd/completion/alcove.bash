@@ -22,6 +22,9 @@ _alcove() {
             alcove,check)
                 cmd="alcove__subcmd__check"
                 ;;
+            alcove,claim-code)
+                cmd="alcove__subcmd__claim__subcmd__code"
+                ;;
             alcove,config)
                 cmd="alcove__subcmd__config"
                 ;;
@@ -55,6 +58,9 @@ _alcove() {
             alcove__subcmd__help,check)
                 cmd="alcove__subcmd__help__subcmd__check"
                 ;;
+            alcove__subcmd__help,claim-code)
+                cmd="alcove__subcmd__help__subcmd__claim__subcmd__code"
+                ;;
             alcove__subcmd__help,config)
                 cmd="alcove__subcmd__help__subcmd__config"
                 ;;
@@ -80,7 +86,7 @@ _alcove() {
 
     case "${cmd}" in
         alcove)
-            opts="-h -V --help --version run devices check status apply config help"
+            opts="-h -V --help --version run devices check status claim-code apply config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -143,6 +149,24 @@ _alcove() {
                     return 0
                     ;;
                 --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__claim__subcmd__code)
+            opts="-h -V --state --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -246,7 +270,7 @@ _alcove() {
             return 0
             ;;
         alcove__subcmd__help)
-            opts="run devices check status apply config help"
+            opts="run devices check status claim-code apply config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -274,6 +298,20 @@ _alcove() {
             return 0
             ;;
         alcove__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__help__subcmd__claim__subcmd__code)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -30,6 +30,7 @@ complete -c alcove -n "__fish_alcove_needs_command" -f -a "run" -d 'Runs the app
 complete -c alcove -n "__fish_alcove_needs_command" -f -a "devices" -d 'Shows cameras, microphones, loudspeakers, displays and encoders, which are used, and why'
 complete -c alcove -n "__fish_alcove_needs_command" -f -a "check" -d 'Asks the running appliance to work once: that it is ready, and that a call through it is heard'
 complete -c alcove -n "__fish_alcove_needs_command" -f -a "status" -d 'Shows how the appliance of this machine is: what is amiss, why, and what to do'
+complete -c alcove -n "__fish_alcove_needs_command" -f -a "claim-code" -d 'Prints the code that makes whoever enters it on the page /admin the owner of this machine\'s appliance'
 complete -c alcove -n "__fish_alcove_needs_command" -f -a "apply" -d 'Has one appliance, or many, be configured as documents say; ends with 3 when a dry run finds something to change'
 complete -c alcove -n "__fish_alcove_needs_command" -f -a "config" -d 'Shows the configuration'
 complete -c alcove -n "__fish_alcove_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -48,6 +49,9 @@ complete -c alcove -n "__fish_alcove_using_subcommand check" -s V -l version -d 
 complete -c alcove -n "__fish_alcove_using_subcommand status" -l state -d 'Where it keeps keys and tokens' -r -F
 complete -c alcove -n "__fish_alcove_using_subcommand status" -s h -l help -d 'Print help'
 complete -c alcove -n "__fish_alcove_using_subcommand status" -s V -l version -d 'Print version'
+complete -c alcove -n "__fish_alcove_using_subcommand claim-code" -l state -d 'Where it keeps keys and tokens' -r -F
+complete -c alcove -n "__fish_alcove_using_subcommand claim-code" -s h -l help -d 'Print help'
+complete -c alcove -n "__fish_alcove_using_subcommand claim-code" -s V -l version -d 'Print version'
 complete -c alcove -n "__fish_alcove_using_subcommand apply" -s f -l file -d 'A document (TOML), or a folder with all.toml and a HOST.toml for each that differs' -r -F
 complete -c alcove -n "__fish_alcove_using_subcommand apply" -l hosts -d 'The appliances, a line `https://HOST[:PORT] TOKEN [FINGERPRINT]` each; that of this machine where absent' -r -F
 complete -c alcove -n "__fish_alcove_using_subcommand apply" -l parallel -d 'How many appliances are spoken with at a time' -r
@@ -68,11 +72,12 @@ complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_su
 complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Prints the configuration in force, with defaults'
 complete -c alcove -n "__fish_alcove_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status apply config help" -f -a "run" -d 'Runs the appliance until it is told to stop'
-complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status apply config help" -f -a "devices" -d 'Shows cameras, microphones, loudspeakers, displays and encoders, which are used, and why'
-complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status apply config help" -f -a "check" -d 'Asks the running appliance to work once: that it is ready, and that a call through it is heard'
-complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status apply config help" -f -a "status" -d 'Shows how the appliance of this machine is: what is amiss, why, and what to do'
-complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status apply config help" -f -a "apply" -d 'Has one appliance, or many, be configured as documents say; ends with 3 when a dry run finds something to change'
-complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status apply config help" -f -a "config" -d 'Shows the configuration'
-complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status apply config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status claim-code apply config help" -f -a "run" -d 'Runs the appliance until it is told to stop'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status claim-code apply config help" -f -a "devices" -d 'Shows cameras, microphones, loudspeakers, displays and encoders, which are used, and why'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status claim-code apply config help" -f -a "check" -d 'Asks the running appliance to work once: that it is ready, and that a call through it is heard'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status claim-code apply config help" -f -a "status" -d 'Shows how the appliance of this machine is: what is amiss, why, and what to do'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status claim-code apply config help" -f -a "claim-code" -d 'Prints the code that makes whoever enters it on the page /admin the owner of this machine\'s appliance'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status claim-code apply config help" -f -a "apply" -d 'Has one appliance, or many, be configured as documents say; ends with 3 when a dry run finds something to change'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status claim-code apply config help" -f -a "config" -d 'Shows the configuration'
+complete -c alcove -n "__fish_alcove_using_subcommand help; and not __fish_seen_subcommand_from run devices check status claim-code apply config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c alcove -n "__fish_alcove_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Prints the configuration in force, with defaults'

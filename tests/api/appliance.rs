@@ -112,6 +112,11 @@ impl Appliance {
         self.http.request(method, format!("https://localhost:{}{path}", self.port))
     }
 
+    /// The same by plain HTTP, on that port.
+    pub(crate) fn plain_request(&self, port: u16, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("http://localhost:{port}{path}"))
+    }
+
     /// Asks below `/api/v1/` as the administrator.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
         self.ask_as(&self.admin, method, path, body).await

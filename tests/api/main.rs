@@ -7,6 +7,7 @@ mod agent;
 mod appliance;
 mod bad_input;
 mod calls;
+mod claim;
 mod configuration;
 mod control;
 mod crowd;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod endpoints;
+mod sign_in;
 mod sockets;
 mod whip;
 
@@ -27,6 +28,7 @@ use crate::config::layers::Layers;
 use crate::meeting::Role;
 use crate::system::api_tokens::ApiTokens;
 use crate::system::audit::Audit;
+use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
 use crate::system::events::Events;
@@ -83,6 +85,7 @@ struct House {
     fake: Fake,
     tokens: Arc<Tokens>,
     clock: Arc<Hand>,
+    claim: Arc<Claim>,
     _state: TempDir,
 }
 
@@ -108,6 +111,8 @@ impl House {
             devices: Arc::new(|| json!({ "camera": "simulated" })),
             has_mail: false,
         };
+        let claim = Claim::open(state.path(), false, NOW_UNIX_S).expect("nobody's");
+        let claim = Arc::new(claim);
         let updates = Arc::new(Updates::open(state.path()));
         let machine = Machine::new(state.path());
         let events = Arc::new(Events::open(state.path(), "urn:alcove:box".to_owned()).0);
@@ -118,6 +123,8 @@ impl House {
             tokens: Arc::clone(&tokens),
             api_tokens: ApiTokens::open(state.path()).expect("no tokens"),
             audit: Audit::open(state.path()),
+            claim: Arc::clone(&claim),
+            browsers: Arc::default(),
             clock: clock.clone(),
             machine,
             updates,
@@ -130,7 +137,7 @@ impl House {
             operations,
             facts,
         };
-        Self { router: router(edge), handle, fake, tokens, clock, _state: state }
+        Self { router: router(edge), handle, fake, tokens, clock, claim, _state: state }
     }
 
     fn token(&self, meeting: &str, role: Role) -> String {

@@ -38,6 +38,11 @@ function start(root: HTMLElement): void {
     render(<ControlPage control={control} />, root);
     return void control.follow(given());
   }
+  if (/^\/admin\/?$/.test(location.pathname)) {
+    if (!window.isSecureContext) return render(<Insecure />, root);
+    // Who comes to a meeting does not load it.
+    return void import("./ui/admin/page").then(({ open }) => open(root));
+  }
   const here = place();
   const token = here ? "" : userToken();
   if (!here && !token) return render(<Home />, root);

@@ -2,20 +2,27 @@
 import { expect, it } from "vitest";
 import en from "./en.json";
 import zh from "./zh.json";
+import adminEn from "./admin/en.json";
+import adminZh from "./admin/zh.json";
 import { setLanguage, t, textOr } from "../ui/texts";
 import type { Code, LeaveReason } from "../words/wire";
 
 const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place).sort();
 const english: Record<string, string> = en;
-const chinese: Record<string, string> = zh;
+
+const pairs: readonly [Record<string, string>, Record<string, string>][] = [[en, zh], [adminEn, adminZh]];
 
 it("every language has every text, in the same order, and none is empty", () => {
-  expect(Object.keys(zh)).toEqual(Object.keys(en));
-  for (const text of [...Object.values(en), ...Object.values(zh)]) expect(text.trim()).not.toBe("");
+  for (const [english, chinese] of pairs) {
+    expect(Object.keys(chinese)).toEqual(Object.keys(english));
+    for (const text of [...Object.values(english), ...Object.values(chinese)]) expect(text.trim()).not.toBe("");
+  }
 });
 
 it("every text has the same places to fill in", () => {
-  for (const key of Object.keys(english)) expect(places(chinese[key] ?? ""), key).toEqual(places(english[key] ?? ""));
+  for (const [english, chinese] of pairs) {
+    for (const key of Object.keys(english)) expect(places(chinese[key] ?? ""), key).toEqual(places(english[key] ?? ""));
+  }
 });
 
 it("there is a sentence for every refusal and every reason", () => {

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { t } from "./texts";
 
-function Icon({ children }: { children: ComponentChildren }) {
+export function Icon({ children }: { children: ComponentChildren }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
       {children}

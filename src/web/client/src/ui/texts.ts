@@ -7,7 +7,7 @@ import zh from "../texts/zh.json";
 export type TextKey = keyof typeof en;
 export type Language = "en" | "zh";
 
-const TEXTS: Readonly<Record<Language, Readonly<Record<TextKey, string>>>> = { en, zh };
+const TEXTS: Texts<TextKey> = { en, zh };
 const KEY = "alcove.language";
 
 /** The languages that there are, each by its own name. */
@@ -33,12 +33,20 @@ export function setLanguage(next: Language, chosen = false): void {
   language.set(next);
 }
 
-/** The text of a name, its `{places}` filled in. */
-export function t(key: TextKey, values: Readonly<Record<string, string | number>> = {}): string {
-  return TEXTS[language.value][key].replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place));
+/** What goes into the `{places}` of a text. */
+type Values = Readonly<Record<string, string | number>>;
+
+/** Texts of a part of the page, in all languages. */
+export type Texts<Key extends string> = Readonly<Record<Language, Readonly<Record<Key, string>>>>;
+
+/** Says the texts of a part of the page in the person's language. */
+export function speaks<Key extends string>(texts: Texts<Key>) {
+  /** The text of a name, its `{places}` filled in. */
+  const t = (key: Key, values: Values = {}): string =>
+    texts[language.value][key].replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place));
+  /** The text for a code that another version may have added to: `fallback` where there is none. */
+  const textOr = (key: string, fallback: string): string => (key in texts[language.value] ? t(key as Key) : fallback);
+  return { t, textOr };
 }
 
-/** The text for a code that another version may have added to: `fallback` where there is none. */
-export function textOr(key: string, fallback: string): string {
-  return key in TEXTS[language.value] ? t(key as TextKey) : fallback;
-}
+export const { t, textOr } = speaks<TextKey>(TEXTS);
