@@ -32,7 +32,7 @@ pub(crate) const IDLE_MAX: Duration = Duration::from_hours(1);
 const BROWSERS_MAX: usize = 100;
 
 /// The prefix has browsers take it from HTTPS alone, for this host alone (RFC 6265bis, 4.1.3.2).
-const COOKIE: &str = "__Host-alcove";
+pub(crate) const COOKIE: &str = "__Host-alcove";
 
 /// What a request that changes something has to carry beside the cookie.
 const CSRF: HeaderName = HeaderName::from_static("x-alcove-csrf");
