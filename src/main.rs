@@ -34,7 +34,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run { config, state, simulated } => {
             let (files, fault) = config::files_for_service(config.as_deref())?;
-            system::log::install()?;
+            system::log::install(Arc::new(SystemClock))?;
             let fault =
                 fault.map(|fault| format!("{fault}. Everything is as by default until that is mended."));
             daemon::run(files, &state, simulated, fault.into_iter().collect())

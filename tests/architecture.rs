@@ -26,10 +26,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("remote", &["appliance", "config", "refusal", "sfu", "system", "track", "web"]),
     ("web", &["appliance", "config", "meeting", "refusal", "system", "track"]),
     ("api", &["appliance", "config", "meeting", "refusal", "system", "track", "web"]),
-    ("fleet", &["system"]),
+    ("fleet", &["config", "system"]),
     ("check", &["fleet", "system"]),
     ("cli", &[]),
-    ("daemon", &["api", "appliance", "calling", "config", "meeting", "remote", "room", "system"]),
+    ("daemon", &["api", "appliance", "calling", "config", "fleet", "meeting", "remote", "room", "system"]),
 ];
 
 /// Of a module that is otherwise out of reach, the part that is shared: data without behaviour.

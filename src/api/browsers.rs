@@ -97,6 +97,12 @@ impl Browsers {
         Some((browser.token, browser.csrf.clone()))
     }
 
+    /// The token of the browser with that cookie, which was not heard of by this.
+    pub(crate) fn of(&self, id: &str, now: Instant) -> Option<Token> {
+        let table = self.table();
+        table.iter().find(|browser| browser.is(id) && browser.is_alive(now)).map(|browser| browser.token)
+    }
+
     /// Signs a browser out.
     fn remove(&self, id: &str) {
         self.table().retain(|browser| !browser.is(id));
@@ -218,7 +224,7 @@ fn has_word(headers: &HeaderMap, csrf: &str) -> bool {
 }
 
 /// The value of our cookie among those of a request (RFC 6265, 5.4).
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)

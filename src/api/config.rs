@@ -477,9 +477,5 @@ fn problem(error: Error) -> Problem {
         Error::NotWaiting(_) => Code::Busy,
         Error::File(_) => Code::Internal,
     };
-    let detail = match &error {
-        Error::Refused(refused) if !refused.key.is_empty() => format!("{}: {}", refused.key, refused.cause),
-        other => other.to_string(),
-    };
-    Refusal::new(code, detail).into()
+    Refusal::new(code, error.to_string()).into()
 }

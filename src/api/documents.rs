@@ -235,6 +235,8 @@ impl From<RoomView> for Room {
 /// What the appliance does.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Status {
+    /// What tells this box from all others: the serial number of its board, or one that was drawn.
+    pub box_id: String,
     /// The version of the program.
     pub version: &'static str,
     /// How long it has been running, in seconds.
@@ -301,7 +303,7 @@ impl Status {
     /// What the loop says, and what is known beside it.
     pub(crate) fn new(
         view: StatusView,
-        authority_fingerprint: Option<String>,
+        (box_id, authority_fingerprint): (String, Option<String>),
         state: &State,
         conditions: &conditions::Conditions,
     ) -> Self {
@@ -313,6 +315,7 @@ impl Status {
             participants: view.participants,
             media_addresses: view.media_addresses.iter().map(ToString::to_string).collect(),
             troubles: view.troubles,
+            box_id,
             authority_fingerprint,
             generation: state.generation,
             observed_generation: state.observed,

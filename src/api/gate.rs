@@ -10,10 +10,10 @@ use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
 use super::Shared;
-use super::browsers::Browsers;
+use super::browsers::{self, Browsers};
 use super::failures::Failures;
 use super::problem::Problem;
 use crate::meeting;
@@ -227,6 +227,42 @@ impl Gate {
         self.clock.now()
     }
 
+    /// Lets whoever administers do a thing, over a way that no middleware guards.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and [`Denied::Forbidden`] for whoever may not.
+    pub(crate) fn administers(&self, from: IpAddr, token: &str, what: Permission) -> Result<(), Denied> {
+        self.check(from, token)?;
+        if self.is_good(token, what) {
+            return Ok(());
+        }
+        let detail = "this token is not good for that; ask the owner for another one";
+        Err(Denied::Forbidden(Refusal::new(Code::NotPermitted, detail)))
+    }
+
+    /// Whether a token that has let its bearer do a thing still does.
+    pub(crate) fn is_good(&self, token: &str, what: Permission) -> bool {
+        match self.api_tokens.check(token, self.unix_time_s()) {
+            Some(token) => token.role.may(what),
+            None => matches!(self.tokens.check(token, self.unix_time_s()), Ok(Grant::Admin)),
+        }
+    }
+
+    /// Whether what has let somebody in to do a thing still does. That somebody stays is no sign of life.
+    pub(crate) fn still(&self, pass: &Pass, what: Permission) -> bool {
+        match pass {
+            Pass::Token(token) => self.is_good(token, what),
+            Pass::Browser(id) => match self.browsers.of(id, self.clock.now()) {
+                Some(browsers::Token::First) => true,
+                Some(browsers::Token::Made(number)) => {
+                    let token = self.api_tokens.of(number, self.unix_time_s());
+                    token.is_some_and(|token| token.role.may(what))
+                }
+                None => false,
+            },
+        }
+    }
+
     /// The time of day.
     pub(crate) fn unix_time(&self) -> Duration {
         self.clock.unix_time()
@@ -303,6 +339,25 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Denied::Missing) }
 }
 
+/// What has let somebody in, to be looked at again while they stay.
+#[derive(Clone)]
+pub(crate) enum Pass {
+    /// A bearer token.
+    Token(String),
+    /// The cookie of a browser.
+    Browser(String),
+}
+
+impl Pass {
+    /// The token goes before the cookie, as in [`Gate::asks`].
+    fn of(headers: &HeaderMap) -> Self {
+        match bearer(headers) {
+            Ok(token) => Self::Token(token.to_owned()),
+            Err(_) => Self::Browser(browsers::cookie(headers).unwrap_or_default().to_owned()),
+        }
+    }
+}
+
 /// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin(pub IpAddr);
@@ -359,6 +414,7 @@ pub(crate) async fn permitted(
     next: Next,
 ) -> Result<Response, Problem> {
     let grant = shared.gate.asks(from, &request)?;
+    let pass = Pass::of(request.headers());
     let asker = match grant {
         Grant::Admin => Asker::Administrator { name: FIRST_TOKEN.to_owned(), role: ApiRole::Owner },
         Grant::Api { name, role } => Asker::Administrator { name, role },
@@ -384,8 +440,13 @@ pub(crate) async fn permitted(
         take_down(&shared, from, line, StatusCode::FORBIDDEN);
         return Err(problem);
     }
-    request.extensions_mut().insert(asker);
-    let response = next.run(request).await;
+    request.extensions_mut().insert(asker.clone());
+    request.extensions_mut().insert(pass);
+    let scope = format!("{} {}", asker.role(), asker.name());
+    let response = match shared.answers.once(&scope, request, next, shared.gate.clock.now()).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
     if line.0 != Method::GET {
         take_down(&shared, from, line, response.status());
     }

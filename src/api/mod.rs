@@ -14,14 +14,19 @@ mod config;
 #[cfg(test)]
 mod description;
 mod documents;
+mod events;
 mod failures;
 mod gate;
 mod headers;
+mod idempotency;
 mod input;
 mod levels;
+mod logs;
 mod meetings;
+mod metrics;
 mod nearby;
 mod openapi;
+mod operations;
 mod problem;
 mod records;
 mod reports;
@@ -35,9 +40,11 @@ mod status;
 mod tests;
 mod timestamp;
 mod tokens;
+mod trial;
 mod trust;
 mod updates;
 mod users;
+mod webhooks;
 mod whip;
 mod words;
 
@@ -61,16 +68,20 @@ use self::problem::Problem;
 pub use self::reports::send_reports;
 pub use self::shared_port::SharedPort;
 pub use self::sign_in::OverTls;
+pub use self::webhooks::wanted_types;
 use crate::appliance::Handle;
 use crate::system::api_tokens::{ApiTokens, Permission};
 use crate::system::audit::Audit;
 use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
+use crate::system::events::Events;
 use crate::system::machine::Machine;
 use crate::system::nearby::Nearby;
+use crate::system::operations::Operations;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
+use crate::system::webhooks::Webhooks;
 use crate::web::assets;
 
 /// Everything that the edge needs from the rest of the appliance.
@@ -92,13 +103,21 @@ pub struct Edge {
     /// Restarts and resets the machine.
     pub machine: Machine,
     /// Takes updates of the image.
-    pub updates: Updates,
+    pub updates: Arc<Updates>,
     /// Finds other appliances.
     pub nearby: Nearby,
     /// What is configured, and by whom.
     pub configuration: Arc<Configuration>,
     /// How the appliance is.
     pub conditions: watch::Receiver<Conditions>,
+    /// What tells this box from all others.
+    pub box_id: String,
+    /// What has happened.
+    pub events: Arc<Events>,
+    /// Who is told of it.
+    pub webhooks: Arc<Webhooks>,
+    /// What takes a while.
+    pub operations: Arc<Operations>,
     /// What does not change while the appliance runs.
     pub facts: Facts,
 }
@@ -125,10 +144,16 @@ struct Shared {
     handle: Handle,
     gate: gate::Gate,
     machine: Machine,
-    updates: Updates,
+    updates: Arc<Updates>,
     nearby: Nearby,
     configuration: Arc<Configuration>,
     conditions: watch::Receiver<Conditions>,
+    box_id: String,
+    events: Arc<Events>,
+    webhooks: Arc<Webhooks>,
+    operations: Arc<Operations>,
+    answers: idempotency::Answers,
+    event_readers: Arc<Semaphore>,
     facts: Facts,
     bridges: whip::Bridges,
     sockets: Arc<Semaphore>,
@@ -149,6 +174,10 @@ pub fn router(edge: Edge) -> Router {
         nearby,
         configuration,
         conditions,
+        box_id,
+        events,
+        webhooks,
+        operations,
         facts,
     } = edge;
     let gate = gate::Gate::new((tokens, api_tokens), audit, clock, (claim, browsers));
@@ -162,6 +191,12 @@ pub fn router(edge: Edge) -> Router {
         nearby,
         configuration,
         conditions,
+        box_id,
+        events,
+        webhooks,
+        operations,
+        answers: idempotency::Answers::default(),
+        event_readers: Arc::new(Semaphore::new(events::READERS_MAX)),
         facts,
         bridges,
         sockets,
@@ -206,7 +241,7 @@ async fn other(uri: Uri) -> Result<Response, Problem> {
 fn groups() -> [(Permission, OpenApiRouter<Arc<Shared>>); 6] {
     [
         (Permission::Watch, watching()),
-        (Permission::Audit, OpenApiRouter::new().routes(routes!(tokens::audit))),
+        (Permission::Audit, auditing()),
         (Permission::Control, control()),
         (Permission::Meet, meeting()),
         (Permission::Configure, configuring()),
@@ -229,6 +264,11 @@ fn watching() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(calls::list))
         .routes(routes!(room::list))
         .routes(routes!(status::status))
+        .routes(routes!(events::follow))
+        .routes(routes!(operations::list))
+        .routes(routes!(operations::show))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::deliveries))
         .routes(routes!(status::device))
         .routes(routes!(levels::show))
         .routes(routes!(updates::show))
@@ -236,6 +276,14 @@ fn watching() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(config::explain))
         .routes(routes!(config::schema))
         .routes(routes!(config::revisions))
+}
+
+/// What was done and what was logged.
+fn auditing() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(tokens::audit))
+        .routes(routes!(logs::read))
+        .routes(routes!(logs::diagnostics))
 }
 
 /// Meetings and people.
@@ -263,6 +311,7 @@ fn control() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(commands::join))
         .routes(routes!(commands::leave))
         .routes(routes!(commands::mute))
+        .routes(routes!(commands::identify))
         .routes(routes!(status::snapshot))
 }
 
@@ -272,10 +321,14 @@ fn configuring() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(room::create))
         .routes(routes!(room::remove))
         .routes(routes!(commands::reboot))
+        .routes(routes!(commands::test))
+        .routes(routes!(operations::cancel))
         .routes(routes!(updates::install))
         .routes(routes!(config::replace, config::patch))
         .routes(routes!(config::roll_back))
         .routes(routes!(config::confirm))
+        .routes(routes!(webhooks::make))
+        .routes(routes!(webhooks::remove))
 }
 
 /// Who may do what, and the end of it all.
@@ -298,6 +351,7 @@ fn open() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(records::polls_csv))
         .routes(routes!(words::socket))
         .routes(routes!(calls::socket))
+        .routes(routes!(events::socket))
         .routes(routes!(status::metrics))
         .routes(routes!(status::healthy))
         .routes(routes!(status::ready))

@@ -1,20 +1,28 @@
 //! Updates of the image: how it stands, and a new bundle.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use futures_util::StreamExt as _;
 use serde::Serialize;
+use serde_json::json;
+use tokio::time::interval;
 use utoipa::ToSchema;
 
-use super::Shared;
+use super::gate::Asker;
 use super::input::{has_type, unsupported_type};
 use super::problem::{Document, Problem};
+use super::{Shared, commands};
 use crate::refusal::{Code, Refusal};
+use crate::system::operations::Progress;
 use crate::system::updates::{self, Error};
+
+/// How often is looked how far an installation is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a bundle is sent as.
 const BUNDLE_TYPE: &str = "application/octet-stream";
@@ -58,6 +66,8 @@ pub(crate) struct Slot {
 pub(crate) struct Installing {
     /// Its version.
     pub version: String,
+    /// The operation that tells how far it is.
+    pub operation: u64,
 }
 
 impl From<updates::View> for Updates {
@@ -91,7 +101,7 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>) -> Result<Json<Updat
 }
 
 /// Installs a bundle into the slot that is not running. The answer comes once it was found to be good; how far it
-/// is then, `GET` tells. The next start takes it, and keeps it if the room works with it.
+/// is then, the operation tells. The next start takes it, and keeps it if the room works with it.
 #[utoipa::path(
     post, path = "/api/v1/updates", tag = "appliance", operation_id = "installUpdate",
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The bundle, at most 2 GiB"),
@@ -106,6 +116,7 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>) -> Result<Json<Updat
 )]
 pub(crate) async fn install(
     State(shared): State<Arc<Shared>>,
+    Extension(asker): Extension<Asker>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Installing>), Problem> {
@@ -120,8 +131,35 @@ pub(crate) async fn install(
         })?;
         arriving.write(&piece).await.map_err(problem)?;
     }
-    let version = arriving.install().await.map_err(problem)?;
-    Ok((StatusCode::ACCEPTED, Json(Installing { version })))
+    let begun = arriving.install().await.map_err(problem)?;
+    let version = begun.version.clone();
+    let (operation, progress) = commands::begin(&shared, "update", &asker, false)?;
+    tokio::spawn(follow(Arc::clone(&shared), begun, progress));
+    Ok((StatusCode::ACCEPTED, Json(Installing { version, operation: operation.id })))
+}
+
+/// Tells how far an installation is until it is over.
+async fn follow(shared: Arc<Shared>, begun: updates::Begun, progress: Progress) {
+    let updates::Begun { version, mut ended } = begun;
+    let mut looks = interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            outcome = &mut ended => return match outcome {
+                Ok(Ok(())) => progress.succeed(
+                    &format!("version {version} is installed; the next restart takes it"),
+                    json!({ "version": version }),
+                ),
+                Ok(Err(cause)) => progress.fail(&cause, json!({ "version": version })),
+                // It says so itself.
+                Err(_) => drop(progress),
+            },
+            _ = looks.tick() => {
+                if let Ok(view) = shared.updates.view().await {
+                    progress.tell(u8::try_from(view.progress.0).unwrap_or(0), &view.progress.1);
+                }
+            }
+        }
+    }
 }
 
 fn problem(error: Error) -> Problem {

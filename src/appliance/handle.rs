@@ -1,6 +1,7 @@
 //! How the edges talk to the loop: a cloneable handle, one method per command, each answered once.
 
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -224,7 +225,7 @@ pub struct RoomView {
 #[derive(Debug, Clone)]
 pub struct StatusView {
     /// How long it has been running.
-    pub uptime: std::time::Duration,
+    pub uptime: Duration,
     /// The room.
     pub room: RoomView,
     /// The living meetings.
@@ -314,6 +315,8 @@ pub(super) enum Call {
         camera: Option<bool>,
         reply: Reply<()>,
     },
+    /// The box is looked for: how it is reached, and how long it shows itself.
+    Identify(String, Duration, Reply<()>),
     Snapshot(Reply<Vec<u8>>),
     RefreshScreen(Reply<()>),
     /// A TCP socket that has begun with this datagram where TLS was expected.
@@ -550,6 +553,14 @@ impl Handle {
     /// `busy`.
     pub async fn room_mute(&self, microphone: Option<bool>, camera: Option<bool>) -> Result<(), Refusal> {
         self.call(|reply| Call::RoomMute { microphone, camera, reply }).await
+    }
+
+    /// Has the room make itself seen and heard for so long; `how` says how it is reached.
+    ///
+    /// # Errors
+    /// `busy`.
+    pub async fn identify(&self, how: String, lasts: Duration) -> Result<(), Refusal> {
+        self.call(|reply| Call::Identify(how, lasts, reply)).await
     }
 
     /// What the screen shows, as PNG.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::appliance::handle::{MeetingView, NewMeeting};
+use crate::appliance::happenings::Happening;
 use crate::appliance::keeping;
 use crate::appliance::members::gone;
 use crate::appliance::run::{Appliance, Hosted};
@@ -92,6 +93,7 @@ impl Appliance {
             paths: Paths::new(self.box_name.clone()),
         };
         self.order(&hosted, Order::Open { meeting: id, video: settings.mode == meeting::Mode::Video, codec });
+        self.happened(&Happening::MeetingOpened { meeting: &settings.name.to_string() });
         self.hosted.insert(settings.name.to_string(), hosted);
     }
 

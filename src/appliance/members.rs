@@ -451,7 +451,7 @@ impl Appliance {
     pub(super) fn pump(&mut self) {
         let mut changed = BTreeSet::new();
         while let Some((name, numbered)) = self.next_event() {
-            self.broadcast(&name, &words::delta_word(&numbered));
+            self.announce(&name, &numbered);
             self.keep(&name, &numbered.event);
             match numbered.event {
                 meeting::Event::Left { participant, reason } => {
@@ -485,7 +485,7 @@ impl Appliance {
             .find_map(|core| core.poll_event().map(|event| (core.name().to_string(), event)))
     }
 
-    fn broadcast(&mut self, name: &str, frame: &Frame) {
+    pub(super) fn broadcast(&mut self, name: &str, frame: &Frame) {
         let Some(hosted) = self.hosted.get(name) else { return };
         for id in hosted.members.iter().copied().collect::<Vec<_>>() {
             self.tell(id, frame.clone());

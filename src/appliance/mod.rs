@@ -19,6 +19,7 @@ mod framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod handle;
+mod happenings;
 mod hosting;
 mod keeping;
 mod levels;
@@ -43,6 +44,7 @@ mod worker;
 
 pub use calling::{Admission, Admit, CallingSettings, ERRANDS_MAX, NotifierSettings, Webhook};
 pub use handle::Handle;
+pub use happenings::{Happening, Witness};
 pub use live::LiveSettings;
 pub use pulse::{Heartbeat, LOOK_AFTER_MIN};
 pub use relay::RelaySettings;

@@ -17,6 +17,7 @@ use crate::appliance::calling::room::Bell;
 use crate::appliance::calling::{self, CallingSettings, Exchange};
 use crate::appliance::control::Control;
 use crate::appliance::handle::{Call, Handle, MemberId, StatusView};
+use crate::appliance::happenings::Witness;
 use crate::appliance::keeping::TimeOfDay;
 use crate::appliance::levels::Telling;
 use crate::appliance::live::LiveSettings;
@@ -98,6 +99,8 @@ pub struct Settings {
     pub troubles: Vec<String>,
     /// Who wants to hear that the appliance is alive, if anybody does.
     pub heartbeat: Option<Heartbeat>,
+    /// Takes down what happens.
+    pub witness: Witness,
 }
 
 /// The appliance: everything that is alive, owned by one task.
@@ -374,6 +377,10 @@ impl Appliance {
             Call::RoomMute { microphone, camera, reply } => {
                 let outcome = self.room_mute(microphone, camera);
                 self.reply_when_kept(reply, outcome);
+            }
+            Call::Identify(how, lasts, reply) => {
+                self.identify(how, lasts);
+                drop(reply.send(Ok(())));
             }
             Call::Snapshot(reply) => self.snapshot(reply),
             Call::RefreshScreen(reply) => {

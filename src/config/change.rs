@@ -1,6 +1,7 @@
 //! A change to one layer of the configuration, tried out before anything is kept.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde_json::Value;
 
@@ -59,6 +60,15 @@ pub struct Refused {
     pub is_forbidden: bool,
     /// What is wrong, and what would be right.
     pub cause: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key.as_str() {
+            "" => f.write_str(&self.cause),
+            key => write!(f, "{key}: {}", self.cause),
+        }
+    }
 }
 
 impl Refused {

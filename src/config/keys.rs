@@ -144,6 +144,11 @@ pub const KEYS: &[Key] = &[
     restart("calls.webhook_secret_file", FILE, "Names the file whose first line is the secret that the webhook is signed with; it is read at the start.").in_files(),
     restart("calls.webhook_secret", SECRET, "Is the secret that the webhook is signed with, instead of calls.webhook_secret_file.").private(),
     live("maintenance.window", Range::Text("from and to in UTC, such as \"22:30-04:00\""), "Is when changes take effect that were told to wait for it, and nobody is in a meeting; unset: at any hour."),
+    live("fleet.source", Range::Text("a web address, or the path of a folder"), "Is where the appliance fetches what it is to be: BOX.toml or all.toml, and beside it the signature, .minisig."),
+    live("fleet.key", Range::Text("a public key of minisign, RW…"), "Is the public key that is believed; whatever is signed with another one is refused."),
+    live("fleet.interval_seconds", Range::Number(5, 86_400, "seconds"), "Sets how often is looked there; a server that holds its answer back until there is news is asked again at once."),
+    live("fleet.report", Range::Text("a web address"), "Is told by POST how the appliance is: what is in effect, and its conditions."),
+    live("fleet.report_token", SECRET, "Is the bearer token for fleet.report.").private(),
 ];
 
 /// The key of that name, with its section.

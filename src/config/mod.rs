@@ -2,6 +2,7 @@
 
 pub mod change;
 mod checks;
+mod fleet;
 pub mod kept;
 mod keys;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use toml::de::{DeTable, DeValue};
 
 use checks::Fault;
 pub(crate) use checks::is_host_name;
+pub use fleet::Fleet;
 pub use keys::{Applies, KEYS, Key, Range, Setter};
 pub use mail::{Mail, MailSecurity, MailServer};
 pub use maintenance::Maintenance;
@@ -64,6 +66,8 @@ pub struct Config {
     pub calls: Calls,
     /// When the appliance may be disturbed.
     pub maintenance: Maintenance,
+    /// What a fleet wants of the appliance.
+    pub fleet: Fleet,
     /// Keys, or whole sections, that later layers may not set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locked: Vec<String>,

@@ -66,6 +66,11 @@ webhook = "https://example.org/calls"
 webhook_secret = "open sesame"
 [maintenance]
 window = "22:30-04:00"
+[fleet]
+source = "https://fleet.example/rooms"
+key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+report = "https://fleet.example/report"
+report_token = "open sesame"
 "#;
 
 #[test]

@@ -3,7 +3,9 @@
 mod follow;
 mod observe;
 mod settings;
+mod telling;
 mod ways;
+mod witness;
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -21,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::observe::Observer;
+use self::telling::Telling;
 use self::ways::Listeners;
 use crate::api::{self, Browsers, Edge, Facts, OverTls};
 use crate::appliance::clock::SystemClock;
@@ -28,6 +31,7 @@ use crate::appliance::handle::errands;
 use crate::appliance::{Appliance, NotifierSettings, RelaySettings, STORE_FILE, Webhook};
 use crate::config::Config;
 use crate::config::layers::Layers;
+use crate::fleet::agent::Agent;
 use crate::meeting::Role;
 use crate::room::devices;
 use crate::system::api_tokens::ApiTokens;
@@ -36,13 +40,14 @@ use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
+use crate::system::desired::Followed;
 use crate::system::files::{self, Readers};
 use crate::system::machine::Machine;
 use crate::system::mail::Mailer;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
 use crate::system::web_push::PushKey;
-use crate::system::{log as system_log, memory, notify, sockets};
+use crate::system::{https, log as system_log, memory, notify, sockets};
 
 /// How long the join link of the ready line lets people in.
 const READY_LINK_VALID: Duration = Duration::from_hours(12);
@@ -78,6 +83,8 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
     troubles.extend(at_boot.lines().map(str::to_owned));
     let (configuration, trouble) = Configuration::open(&state, files);
     troubles.extend(trouble);
+    let (telling, trouble) = Telling::open(&state, &clock)?;
+    troubles.extend(trouble);
     for trouble in &troubles {
         log::warn!("{trouble}");
     }
@@ -90,6 +97,7 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
         .context("cannot start the runtime")?;
     let now_unix = clock.unix_time().as_secs();
     let has_tokens = !ApiTokens::open(&state)?.list(now_unix).is_empty();
+    telling.begin(&runtime, &clock)?;
     let lasting = Lasting {
         state: &state,
         asked_state,
@@ -99,25 +107,30 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
         browsers: Arc::default(),
         push_key: PushKey::open(&state)?,
         configuration: Arc::new(configuration),
+        conditions: watch::channel(Conditions::default()).0,
+        telling,
         stop: runtime.block_on(async { stop_asked() })?,
         clock,
         troubles,
     };
+    runtime.spawn(lasting.agent()?.run());
     let mut listeners = Listeners::new(passed);
     let mut is_first = true;
-    loop {
+    let ended = loop {
         let now = follow::unix_ms(&*lasting.clock);
         let config = lasting.configuration.begin(now)?;
         let ended = start(&lasting, &config, &mut listeners, is_first)
             .and_then(|parts| runtime.block_on(serve(&lasting, parts)));
         is_first = false;
         match ended {
-            Ok(Ended::Stopped) => return Ok(()),
+            Ok(Ended::Stopped) => break Ok(()),
             Ok(Ended::Outdated) => log::info!("the appliance starts anew with another configuration"),
             Err(error) if lasting.configuration.failed(&format!("{error:#}"), now) => {}
-            Err(error) => return Err(error),
+            Err(error) => break Err(error),
         }
-    }
+    };
+    lasting.telling.end();
+    ended
 }
 
 /// What stays the same from one start to the next.
@@ -132,9 +145,26 @@ struct Lasting<'a> {
     browsers: Arc<Browsers>,
     push_key: PushKey,
     configuration: Arc<Configuration>,
+    conditions: watch::Sender<Conditions>,
+    telling: Telling,
     /// Turns true when the process has been told to end.
     stop: watch::Receiver<bool>,
     troubles: Vec<String>,
+}
+
+impl Lasting<'_> {
+    fn agent(&self) -> anyhow::Result<Agent> {
+        Ok(Agent {
+            box_id: self.telling.box_id.clone(),
+            configuration: Arc::clone(&self.configuration),
+            conditions: self.conditions.subscribe(),
+            events: Arc::clone(&self.telling.events),
+            clock: Arc::clone(&self.clock),
+            http: https::asker()?,
+            followed: Followed::open(self.state),
+            unconfirmed: None,
+        })
+    }
 }
 
 /// Why it runs no longer.
@@ -217,7 +247,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
             https_port,
             (invite, settings::record_token(tokens), calling),
             (relay, troubles),
-            state.join(STORE_FILE),
+            (state.join(STORE_FILE), witness::of_the_loop(&lasting.telling.events, clock)),
         ),
         &in_use,
         Arc::clone(clock),
@@ -243,8 +273,9 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         tasks.spawn(api::send_reports(handle.clone(), mailer));
     }
     let (certificate, certificate_until) = watch::channel(certificates.valid_until_unix());
-    let (told, conditions) = watch::channel(Conditions::default());
+    let updates = Arc::new(Updates::open(lasting.asked_state));
     let observer = Observer {
+        updates: Arc::clone(&updates),
         handle: handle.clone(),
         configuration: Arc::clone(configuration),
         clock: Arc::clone(clock),
@@ -252,7 +283,8 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         simulated: lasting.simulated,
         config: config.clone(),
         certificate_until,
-        told,
+        told: lasting.conditions.clone(),
+        events: Arc::clone(&lasting.telling.events),
     };
     tasks.spawn(observer.run());
     tasks.spawn(follow::show_claim(claim.subscribe(), handle.clone()));
@@ -267,10 +299,14 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         browsers: Arc::clone(&lasting.browsers),
         clock: Arc::clone(clock),
         machine: Machine::new(lasting.asked_state),
-        updates: Updates::open(lasting.asked_state),
+        updates,
         nearby: nearby.clone(),
         configuration: Arc::clone(configuration),
-        conditions,
+        conditions: lasting.conditions.subscribe(),
+        box_id: lasting.telling.box_id.clone(),
+        events: Arc::clone(&lasting.telling.events),
+        webhooks: Arc::clone(&lasting.telling.webhooks),
+        operations: Arc::clone(&lasting.telling.operations),
         facts,
     };
     let router = api::router(edge);

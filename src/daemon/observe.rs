@@ -8,19 +8,25 @@ use alcove_hal::clock::Clock;
 use alcove_hal::report::{DeviceClass, Report};
 use tokio::sync::watch;
 
-use super::follow::unix_ms;
+use super::{follow::unix_ms, witness};
 use crate::appliance::Handle;
 use crate::appliance::handle::StatusView;
 use crate::config::{Choice, Config};
 use crate::room::DeviceState;
 use crate::system::conditions::{Conditions, Finding, Kind};
-use crate::system::configuration::{Configuration, State};
+use crate::system::configuration::Configuration;
+use crate::system::events::Events;
+use crate::system::machine;
+use crate::system::updates::{Updates, View};
 
 /// How often is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often the machine's devices are looked through: that takes some milliseconds.
 const DEVICES_EVERY: u64 = 5;
+
+/// How often is looked whether an update waits.
+const UPDATES_EVERY: u64 = 30;
 
 /// A certificate that ends sooner is told.
 const CERTIFICATE_DAYS_MIN: u64 = 7;
@@ -42,6 +48,8 @@ pub(super) struct Observer {
     /// When the certificate in use ends, in seconds since the Unix epoch.
     pub(super) certificate_until: watch::Receiver<u64>,
     pub(super) told: watch::Sender<Conditions>,
+    pub(super) events: Arc<Events>,
+    pub(super) updates: Arc<Updates>,
 }
 
 impl Observer {
@@ -50,7 +58,8 @@ impl Observer {
         let mut turns = tokio::time::interval(LOOK_EVERY);
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut changes = self.configuration.subscribe();
-        let (mut turn, mut report) = (0, None);
+        let (mut turn, mut report, mut updates) = (0, None, None);
+        let mut generations = (0, 0);
         loop {
             tokio::select! {
                 _ = turns.tick() => {}
@@ -60,12 +69,20 @@ impl Observer {
                 let devices = Arc::clone(&self.devices);
                 report = tokio::task::spawn_blocking(move || devices()).await.ok();
             }
+            if turn % UPDATES_EVERY == 0 && machine::is_image() {
+                updates = self.updates.view().await.ok();
+            }
             turn += 1;
             let status = self.handle.status().await.ok();
             let at = unix_ms(&*self.clock);
+            let state = self.configuration.state();
+            if std::mem::replace(&mut generations, (state.generation, state.observed)) != generations {
+                witness::configuration_changed(&self.events, &state, at);
+            }
             self.told.send_if_modified(|conditions| {
                 let before = conditions.clone();
-                self.look(conditions, status.as_ref(), report.as_ref(), at);
+                self.look(conditions, status.as_ref(), (report.as_ref(), updates.as_ref()), at);
+                witness::conditions_changed(&self.events, &before, conditions, at);
                 *conditions != before
             });
         }
@@ -75,18 +92,15 @@ impl Observer {
         &self,
         conditions: &mut Conditions,
         status: Option<&StatusView>,
-        report: Option<&Report>,
+        (report, updates): (Option<&Report>, Option<&View>),
         at: u64,
     ) {
         let mut find = |kind, finding| conditions.find(kind, finding, at);
-        find(Kind::ConfigApplied, config_applied(&self.configuration.state()));
+        find(Kind::ConfigApplied, self.configuration.state().finding());
         find(Kind::NetworkOnline, network_online());
         find(Kind::TimeSynced, time_synced());
         find(Kind::CertificateValid, certificate_valid(*self.certificate_until.borrow(), at / 1000));
-        find(
-            Kind::UpdateAvailable,
-            Finding::unknown("NoSource", "updates are brought by hand or by a fleet; none is looked for"),
-        );
+        find(Kind::UpdateAvailable, update_available(updates));
         match status {
             Some(status) => self.look_at_loop(&mut find, status),
             None => {
@@ -189,26 +203,15 @@ const DEVICES: [(Kind, DeviceClass, &str); 4] = [
     (Kind::DisplayReady, DeviceClass::Display, "room.display"),
 ];
 
-fn config_applied(state: &State) -> Finding {
-    let (wanted, observed) = (state.generation, state.observed);
-    match (&state.taken_back, wanted == observed, state.when) {
-        (Some(why), true, _) => Finding::no("TakenBack", format!("{why}; what was before is in effect")),
-        (_, true, _) => match state.unconfirmed_s {
-            None => Finding::yes("Applied", format!("generation {wanted} is in effect")),
-            Some(seconds) => Finding::yes(
-                "Unconfirmed",
-                format!(
-                    "generation {wanted} is in effect, and is taken back unless it is confirmed within {seconds} s"
-                ),
-            ),
-        },
-        (_, false, Some(when)) => Finding::no(
-            "Waiting",
-            format!(
-                "generation {wanted} needs a restart of the daemon, and waits for it ({when:?}); {observed} is in effect"
-            ),
-        ),
-        (_, false, None) => Finding::no("Applying", format!("generation {wanted} is being put into effect")),
+fn update_available(updates: Option<&View>) -> Finding {
+    match updates {
+        Some(view) if view.restart_needed => {
+            Finding::yes("Installed", "an update is installed; the next restart takes it")
+        }
+        Some(_) => Finding::no("NoneWaits", "no update is installed that waits for a restart"),
+        None => {
+            Finding::unknown("NoImage", "this machine is not an image of Alcove's: its system brings updates")
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::appliance::handle::Errand;
 use crate::appliance::{
     Admission, CallingSettings, Heartbeat, Invitation, Invite, LOOK_AFTER_MIN, LiveSettings,
-    NotifierSettings, RecordToken, RelaySettings, Settings, Webhook,
+    NotifierSettings, RecordToken, RelaySettings, Settings, Webhook, Witness,
 };
 use crate::config::{Config, Secret};
 use crate::meeting::Role;
@@ -94,7 +94,7 @@ pub(super) fn settings(
     https_port: u16,
     (invite, record_token, calling): (Invite, RecordToken, CallingSettings),
     (relay, troubles): (Option<RelaySettings>, Vec<String>),
-    store: PathBuf,
+    (store, witness): (PathBuf, Witness),
 ) -> Settings {
     Settings {
         standing_meeting: config.standing_meeting().to_string(),
@@ -116,6 +116,7 @@ pub(super) fn settings(
         store: Some(store),
         troubles,
         heartbeat: heartbeat(),
+        witness,
     }
 }
 

@@ -1,6 +1,8 @@
-//! `alcove apply` and `alcove status`: many appliances configured and looked at from one terminal.
+//! Many appliances: configured and looked at from one terminal (`alcove apply`, `alcove status`), or each following what
+//! its fleet wants ([`agent`]).
 
 pub(crate) mod administrator;
+pub mod agent;
 mod apply;
 mod documents;
 mod hosts;

@@ -71,7 +71,7 @@ use crate::track::{Layer, Source, VideoCodec};
 pub use link::{FROM_SFU_MAX, RoomLink, SfuEnd, TO_SFU_MAX};
 pub use scene::{
     Arrangement, Language, SceneAside, SceneCall, SceneClaim, SceneMessage, SceneModel, SceneParticipant,
-    ScenePoll, SlotWord,
+    ScenePoll, SceneSign, SlotWord,
 };
 pub use snapshot::{SnapshotError, Snapshots};
 pub use tone::{Sounding, Tone};

@@ -10,7 +10,7 @@ use resvg::usvg::{Options, Tree, fontdb};
 use crate::room::aside;
 use crate::room::layout::Size;
 use crate::room::overlay::Overlay;
-use crate::room::scene::{Language, SceneAside, SceneCall, SceneClaim};
+use crate::room::scene::{Language, SceneAside, SceneCall, SceneClaim, SceneSign};
 use crate::room::svg::{chars_in, escaped, line, shortened, side, wrapped};
 
 /// Fonts for scripts that DejaVu Sans lacks, where packages of Debian and Buildroot put them. Those that exist are
@@ -304,14 +304,17 @@ fn call(call: &SceneCall, language: Language, size: Size) -> String {
     let (width, height) = (side(size.width), side(size.height));
     let (ground, frame) = if call.bright { ("#17705a", "#5bd0ae") } else { ("#10342b", "#17705a") };
     let told = words(language);
-    let what = match (call.incoming, call.video) {
-        (true, true) => told.rings_video,
-        (true, false) => told.rings_audio,
-        (false, _) => told.is_rung,
-    };
     let is_banner = size.width > size.height * 3;
     let font = if is_banner { height / 4.2 } else { height / 11.0 };
-    let (border, middle) = (height / 40.0, if is_banner { height * 0.46 } else { height * 0.66 });
+    let what = match &call.what {
+        SceneSign::RingsVideo => told.rings_video,
+        SceneSign::RingsAudio => told.rings_audio,
+        SceneSign::IsRung => told.is_rung,
+        SceneSign::IsHere(how) => &shortened(how, chars_in(width * 0.9, font * 0.55)),
+    };
+    let is_call = !matches!(call.what, SceneSign::IsHere(_));
+    let middle = if is_banner || !is_call { height * 0.46 } else { height * 0.66 };
+    let border = height / 40.0;
     let mut svg = format!(
         r##"<rect x="{0}" y="{0}" width="{1}" height="{2}" rx="{3}" fill="{ground}" stroke="{frame}" stroke-width="{border}"/>"##,
         border / 2.0,
@@ -319,7 +322,7 @@ fn call(call: &SceneCall, language: Language, size: Size) -> String {
         height - border,
         if is_banner { height * 0.18 } else { 0.0 },
     );
-    if !is_banner {
+    if !is_banner && is_call {
         svg += &telephone([width / 2.0, height * 0.32], height * 0.2, frame);
     }
     let names = shortened(&call.names, chars_in(width * 0.9, font));

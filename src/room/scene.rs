@@ -129,17 +129,28 @@ pub struct SceneClaim {
     pub code: String,
 }
 
-/// A call as the scene shows it, to be seen where nothing can be heard.
+/// A call as the scene shows it, to be seen where nothing can be heard; or the box that somebody looks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SceneCall {
-    /// Who rings, or is rung. The names come from strangers.
+    /// Who rings, or is rung; or the room. The names come from strangers.
     pub names: String,
-    /// Whether it comes from outside; else the room rings.
-    pub incoming: bool,
-    /// With pictures, or sound alone.
-    pub video: bool,
+    /// What it is.
+    pub what: SceneSign,
     /// Bright or dark: who rings is shown in turns.
     pub bright: bool,
+}
+
+/// What is told in large letters, above everything else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SceneSign {
+    /// A call with pictures comes from outside.
+    RingsVideo,
+    /// A call of sound alone does.
+    RingsAudio,
+    /// The room rings somebody.
+    IsRung,
+    /// This is the box that is looked for; how it is reached.
+    IsHere(String),
 }
 
 /// A participant as the scene shows it.

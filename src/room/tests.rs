@@ -409,7 +409,7 @@ fn a_call_is_heard_and_seen_outside_a_meeting_and_leaves_nothing_open() {
     /// The scene's clock, and the loudspeaker.
     const RINGING: usize = 2;
     let house = House::new();
-    let call = SceneCall { names: "Ann".into(), incoming: false, video: true, bright: true };
+    let call = SceneCall { names: "Ann".into(), what: SceneSign::IsRung, bright: true };
     house.room().show(SceneModel { call: Some(call), ..SceneModel::default() });
     house.room().sound(Some(Sounding { tone: Tone::Back, volume: 100 }));
     let is_heard = || house.devices.speaker.tone_dbfs(425.0, Duration::from_millis(500)) > -25.0;

@@ -1,16 +1,13 @@
 //! Who has done what over the API: lines that are only ever added, and read by those who may.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-/// A file that has grown to so many bytes is put aside; so many are kept beside the one that is written.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
-const FILES_ASIDE: u32 = 4;
+use super::lines::{Limits, Lines};
+
+const LIMITS: Limits = Limits { file_bytes: 1024 * 1024, aside: 4 };
 
 const FILE: &str = "audit.log";
 
@@ -35,13 +32,11 @@ pub struct Entry {
 
 /// The lines.
 pub struct Audit {
-    folder: PathBuf,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
-    file: Option<File>,
-    bytes: u64,
+    lines: Lines,
     last: u64,
     /// Nobody is told twice that it cannot be written.
     is_told: bool,
@@ -51,9 +46,9 @@ impl Audit {
     /// Goes on where the lines in the state directory end.
     #[must_use]
     pub fn open(state: &Path) -> Self {
-        let last = (0..=FILES_ASIDE).find_map(|age| read(&path(state, age)).last().map(|entry| entry.number));
-        let inner = Inner { file: None, bytes: 0, last: last.unwrap_or(0), is_told: false };
-        Self { folder: state.to_owned(), inner: Mutex::new(inner) }
+        let lines = Lines::new(state, FILE, LIMITS);
+        let last = lines.files().rev().find_map(|file| entries(file).last()).map_or(0, |entry| entry.number);
+        Self { inner: Mutex::new(Inner { lines, last, is_told: false }) }
     }
 
     /// Adds a line; its number is given here.
@@ -62,7 +57,7 @@ impl Audit {
         inner.last += 1;
         let entry = Entry { number: inner.last, ..entry };
         let line = serde_json::to_string(&entry).expect("texts and numbers are JSON") + "\n";
-        match self.write(&mut inner, &line) {
+        match inner.lines.add(&line) {
             Ok(()) => inner.is_told = false,
             Err(error) if !inner.is_told => {
                 inner.is_told = true;
@@ -72,67 +67,31 @@ impl Audit {
         }
     }
 
-    fn write(&self, inner: &mut Inner, line: &str) -> std::io::Result<()> {
-        if inner.file.is_none() || inner.bytes + line.len() as u64 > FILE_BYTES_MAX {
-            if inner.file.is_some() {
-                self.put_aside();
-            }
-            let path = path(&self.folder, 0);
-            let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-            inner.bytes = file.metadata()?.len();
-            inner.file = Some(file);
-        }
-        inner.bytes += line.len() as u64;
-        inner.file.as_mut().map_or(Ok(()), |file| file.write_all(line.as_bytes()))
-    }
-
-    fn put_aside(&self) {
-        for age in (0..FILES_ASIDE).rev() {
-            // Younger files are not there yet.
-            let _ = fs::rename(path(&self.folder, age), path(&self.folder, age + 1));
-        }
+    /// The last lines, at most so many.
+    #[must_use]
+    pub fn last(&self, count: usize) -> Vec<Entry> {
+        let last = self.inner.lock().unwrap_or_else(PoisonError::into_inner).last;
+        self.after(last.saturating_sub(count as u64), count)
     }
 
     /// The first lines after that number, at most so many.
     #[must_use]
     pub fn after(&self, number: u64, count: usize) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for age in (0..=FILES_ASIDE).rev() {
-            entries.extend(read(&path(&self.folder, age)).filter(|entry| entry.number > number));
-            entries.truncate(count);
-        }
-        entries
-    }
-
-    /// The last lines, at most so many, the oldest first.
-    #[must_use]
-    pub fn last(&self, count: usize) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for age in 0..=FILES_ASIDE {
-            let mut older: Vec<Entry> = read(&path(&self.folder, age)).collect();
-            older.drain(..older.len().saturating_sub(count - entries.len()));
-            older.append(&mut entries);
-            entries = older;
-            if entries.len() >= count {
-                break;
-            }
-        }
-        entries
+        let files = self.inner.lock().unwrap_or_else(PoisonError::into_inner).lines.files();
+        files.flat_map(entries).filter(|entry| entry.number > number).take(count).collect()
     }
 }
 
-fn path(folder: &Path, age: u32) -> PathBuf {
-    if age == 0 { folder.join(FILE) } else { folder.join(format!("{FILE}.{age}")) }
-}
-
-/// The lines of a file; one that a power cut has left half is passed over.
-fn read(path: &Path) -> impl Iterator<Item = Entry> {
-    let lines = File::open(path).map(|file| BufReader::new(file).lines());
-    lines.into_iter().flatten().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok())
+/// The entries of a file; a line that a power cut has left half is passed over.
+fn entries(lines: impl Iterator<Item = String>) -> impl Iterator<Item = Entry> {
+    lines.filter_map(|line| serde_json::from_str(&line).ok())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write as _;
+
     use super::*;
 
     fn entry(what: &str) -> Entry {
@@ -155,7 +114,7 @@ mod tests {
         audit.add(entry("POST /b"));
         drop(audit);
         let mut file = OpenOptions::new().append(true).open(folder.path().join(FILE)).unwrap();
-        file.write_all(b"{\"number\":3,\"at\n").unwrap();
+        file.write_all(b"{\"number\":3,\"at").unwrap();
         let audit = Audit::open(folder.path());
         audit.add(entry("POST /c"));
         let said: Vec<_> = audit.after(1, 10).into_iter().map(|entry| (entry.number, entry.what)).collect();
@@ -174,7 +133,7 @@ mod tests {
         let files = fs::read_dir(folder.path()).unwrap().flatten();
         let sizes: Vec<u64> = files.map(|file| file.metadata().unwrap().len()).collect();
         assert_eq!(sizes.len(), 5);
-        assert!(sizes.iter().all(|size| *size <= FILE_BYTES_MAX), "{sizes:?}");
+        assert!(sizes.iter().all(|size| *size <= LIMITS.file_bytes), "{sizes:?}");
         let numbers: Vec<u64> = audit.after(0, 100).iter().map(|entry| entry.number).collect();
         assert!(
             numbers.windows(2).all(|pair| pair[1] == pair[0] + 1) && numbers.last() == Some(&40),

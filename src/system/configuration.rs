@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::conditions::Finding;
 use super::files::{self, Readers};
 use crate::config::change::{self, Change, Outcome, Refused};
 use crate::config::kept::{Kept, Revision, Unconfirmed, When};
@@ -31,6 +32,35 @@ pub struct State {
     pub taken_back: Option<String>,
 }
 
+impl State {
+    /// Whether what is wanted is in effect.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let (wanted, observed) = (self.generation, self.observed);
+        match (&self.taken_back, wanted == observed, self.when) {
+            (Some(why), true, _) => Finding::no("TakenBack", format!("{why}; what was before is in effect")),
+            (_, true, _) => match self.unconfirmed_s {
+                None => Finding::yes("Applied", format!("generation {wanted} is in effect")),
+                Some(seconds) => Finding::yes(
+                    "Unconfirmed",
+                    format!(
+                        "generation {wanted} is in effect, and is taken back unless it is confirmed within {seconds} s"
+                    ),
+                ),
+            },
+            (_, false, Some(when)) => Finding::no(
+                "Waiting",
+                format!(
+                    "generation {wanted} needs a restart of the daemon, and waits for it ({when:?}); {observed} is in effect"
+                ),
+            ),
+            (_, false, None) => {
+                Finding::no("Applying", format!("generation {wanted} is being put into effect"))
+            }
+        }
+    }
+}
+
 /// What a change is made with.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
@@ -51,7 +81,7 @@ pub enum Error {
     )]
     Stale(String),
     /// What was asked does not fit.
-    #[error("{}", .0.cause)]
+    #[error("{0}")]
     Refused(Refused),
     /// There is no such revision any more.
     #[error("revision {0} is not kept; the list of revisions says which are")]

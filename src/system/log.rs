@@ -1,7 +1,13 @@
-//! Where the log goes: to the journal with its fields when systemd runs us, else readable to stderr.
+//! Where the log goes: to the journal with its fields when systemd runs us, else readable to stderr; and its last lines
+//! into memory.
 
+use std::sync::Arc;
+
+use alcove_hal::clock::Clock;
 use log::{LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
+
+use super::log_lines;
 
 /// The variable that sets the level: `off`, `error`, `warn`, `info`, `debug` or `trace`.
 pub const LEVEL_VARIABLE: &str = "ALCOVE_LOG";
@@ -27,17 +33,41 @@ pub enum Error {
 ///
 /// # Errors
 /// When the level is none, or when called twice.
-pub fn install() -> Result<(), Error> {
+pub fn install(clock: Arc<dyn Clock>) -> Result<(), Error> {
     let level = parse_level(std::env::var(LEVEL_VARIABLE).ok().as_deref())?;
     // Where the journal cannot be reached, stderr is read by somebody, too.
     match JournalLog::new() {
         Ok(journal) if is_journal() => {
-            log::set_boxed_logger(Box::new(Quieter { journal, level }))?;
-            log::set_max_level(level);
+            log::set_boxed_logger(Box::new(Noted { log: Quieter { journal, level }, clock }))?;
         }
-        _ => readable(level).try_init()?,
+        _ => log::set_boxed_logger(Box::new(Noted { log: readable(level).build(), clock }))?,
     }
+    log::set_max_level(level);
     Ok(())
+}
+
+/// A log whose last lines are kept in memory besides.
+struct Noted<L> {
+    log: L,
+    clock: Arc<dyn Clock>,
+}
+
+impl<L: Log> Log for Noted<L> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.log.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let unix_ns = i128::try_from(self.clock.unix_time().as_nanos()).unwrap_or_default();
+            log_lines::of_this_process().add(record, unix_ns);
+            self.log.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.log.flush();
+    }
 }
 
 /// Whether what is written to standard error, and to standard output beside it, ends up in the journal.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tokio::fs::{self, File};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use zbus::{Connection, OwnedVariant, Variant, proxy};
 
 use super::machine;
@@ -73,6 +73,14 @@ pub struct View {
     pub restart_needed: bool,
     /// Whether an update did not start or was not healthy, and this slot runs instead.
     pub went_back: bool,
+}
+
+/// An installation that has begun.
+pub struct Begun {
+    /// Of the bundle.
+    pub version: String,
+    /// How it has ended, or why it failed.
+    pub ended: oneshot::Receiver<Result<(), String>>,
 }
 
 /// One of the two systems on the disk.
@@ -218,11 +226,11 @@ impl Arriving {
         Ok(self.file.write_all(piece).await?)
     }
 
-    /// It is all there: looks at it, and has it installed. Returns its version once that has begun.
+    /// It is all there: looks at it, and has it installed. Returns once that has begun.
     ///
     /// # Errors
     /// [`Error::NotKept`] when the disk is full, [`Error::Refused`] with RAUC's reason.
-    pub async fn install(mut self) -> Result<String, Error> {
+    pub async fn install(mut self) -> Result<Begun, Error> {
         self.file.flush().await?;
         self.file.get_ref().sync_all().await?;
         let installer = installer().await?;
@@ -237,21 +245,26 @@ impl Arriving {
         let mut completed = installer.receive_completed().await.map_err(unsupported)?;
         installer.install_bundle(&path, HashMap::new()).await.map_err(refused)?;
         log::info!("the update to {version} is being installed");
-        let told = version.clone();
+        let (tell, ended) = oneshot::channel();
+        let begun = Begun { version: version.clone(), ended };
         tokio::spawn(async move {
-            match completed.next().await.as_ref().map(Completed::args) {
+            let outcome = match completed.next().await.as_ref().map(Completed::args) {
                 Some(Ok(outcome)) if *outcome.result() == 0 => {
                     log::info!("the update to {version} is installed; the next start takes it");
+                    Ok(())
                 }
                 _ => {
                     let cause = installer.last_error().await.unwrap_or_default();
                     log::warn!("the update to {version} was not installed: {cause}");
+                    Err(cause)
                 }
-            }
+            };
+            // Nobody may want to know.
+            let _ = tell.send(outcome);
             // Its place and its turn are kept until RAUC has read it.
             drop(self);
         });
-        Ok(told)
+        Ok(begun)
     }
 
     /// RAUC says why it takes no bundle only when it is told to install it.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod access;
+mod agent;
 mod appliance;
 mod bad_input;
 mod calls;
@@ -10,6 +11,7 @@ mod claim;
 mod configuration;
 mod control;
 mod crowd;
+mod events;
 mod fleet;
 mod floods;
 mod gatherings;
@@ -18,6 +20,7 @@ mod lobby;
 mod meetings;
 mod monitoring;
 mod notices;
+mod operations;
 mod people;
 mod planned;
 mod program;

@@ -23,13 +23,13 @@ use crate::calls::{Page, user};
 /// How long a notice may take; machines that build are busy.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// What a service was sent.
-type Sent = (String, HeaderMap, Bytes);
+/// What somebody was sent.
+pub(crate) type Sent = (String, HeaderMap, Bytes);
 
 /// Notes what comes, and answers it with the statuses in turn, the last one again and again; `/gone` is gone.
-struct Service {
+pub(crate) struct Post {
     sent: mpsc::Receiver<Sent>,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 type Noting = (mpsc::Sender<Sent>, Arc<std::sync::Mutex<Vec<u16>>>);
@@ -51,8 +51,8 @@ async fn note(
     StatusCode::from_u16(status).unwrap()
 }
 
-impl Service {
-    fn start(tls: Option<rustls::ServerConfig>, statuses: &[u16]) -> Self {
+impl Post {
+    pub(crate) fn start(tls: Option<rustls::ServerConfig>, statuses: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -73,8 +73,8 @@ impl Service {
         Self { sent, port }
     }
 
-    async fn next(&mut self) -> Sent {
-        timeout(PATIENCE, self.sent.recv()).await.expect("in time").expect("the service runs")
+    pub(crate) async fn next(&mut self) -> Sent {
+        timeout(PATIENCE, self.sent.recv()).await.expect("in time").expect("it runs")
     }
 }
 
@@ -147,7 +147,7 @@ fn derive(salt: &[u8], secret: &[u8], info: &[&[u8]], length: usize) -> Vec<u8> 
 #[tokio::test]
 async fn a_browser_whose_page_is_closed_is_told_who_rings_and_what_was_missed() {
     let (pem, tls) = certified();
-    let mut service = Service::start(Some(tls), &[503, 201]);
+    let mut post = Post::start(Some(tls), &[503, 201]);
     let state = Arc::new(tempfile::tempdir().unwrap());
     let trusted = state.path().join("trusted.pem");
     std::fs::write(&trusted, pem).unwrap();
@@ -157,7 +157,7 @@ async fn a_browser_whose_page_is_closed_is_told_who_rings_and_what_was_missed() 
     let (ben, ben_token) = user(&alcove, "Ben").await;
     let (_, ann_token) = user(&alcove, "Ann").await;
     let browser = Browser::new();
-    let endpoint = format!("https://localhost:{}/push/ben", service.port);
+    let endpoint = format!("https://localhost:{}/push/ben", post.port);
     let mut page = Page::sign_in(&alcove, &ben_token, "ben").await;
     page.words.ask(browser.subscription(&endpoint)).await.unwrap();
     let key = page.welcome["push_key"].as_str().unwrap().to_owned();
@@ -165,8 +165,8 @@ async fn a_browser_whose_page_is_closed_is_told_who_rings_and_what_was_missed() 
 
     let mut ann = Page::sign_in(&alcove, &ann_token, "ann").await;
     let call = ann.ring(&[&ben]).await;
-    let (_, refused, _) = service.next().await;
-    let (_, headers, body) = service.next().await;
+    let (_, refused, _) = post.next().await;
+    let (_, headers, body) = post.next().await;
     assert_eq!(refused["topic"], headers["topic"], "tried again after 503");
     let told = browser.open(&body);
     assert_eq!((&told["what"], &told["from"], &told["call"]), (&json!("ring"), &json!("Ann"), &json!(call)));
@@ -178,7 +178,7 @@ async fn a_browser_whose_page_is_closed_is_told_who_rings_and_what_was_missed() 
     assert!(authorization.starts_with("vapid t=") && authorization.ends_with(&format!("k={key}")));
 
     ann.words.ask(json!({ "hang_up": { "call": call } })).await.unwrap();
-    let (_, _, body) = service.next().await;
+    let (_, _, body) = post.next().await;
     let told = browser.open(&body);
     assert_eq!((&told["what"], &told["missed"]), (&json!("over"), &json!(true)));
 }
@@ -186,7 +186,7 @@ async fn a_browser_whose_page_is_closed_is_told_who_rings_and_what_was_missed() 
 #[tokio::test]
 async fn a_subscription_that_is_gone_is_forgotten() {
     let (pem, tls) = certified();
-    let mut service = Service::start(Some(tls), &[201]);
+    let mut post = Post::start(Some(tls), &[201]);
     let state = Arc::new(tempfile::tempdir().unwrap());
     let trusted = state.path().join("trusted.pem");
     std::fs::write(&trusted, pem).unwrap();
@@ -197,7 +197,7 @@ async fn a_subscription_that_is_gone_is_forgotten() {
     let (_, ann_token) = user(&alcove, "Ann").await;
     let mut ben_page = Page::sign_in(&alcove, &ben_token, "ben").await;
     let mut ann = Page::sign_in(&alcove, &ann_token, "ann").await;
-    let endpoint = |name: &str| format!("https://localhost:{}/{name}", service.port);
+    let endpoint = |name: &str| format!("https://localhost:{}/{name}", post.port);
     for name in ["gone", "here"] {
         ben_page.words.ask(Browser::new().subscription(&endpoint(name))).await.unwrap();
     }
@@ -207,10 +207,10 @@ async fn a_subscription_that_is_gone_is_forgotten() {
         let call = ann.ring(&[&ben]).await;
         ann.words.ask(json!({ "hang_up": { "call": call } })).await.unwrap();
         while told.iter().filter(|path| *path == "/here").count() % 2 == 0 {
-            told.push(service.next().await.0);
+            told.push(post.next().await.0);
         }
         while told.iter().filter(|path| *path == "/here").count() % 2 == 1 {
-            told.push(service.next().await.0);
+            told.push(post.next().await.0);
         }
     }
     assert!(told.contains(&"/gone".to_owned()), "it was tried");
@@ -218,13 +218,13 @@ async fn a_subscription_that_is_gone_is_forgotten() {
 
 #[tokio::test]
 async fn a_webhook_is_told_with_a_signature_and_told_again_when_it_failed() {
-    let mut service = Service::start(None, &[500, 204]);
+    let mut post = Post::start(None, &[500, 204]);
     let state = Arc::new(tempfile::tempdir().unwrap());
     let secret = state.path().join("secret");
     std::fs::write(&secret, "a well kept secret\n").unwrap();
     let config = format!(
         "[calls]\nwebhook = \"http://127.0.0.1:{}/calls\"\nwebhook_secret_file = {secret:?}\n",
-        service.port
+        post.port
     );
     let alcove = Appliance::start_in(state, &config);
     let (ben, _) = user(&alcove, "Ben").await;
@@ -232,7 +232,7 @@ async fn a_webhook_is_told_with_a_signature_and_told_again_when_it_failed() {
     let mut ann = Page::sign_in(&alcove, &ann_token, "ann").await;
     let call = ann.ring(&[&ben]).await;
     for attempt in ["the first", "the second"] {
-        let (_, headers, body) = service.next().await;
+        let (_, headers, body) = post.next().await;
         let time = headers["alcove-timestamp"].to_str().unwrap();
         let signed = [time.as_bytes(), b".", &body].concat();
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"a well kept secret"), &signed);
@@ -244,6 +244,6 @@ async fn a_webhook_is_told_with_a_signature_and_told_again_when_it_failed() {
         assert_eq!(told["user"], json!({ "id": ben, "name": "Ben" }));
     }
     ann.words.ask(json!({ "hang_up": { "call": call } })).await.unwrap();
-    let (_, _, body) = service.next().await;
+    let (_, _, body) = post.next().await;
     assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["event"], "missed");
 }

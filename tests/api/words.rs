@@ -49,6 +49,11 @@ impl Words {
         Self::open_with(appliance, "calls", TcpSocket::new_v4().unwrap()).await
     }
 
+    /// Opens a socket of events, and says nothing.
+    pub(crate) async fn open_events(appliance: &Appliance) -> Self {
+        Self::open_with(appliance, "events", TcpSocket::new_v4().unwrap()).await
+    }
+
     /// Opens a socket whose kernel takes in little that is not read.
     pub(crate) async fn open_narrow(appliance: &Appliance, meeting: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();

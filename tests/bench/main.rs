@@ -16,6 +16,7 @@ mod commands;
 mod cpu;
 mod daemon;
 mod fake;
+mod fleet;
 mod plain;
 mod player;
 mod recording;
@@ -78,6 +79,7 @@ enum Subject {
     Start,
     Idle,
     Commands,
+    Fleet,
     Sfu,
     Room,
 }
@@ -118,6 +120,10 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     if wanted(Subject::Commands) {
         let measured = commands::measure(&run).await?;
         publish(&arguments.out, "commands", &measured, measured.lines())?;
+    }
+    if wanted(Subject::Fleet) {
+        let measured = fleet::measure(&run).await?;
+        publish(&arguments.out, "fleet", &measured, measured.lines())?;
     }
     if wanted(Subject::Sfu) {
         sfu::compare(&run, &arguments.sfu, &arguments.out).await?;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
-use super::{Edge, Facts, router};
+use super::{Edge, Facts, router, wanted_types};
 use crate::appliance::Handle;
 use crate::appliance::fake::Fake;
 use crate::appliance::handle::Join;
@@ -31,9 +31,12 @@ use crate::system::audit::Audit;
 use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
+use crate::system::events::Events;
 use crate::system::machine::Machine;
+use crate::system::operations::Operations;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
+use crate::system::webhooks::Webhooks;
 use crate::web::wire::{self, ParticipantKind};
 
 /// 2027, so that tokens have room to expire in both directions.
@@ -110,8 +113,11 @@ impl House {
         };
         let claim = Claim::open(state.path(), false, NOW_UNIX_S).expect("nobody's");
         let claim = Arc::new(claim);
-        let updates = Updates::open(state.path());
+        let updates = Arc::new(Updates::open(state.path()));
         let machine = Machine::new(state.path());
+        let events = Arc::new(Events::open(state.path(), "urn:alcove:box".to_owned()).0);
+        let operations = Arc::new(Operations::new(Arc::clone(&events), clock.clone()));
+        let (webhooks, _) = Webhooks::open(state.path(), Arc::clone(&events), wanted_types);
         let edge = Edge {
             handle: handle.clone(),
             tokens: Arc::clone(&tokens),
@@ -125,6 +131,10 @@ impl House {
             nearby: crate::system::nearby::Nearby::default(),
             configuration: Arc::new(Configuration::open(state.path(), Layers::default()).0),
             conditions: watch::channel(Conditions::default()).1,
+            box_id: "b0c5".to_owned(),
+            events,
+            webhooks: Arc::new(webhooks),
+            operations,
             facts,
         };
         Self { router: router(edge), handle, fake, tokens, clock, claim, _state: state }

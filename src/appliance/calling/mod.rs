@@ -36,6 +36,7 @@ pub(super) use interrupted::is_recent;
 pub use notifier::{NotifierSettings, Webhook};
 
 use crate::appliance::handle::MemberId;
+use crate::appliance::happenings::Happening;
 use crate::appliance::run::Appliance;
 use crate::appliance::store::calls::{self as kept, KeptCalls, KeptUser};
 use crate::calling::{self, Call, CallId, Calls, Command, DeviceId, Event, User, UserId, UserKind};
@@ -246,8 +247,9 @@ impl Appliance {
 
     fn call_changed(&mut self, call: &Call) {
         let parties: BTreeSet<_> = call.legs.iter().map(|leg| leg.user).collect();
-        let tell = Tell::Call { call: self.call_word(call) };
-        self.tell_users(&parties, &tell);
+        let word = self.call_word(call);
+        self.happened(&Happening::Call(&word));
+        self.tell_users(&parties, &Tell::Call { call: word });
         self.take_back_notices(call);
         self.keep_call(call);
         if call.ended.is_some() {
@@ -265,6 +267,7 @@ impl Appliance {
         let written = record.clone();
         self.store.write(move |db| kept::record(db, &written, RECORDS_KEPT_MAX));
         log::info!(call = record.number; "a call has ended: {:?}", record.end);
+        self.happened(&Happening::CallEnded(&record));
         self.tell_users(parties, &Tell::Record { record });
         for attending in self.exchange.attending.values_mut().filter(|one| one.call == Some(call.id)) {
             attending.call = None;

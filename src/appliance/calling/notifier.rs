@@ -11,13 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alcove_hal::clock::Clock;
-use anyhow::Context as _;
 use aws_lc_rs::hmac;
 use reqwest::{StatusCode, Url};
-use rustls::RootCertStore;
-use rustls::crypto::aws_lc_rs::default_provider;
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::system::https;
 use crate::system::web_push::{BrowserKeys, PushKey};
 use crate::web::wire::calling::PushSubscription;
 
@@ -26,9 +24,6 @@ const NOTICES_MAX: usize = 512;
 
 /// The most notices that are on their way at a time.
 const SENDING_MAX: usize = 16;
-
-/// How long an answer may take.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// How long to wait before each further attempt.
 const AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
@@ -97,7 +92,7 @@ impl Notifier {
     ) -> anyhow::Result<(Self, mpsc::Receiver<String>)> {
         let has_webhook = settings.webhook.is_some();
         let (gone, endpoints) = mpsc::channel(NOTICES_MAX);
-        let sender = Arc::new(Sender { http: http()?, settings, clock, gone });
+        let sender = Arc::new(Sender { http: https::asker()?, settings, clock, gone });
         let (notices, mut waiting) = mpsc::channel(NOTICES_MAX);
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(SENDING_MAX));
@@ -124,22 +119,6 @@ impl Notifier {
             log::warn!("a notice of a call was dropped: {NOTICES_MAX} wait already");
         }
     }
-}
-
-/// An HTTPS client that trusts whom this machine trusts, and follows nobody elsewhere.
-fn http() -> anyhow::Result<reqwest::Client> {
-    let mut trusted = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    trusted.add_parsable_certificates(found.certs);
-    if trusted.is_empty() {
-        log::warn!("this machine trusts no authority: calls are not notified (package ca-certificates)");
-    }
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(trusted)
-        .with_no_client_auth();
-    let http = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none());
-    http.use_preconfigured_tls(tls).build().context("cannot speak HTTPS")
 }
 
 struct Sender {

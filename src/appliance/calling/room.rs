@@ -1,16 +1,16 @@
-//! The room as one who is rung: what its loudspeaker and its screen tell of calls.
+//! The room as one who is rung: what its loudspeaker and its screen tell of calls, and where it is.
 //!
 //! ```text
-//!              rung, does nothing else        rung while busy          has rung somebody
-//!  loudspeaker     rings                      knocks once               rings back
-//!  screen          whole, in turns            a banner, in turns        whole, steady
+//!              rung, does nothing else        rung while busy          has rung somebody      is looked for
+//!  loudspeaker     rings                      knocks once               rings back             knocks once
+//!  screen          whole, in turns            a banner, in turns        whole, steady          as when rung
 //! ```
 
 use std::time::{Duration, Instant};
 
 use crate::appliance::run::Appliance;
 use crate::calling::{Call, LegState, Media, UserId};
-use crate::room::{SceneCall, Sounding, Tone};
+use crate::room::{SceneCall, SceneSign, Sounding, Tone};
 use crate::web::wire::calling::{CallState, UserEntry};
 
 /// How long each of bright and dark is shown: far slower than what harms those who are sensitive to light.
@@ -23,6 +23,8 @@ pub(in crate::appliance) struct Bell {
     due: Option<Instant>,
     bright: bool,
     sounding: Option<Sounding>,
+    /// The box is looked for: until when, and how it is reached.
+    sought: Option<(Instant, String)>,
 }
 
 impl Bell {
@@ -34,15 +36,25 @@ impl Bell {
 impl Appliance {
     /// Somebody's part in a call has changed: if it is the room, that shall be seen and heard there.
     pub(super) fn room_hears(&mut self, user: UserId) {
-        if user != self.exchange.room.0 {
-            return;
+        if user == self.exchange.room.0 {
+            self.room_makes_itself_heard();
         }
+    }
+
+    /// Somebody looks for this box: it makes itself seen and heard for so long.
+    pub(in crate::appliance) fn identify(&mut self, how: String, lasts: Duration) {
+        self.bell.sought = Some((self.clock.now() + lasts, how));
+        self.room_makes_itself_heard();
+    }
+
+    fn room_makes_itself_heard(&mut self) {
         let state = self.room_call().map(|(_, state)| state);
+        let is_sought = self.bell.sought.is_some();
         let tone = match state {
             Some(LegState::Ringing { knock: false, .. }) => Some(Tone::Ring),
             Some(LegState::Ringing { knock: true, .. }) => Some(Tone::Knock),
             Some(LegState::Calling) => Some(Tone::Back),
-            _ => None,
+            _ => is_sought.then_some(Tone::Knock),
         };
         let volume = self.settings.live.ring_volume;
         let sounding = tone.map(|tone| Sounding { tone, volume });
@@ -51,9 +63,10 @@ impl Appliance {
             self.room.sound(sounding);
         }
         let is_rung = matches!(state, Some(LegState::Ringing { .. }));
-        if is_rung != self.bell.due.is_some() {
-            self.bell.bright = is_rung;
-            self.bell.due = is_rung.then(|| self.clock.now() + TURN);
+        let in_turns = is_rung || is_sought;
+        if in_turns != self.bell.due.is_some() {
+            self.bell.bright = in_turns;
+            self.bell.due = in_turns.then(|| self.clock.now() + TURN);
         }
         self.refresh_scene();
     }
@@ -63,21 +76,33 @@ impl Appliance {
         if self.bell.due.is_some_and(|due| due <= now) {
             self.bell.due = Some(now + TURN);
             self.bell.bright = !self.bell.bright;
+            if self.bell.sought.as_ref().is_some_and(|(until, _)| *until <= now) {
+                self.bell.sought = None;
+                self.room_makes_itself_heard();
+            }
             self.refresh_scene();
         }
     }
 
     /// The call that the screen tells of.
     pub(in crate::appliance) fn scene_call(&self) -> Option<SceneCall> {
-        let (call, state) = self.room_call()?;
+        let Some((call, state)) = self.room_call() else {
+            let (_, how) = self.bell.sought.as_ref()?;
+            let names = self.settings.room.name.clone();
+            return Some(SceneCall { names, what: SceneSign::IsHere(how.clone()), bright: self.bell.bright });
+        };
         let incoming = state != LegState::Calling;
         let callees = call.legs.iter().filter(|leg| leg.is_ringing()).map(|leg| leg.user);
         let (room, _) = self.exchange.room;
         let by = call.leg(room).and_then(|leg| leg.by).unwrap_or(call.caller);
         let who = if incoming { vec![by] } else { callees.collect() };
         let names: Vec<_> = who.into_iter().map(|user| self.exchange.name_of(user)).collect();
-        let video = call.media == Media::Video;
-        Some(SceneCall { names: names.join(", "), incoming, video, bright: self.bell.bright })
+        let what = match (incoming, call.media) {
+            (true, Media::Video) => SceneSign::RingsVideo,
+            (true, Media::Audio) => SceneSign::RingsAudio,
+            (false, _) => SceneSign::IsRung,
+        };
+        Some(SceneCall { names: names.join(", "), what, bright: self.bell.bright })
     }
 
     /// The call of the room as its controllers see it: the one that rings, else the one that it is in or has begun.

@@ -1,0 +1,77 @@
+//! The keys of `fleet`: where the appliance fetches what it is to be, and whom it believes.
+
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+use super::checks::Fault;
+
+/// A public key of minisign in base64: two bytes of algorithm, eight of its number, 32 of the key.
+const KEY_CHARS: usize = 56;
+
+/// The longest address, in bytes.
+const ADDRESS_BYTES_MAX: usize = 2048;
+
+/// What the appliance is to be, as a fleet says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fleet {
+    /// A web address, or a folder of this machine, with the desired states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The public key that they are signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// How often is looked, in seconds.
+    pub interval_seconds: u32,
+    /// A web address that is told how the appliance is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
+    /// The bearer token for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_token: Option<Secret>,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self { source: None, key: None, interval_seconds: 300, report: None, report_token: None }
+    }
+}
+
+impl Fleet {
+    /// Whether the values fit together.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let fault = |key, cause: &str| Err(Fault { key, cause: cause.to_owned() });
+        let is_web = |text: &str| text.starts_with("https://") || text.starts_with("http://");
+        let is_short = |text: &String| text.len() <= ADDRESS_BYTES_MAX;
+        match &self.source {
+            Some(source) if !is_short(source) || !(is_web(source) || source.starts_with('/')) => {
+                return fault(
+                    "fleet.source",
+                    "give an address that begins with https:// or http://, or the path of a folder",
+                );
+            }
+            Some(_) if self.key.is_none() => {
+                return fault("fleet.source", "nobody is believed without a key; set fleet.key, too");
+            }
+            _ => {}
+        }
+        let is_key = |key: &String| {
+            key.len() == KEY_CHARS
+                && key.starts_with("RW")
+                && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='))
+        };
+        if self.key.as_ref().is_some_and(|key| !is_key(key)) {
+            return fault(
+                "fleet.key",
+                "it is no public key of minisign; give the line of minisign.pub that begins with RW",
+            );
+        }
+        match (&self.report, &self.report_token) {
+            (Some(report), _) if !is_short(report) || !is_web(report) => {
+                fault("fleet.report", "give an address that begins with https:// or http://")
+            }
+            (None, Some(_)) => fault("fleet.report_token", "it is for fleet.report; set that, too"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! How the appliance asks servers that belong to others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs::default_provider;
+
+/// How long an answer may take.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// Speaks HTTP and HTTPS, trusts whom this machine trusts, and follows nobody elsewhere.
+///
+/// # Errors
+/// When this machine cannot speak HTTPS.
+pub fn asker() -> anyhow::Result<reqwest::Client> {
+    let mut trusted = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    trusted.add_parsable_certificates(found.certs);
+    if trusted.is_empty() {
+        log::warn!(
+            "this machine trusts no authority: no server is asked over HTTPS (package ca-certificates)"
+        );
+    }
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    let http = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none());
+    http.use_preconfigured_tls(tls).build().context("cannot speak HTTPS")
+}
