@@ -32,7 +32,7 @@ pub(crate) const IDLE_MAX: Duration = Duration::from_hours(1);
 const BROWSERS_MAX: usize = 100;
 
 /// The prefix has browsers take it from HTTPS alone, for this host alone (RFC 6265bis, 4.1.3.2).
-const COOKIE: &str = "__Host-alcove";
+pub(crate) const COOKIE: &str = "__Host-alcove";
 
 /// What a request that changes something has to carry beside the cookie.
 const CSRF: HeaderName = HeaderName::from_static("x-alcove-csrf");
@@ -95,6 +95,12 @@ impl Browsers {
         let browser = table.iter_mut().find(|browser| browser.is(id) && browser.is_alive(now))?;
         browser.used = now;
         Some((browser.token, browser.csrf.clone()))
+    }
+
+    /// The token of the browser with that cookie, which was not heard of by this.
+    pub(crate) fn of(&self, id: &str, now: Instant) -> Option<Token> {
+        let table = self.table();
+        table.iter().find(|browser| browser.is(id) && browser.is_alive(now)).map(|browser| browser.token)
     }
 
     /// Signs a browser out.
@@ -218,7 +224,7 @@ fn has_word(headers: &HeaderMap, csrf: &str) -> bool {
 }
 
 /// The value of our cookie among those of a request (RFC 6265, 5.4).
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)

@@ -1,11 +1,11 @@
 //! What `openapi.json` has to say, made from the code that serves it.
 
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Document;
-use super::{groups, open, whip};
+use super::{browsers, groups, open, whip};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,13 +18,15 @@ use super::{groups, open, whip};
     paths(whip::publish, whip::play, whip::trickle, whip::stop, whip::trickle_player, whip::stop_player),
     components(schemas(Document)),
     modifiers(&Bearer),
-    security(("bearer" = [])),
+    security(("bearer" = []), ("browser" = [])),
     tags(
         (name = "meetings", description = "Virtual places with unique names"),
         (name = "calls", description = "Who can be rung, who is, and who was"),
         (name = "room", description = "The room as those see it who control it from inside"),
         (name = "commands", description = "What the room shall do"),
         (name = "appliance", description = "How the box is"),
+        (name = "configuration", description = "How the box works, and who has said so"),
+        (name = "access", description = "Who may do what, and who has done it"),
         (name = "monitoring", description = "For programs that watch"),
         (name = "media", description = "Media from and to programs: WHIP (RFC 9725) and WHEP"),
     )
@@ -39,6 +41,9 @@ impl Modify for Bearer {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build();
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let text = "A browser that is signed in; what changes something needs X-Alcove-CSRF beside it";
+        let browser = ApiKey::Cookie(ApiKeyValue::with_description(browsers::COOKIE, text));
+        components.add_security_scheme("browser", SecurityScheme::ApiKey(browser));
     }
 }
 

@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, StreamExt as _, stream};
@@ -18,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, interval, timeout};
 
 use super::Shared;
-use super::gate::Origin;
+use super::gate::{Origin, Pass};
 use super::input::Extras;
 use super::problem::{Document, Problem};
 use super::words;
@@ -117,15 +118,15 @@ impl Kinds {
 )]
 pub(crate) async fn follow(
     State(shared): State<Arc<Shared>>,
-    uri: Uri,
     headers: HeaderMap,
+    Extension(pass): Extension<Pass>,
     Extras(which): Extras<Which>,
 ) -> Result<Response, Problem> {
     let told = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let from = position(&shared.events, told.or(which.last_event_id).as_deref())?;
     let kinds = which.types.as_deref().map(Kinds::parse).transpose()?.unwrap_or_default();
     let reader = Reader::new(&shared, (from, kinds))?;
-    let lines = spoken(reader, shared, (uri, headers));
+    let lines = spoken(reader, shared, pass);
     let mut response = Sse::new(lines).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -214,15 +215,14 @@ impl Reader {
     }
 }
 
-/// The lines of a reader, until its token is good no more.
+/// The lines of a reader, until what has let it in does so no more.
 fn spoken(
     reader: Reader,
     shared: Arc<Shared>,
-    asked: (Uri, HeaderMap),
+    pass: Pass,
 ) -> impl Stream<Item = Result<sse::Event, Infallible>> + Send {
-    let asked = Arc::new(asked);
     stream::unfold((reader, interval(LOOK_EVERY)), move |(mut reader, mut looks): (Reader, Interval)| {
-        let (shared, asked) = (Arc::clone(&shared), Arc::clone(&asked));
+        let (shared, pass) = (Arc::clone(&shared), pass.clone());
         async move {
             let event = tokio::select! {
                 event = reader.next() => {
@@ -230,7 +230,7 @@ fn spoken(
                     sse::Event::default().id(number.to_string()).event(kind).data(json)
                 }
                 _ = looks.tick() => {
-                    if !shared.gate.still_lets(&asked.0, &asked.1, Permission::Watch) {
+                    if !shared.gate.still(&pass, Permission::Watch) {
                         return None;
                     }
                     sse::Event::default().comment("")

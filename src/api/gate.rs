@@ -8,12 +8,12 @@ use std::time::Duration;
 use alcove_hal::clock::Clock;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Shared;
-use super::browsers::Browsers;
+use super::browsers::{self, Browsers};
 use super::failures::Failures;
 use super::problem::Problem;
 use crate::meeting;
@@ -235,18 +235,6 @@ impl Gate {
         Err(Denied::Forbidden(Refusal::new(Code::NotPermitted, detail)))
     }
 
-    /// Whether what has let somebody do a thing still does: their token, or that their browser is signed in.
-    pub(crate) fn still_lets(&self, uri: &Uri, headers: &HeaderMap, what: Permission) -> bool {
-        match bearer(headers) {
-            Ok(token) => self.is_good(token, what),
-            Err(_) => match self.of_browser(&Method::GET, uri, headers) {
-                Ok((Grant::Admin, _)) => true,
-                Ok((Grant::Api { role, .. }, _)) => role.may(what),
-                _ => false,
-            },
-        }
-    }
-
     /// Whether a token that has let its bearer do a thing still does.
     pub(crate) fn is_good(&self, token: &str, what: Permission) -> bool {
         match self.api_tokens.check(token, self.unix_time_s()) {
@@ -258,6 +246,21 @@ impl Gate {
     /// The time that only goes forward.
     pub(crate) fn now(&self) -> std::time::Instant {
         self.clock.now()
+    }
+
+    /// Whether what has let somebody in to do a thing still does. That somebody stays is no sign of life.
+    pub(crate) fn still(&self, pass: &Pass, what: Permission) -> bool {
+        match pass {
+            Pass::Token(token) => self.is_good(token, what),
+            Pass::Browser(id) => match self.browsers.of(id, self.clock.now()) {
+                Some(browsers::Token::First) => true,
+                Some(browsers::Token::Made(number)) => {
+                    let token = self.api_tokens.of(number, self.unix_time_s());
+                    token.is_some_and(|token| token.role.may(what))
+                }
+                None => false,
+            },
+        }
     }
 
     /// The time of day.
@@ -336,6 +339,25 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Denied::Missing) }
 }
 
+/// What has let somebody in, to be looked at again while they stay.
+#[derive(Clone)]
+pub(crate) enum Pass {
+    /// A bearer token.
+    Token(String),
+    /// The cookie of a browser.
+    Browser(String),
+}
+
+impl Pass {
+    /// The token goes before the cookie, as in [`Gate::asks`].
+    fn of(headers: &HeaderMap) -> Self {
+        match bearer(headers) {
+            Ok(token) => Self::Token(token.to_owned()),
+            Err(_) => Self::Browser(browsers::cookie(headers).unwrap_or_default().to_owned()),
+        }
+    }
+}
+
 /// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin(pub IpAddr);
@@ -392,6 +414,7 @@ pub(crate) async fn permitted(
     next: Next,
 ) -> Result<Response, Problem> {
     let grant = shared.gate.asks(from, &request)?;
+    let pass = Pass::of(request.headers());
     let asker = match grant {
         Grant::Admin => Asker::Administrator { name: FIRST_TOKEN.to_owned(), role: ApiRole::Owner },
         Grant::Api { name, role } => Asker::Administrator { name, role },
@@ -418,6 +441,7 @@ pub(crate) async fn permitted(
         return Err(problem);
     }
     request.extensions_mut().insert(asker.clone());
+    request.extensions_mut().insert(pass);
     let scope = format!("{} {}", asker.role(), asker.name());
     let response = match shared.answers.once(&scope, request, next, shared.gate.clock.now()).await {
         Ok(response) => response,

@@ -1,10 +1,10 @@
 //! HTTP: meetings, commands, status and provisioning as an API, WHIP and WHEP, and the way to the page.
 //!
 //! ```text
-//!              ┌─ /api/v1/…        a token that may do it ── groups() ───────────────┐
-//!  request ─▶ headers ─┤ /api/v1/…/ws   a token in the hello ── web::socket                 ├─▶ Handle ─▶ the loop
-//!              ├─ /whip  /whep     a token, foreign origins ── bridges                │
-//!              └─ /  /m/…  /trust  everybody ── web::assets, trust
+//!                      ┌─ /api/v1/…       a token, or a browser, that may do it ── groups() ─┐
+//!  request ─▶ headers ─┤  /api/v1/…/ws    a token in the hello ── web::socket                ├─▶ Handle ─▶ the loop
+//!                      ├─ /whip  /whep    a token, foreign origins ── bridges                │
+//!                      └─ /  /m/…  /admin  /trust  everybody ── web::assets, trust           ┘
 //! ```
 
 mod browsers;

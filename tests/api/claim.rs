@@ -154,6 +154,23 @@ async fn a_revoked_token_signs_its_browsers_out() {
 }
 
 #[tokio::test]
+async fn a_browser_is_told_what_happens_until_its_token_is_revoked() {
+    let alcove = Appliance::start("");
+    let made = alcove.post("tokens", json!({ "name": "Vic", "role": "viewer" })).await.json();
+    let browser = sign_in(&alcove, &text(&made["token"])).await;
+    let request = alcove.request(Method::GET, "/api/v1/events?types=alcove.meeting.*");
+    let mut answer = request.header("Cookie", &browser.cookie).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    alcove.meeting(json!({ "name": "den" })).await;
+    let mut told = String::new();
+    while !told.contains("alcove.meeting.") {
+        told += std::str::from_utf8(&answer.chunk().await.unwrap().unwrap()).unwrap();
+    }
+    alcove.delete(&format!("tokens/{}", made["id"])).await.with_status(204);
+    while answer.chunk().await.unwrap().is_some() {}
+}
+
+#[tokio::test]
 async fn the_levels_of_the_microphone_are_told_while_it_captures() {
     let alcove = Appliance::start("");
     assert_eq!(alcove.get("device/levels").await.json(), json!({}), "nothing captures");

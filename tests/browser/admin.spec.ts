@@ -150,9 +150,12 @@ test('a change is tried out, applied, overtaken, and taken back', async ({}, inf
   await expect(difference).toContainText('7')
   expect(await value('meetings.max_participants'), 'nothing has happened yet').toBe(50)
   await isUsable(page, 'what would change')
+  await page.getByTestId('on-trial').check()
   await picture(page, info, 'review', false)
   await page.getByTestId('apply').click()
   await expect(page.getByTestId('drafts')).toBeHidden()
+  await page.getByTestId('keep').click()
+  await expect(page.getByTestId('unconfirmed')).toBeHidden()
   await expect.poll(() => value('meetings.max_participants')).toBe(7)
   await expect(page.getByTestId('key-meetings.max_participants')).toContainText('set here')
 

@@ -77,6 +77,11 @@ export class Admin {
     return this.view.value.who?.may.includes(what) ?? false;
   }
 
+  /** Whether somebody sits before the page: else nothing is asked, and the sign-in ends by itself. */
+  isSeen(): boolean {
+    return document.visibilityState === "visible" && Date.now() - this.#touched < ABANDONED_MS;
+  }
+
   /** Finds out who is here, and goes on looking. */
   async begin(): Promise<void> {
     for (const sign of ["pointerdown", "keydown", "visibilitychange"]) {
@@ -159,8 +164,7 @@ export class Admin {
 
   #soon(ms: number): void {
     clearTimeout(this.#timer);
-    const isSeen = document.visibilityState === "visible" && Date.now() - this.#touched < ABANDONED_MS;
-    if (isSeen && this.view.value.stage === "in") this.#timer = setTimeout(() => void this.look(), ms);
+    if (this.isSeen() && this.view.value.stage === "in") this.#timer = setTimeout(() => void this.look(), ms);
   }
 
   async #unconfirmed(status: Status): Promise<Unconfirmed | null> {

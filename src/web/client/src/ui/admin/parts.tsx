@@ -20,6 +20,7 @@ export interface Asked<T> {
 
 /** Asks for something; with `everyMs` again and again. */
 export function useAsked<T>(ask: () => Promise<T>, everyMs = 0): Asked<T> {
+  const admin = useAdmin();
   const [state, setState] = useState<{ body: T | null; refused: Refused | null }>({ body: null, refused: null });
   const latest = useRef(ask);
   latest.current = ask;
@@ -36,7 +37,7 @@ export function useAsked<T>(ask: () => Promise<T>, everyMs = 0): Asked<T> {
     gone.current = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const turn = async () => {
-      if (document.visibilityState === "visible") await reload();
+      if (admin.isSeen()) await reload();
       if (everyMs > 0 && !gone.current) timer = setTimeout(() => void turn(), everyMs);
     };
     void turn();

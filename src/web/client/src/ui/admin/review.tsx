@@ -11,6 +11,9 @@ import { spoken, t } from "./texts";
 const MOMENTS = ["idle", "window", "now", "reboot"] as const;
 type Moment = (typeof MOMENTS)[number];
 
+/** How long a change that is made on trial waits for a word, in seconds. */
+const TRIAL_S = 120;
+
 interface Props {
   readonly drafts: Drafts;
   readonly etag: string;
@@ -27,6 +30,7 @@ export function Review({ drafts, etag, keys, onStale, onDone, onClose }: Props) 
   const [refused, setRefused] = useState<Refused | null>(null);
   const [wasStale, setWasStale] = useState(false);
   const [moment, setMoment] = useState<Moment>("idle");
+  const [isOnTrial, setOnTrial] = useState(false);
   const { busy, refused: notDone, act } = useDoing();
   const change = async (query: string) => {
     const { body } = await api.ask<Changed>("PATCH", `config?${query}`, { body: patchOf(drafts), etag });
@@ -44,7 +48,7 @@ export function Review({ drafts, etag, keys, onStale, onDone, onClose }: Props) 
   }, [etag, drafts]);
   const apply = () => act(async () => {
     try {
-      await change(`apply=${moment}`);
+      await change(`apply=${moment}${isOnTrial ? `&confirmWithin=${TRIAL_S}` : ""}`);
     } catch (cause) {
       return stale(cause);
     }
@@ -59,7 +63,12 @@ export function Review({ drafts, etag, keys, onStale, onDone, onClose }: Props) 
         <>
           <Differences changed={changed} keys={keys} drafts={drafts} />
           {changed.warnings.map((warning) => <p key={warning} class="problem" data-testid="warning">{warning}</p>)}
-          {changed.confirm_within_s !== undefined && <p class="hint">{signs.clock}{t("review.confirm", { seconds: changed.confirm_within_s })}</p>}
+          {changed.confirm_within_s !== undefined ? <p class="hint">{signs.clock}{t("review.confirm", { seconds: changed.confirm_within_s })}</p> : changed.changes.length > 0 && (
+            <label class="switch">
+              <input type="checkbox" data-testid="on-trial" checked={isOnTrial} onChange={(event) => setOnTrial(event.currentTarget.checked)} />
+              {t("review.trial", { seconds: TRIAL_S })}
+            </label>
+          )}
           <Moves changed={changed} />
           {changed.applies === "restart" ? <When moment={moment} onChoose={setMoment} /> : <p class="hint">{signs.check}{t("review.live")}</p>}
         </>
