@@ -31,7 +31,7 @@ page_sources := $(shell find $(page) -path $(page)/node_modules -prune -o -path 
 ARCH ?= $(shell dpkg --print-architecture)
 
 .PHONY: run test test-rust test-page test-browser check deb package-test image machine-test image-test bench \
-  setup-build setup-run setup-page setup-check setup-test setup-bench setup-package setup-image setup-machine
+  setup-build setup-run setup-servers setup-page setup-check setup-test setup-bench setup-package setup-image setup-machine
 
 run: setup-build setup-run $(dist)
 	cargo build --release --locked
@@ -39,7 +39,7 @@ run: setup-build setup-run $(dist)
 
 test: test-rust test-page test-browser
 
-test-rust: setup-build setup-run $(dist)
+test-rust: setup-build setup-run setup-servers $(dist)
 	cargo test --workspace --locked
 
 test-page: setup-page
@@ -110,6 +110,8 @@ setup-build:
 	@.ci/setup build
 setup-run:
 	@.ci/setup run
+setup-servers:
+	@.ci/setup servers
 setup-page:
 	@.ci/setup page
 setup-check:

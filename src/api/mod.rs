@@ -21,6 +21,7 @@ mod gate;
 mod headers;
 mod idempotency;
 mod input;
+mod inside;
 mod levels;
 mod logs;
 mod meetings;
@@ -65,6 +66,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use self::browsers::Browsers;
+pub use self::inside::{Inquiry, inquire};
 use self::problem::Problem;
 pub use self::reports::send_reports;
 pub use self::shared_port::SharedPort;

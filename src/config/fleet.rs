@@ -1,5 +1,7 @@
 //! The keys of `fleet`: where the appliance fetches what it is to be, and whom it believes.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
@@ -29,11 +31,45 @@ pub struct Fleet {
     /// The bearer token for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report_token: Option<Secret>,
+    /// The NATS servers of the fleet, with commas between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nats: Option<String>,
+    /// The file with what lets the box in there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nats_credentials_file: Option<PathBuf>,
+    /// What may be asked of the box from there: one of the roles of tokens.
+    pub nats_role: FleetRole,
+}
+
+/// What a fleet may ask of a box.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FleetRole {
+    /// Everything.
+    Owner,
+    /// Everything but tokens and forgetting everything.
+    #[default]
+    Admin,
+    /// Meetings, people and calls, and the room.
+    Integrator,
+    /// The room alone.
+    RoomControl,
+    /// Looks, and changes nothing.
+    Viewer,
 }
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { source: None, key: None, interval_seconds: 300, report: None, report_token: None }
+        Self {
+            source: None,
+            key: None,
+            interval_seconds: 300,
+            report: None,
+            report_token: None,
+            nats: None,
+            nats_credentials_file: None,
+            nats_role: FleetRole::Admin,
+        }
     }
 }
 
@@ -65,6 +101,23 @@ impl Fleet {
                 "fleet.key",
                 "it is no public key of minisign; give the line of minisign.pub that begins with RW",
             );
+        }
+        let is_server = |server: &str| {
+            let place = server.trim();
+            place
+                .strip_prefix("nats://")
+                .or_else(|| place.strip_prefix("tls://"))
+                .is_some_and(|host| !host.is_empty())
+        };
+        if self.nats.as_ref().is_some_and(|servers| !is_short(servers) || !servers.split(',').all(is_server))
+        {
+            return fault(
+                "fleet.nats",
+                "give addresses that begin with tls:// or nats://, with commas between",
+            );
+        }
+        if self.nats_credentials_file.is_some() && self.nats.is_none() {
+            return fault("fleet.nats_credentials_file", "it is for fleet.nats; set that, too");
         }
         match (&self.report, &self.report_token) {
             (Some(report), _) if !is_short(report) || !is_web(report) => {

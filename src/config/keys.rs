@@ -149,6 +149,9 @@ pub const KEYS: &[Key] = &[
     live("fleet.interval_seconds", Range::Number(5, 86_400, "seconds"), "Sets how often is looked there; a server that holds its answer back until there is news is asked again at once."),
     live("fleet.report", Range::Text("a web address"), "Is told by POST how the appliance is: what is in effect, and its conditions."),
     live("fleet.report_token", SECRET, "Is the bearer token for fleet.report.").private(),
+    restart("fleet.nats", Range::Text("tls://host or nats://host, several with commas between"), "Names the NATS servers over which the fleet sees and asks the appliance."),
+    restart("fleet.nats_credentials_file", FILE, "Names the file (.creds) that lets the appliance in there.").in_files(),
+    restart("fleet.nats_role", Range::OneOf(&["owner", "admin", "integrator", "room-control", "viewer"]), "Is what whoever asks over NATS may do, as the roles of tokens say."),
 ];
 
 /// The key of that name, with its section.

@@ -194,6 +194,7 @@ fn fitting(key: &'static Key) -> BoxedStrategy<Value> {
             "calls.contact" => text("mailto:rooms@example.org"),
             "calls.webhook" => text("https://example.org/calls"),
             "fleet.source" | "fleet.report" => text("https://fleet.example/rooms"),
+            "fleet.nats" => text("tls://nats.example, nats://192.0.2.1:4222"),
             "fleet.key" => text("RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"),
             "maintenance.window" => text("22:30-04:00"),
             _ => "[A-Za-z][A-Za-z0-9 ]{0,20}[a-z]".prop_map(Value::from).boxed(),

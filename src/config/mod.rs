@@ -25,7 +25,7 @@ use toml::de::{DeTable, DeValue};
 
 use checks::Fault;
 pub(crate) use checks::is_host_name;
-pub use fleet::Fleet;
+pub use fleet::{Fleet, FleetRole};
 pub use keys::{Applies, KEYS, Key, Range, Setter};
 pub use mail::{Mail, MailSecurity, MailServer};
 pub use maintenance::Maintenance;

@@ -71,6 +71,8 @@ source = "https://fleet.example/rooms"
 key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 report = "https://fleet.example/report"
 report_token = "open sesame"
+nats = "tls://nats.example"
+nats_credentials_file = "/etc/alcove/nats.creds"
 "#;
 
 #[test]

@@ -1,6 +1,7 @@
 //! Puts the appliance together: state directory, hardware, certificates, loop, edges; and takes it apart again.
 
 mod follow;
+mod nats;
 mod observe;
 mod settings;
 mod telling;
@@ -32,6 +33,7 @@ use crate::appliance::{Appliance, NotifierSettings, RelaySettings, STORE_FILE, W
 use crate::config::Config;
 use crate::config::layers::Layers;
 use crate::fleet::agent::Agent;
+use crate::fleet::follower::Follower;
 use crate::meeting::Role;
 use crate::room::devices;
 use crate::system::api_tokens::ApiTokens;
@@ -40,7 +42,6 @@ use crate::system::certificates::{Certificates, Identity, Renewal};
 use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
-use crate::system::desired::Followed;
 use crate::system::files::{self, Readers};
 use crate::system::machine::Machine;
 use crate::system::mail::Mailer;
@@ -98,6 +99,14 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
     telling.begin(&runtime, &clock)?;
     let now_unix = clock.unix_time().as_secs();
     let has_tokens = !ApiTokens::open(&state)?.list(now_unix).is_empty();
+    let configuration = Arc::new(configuration);
+    let follower = Follower::open(
+        &state,
+        telling.box_id.clone(),
+        Arc::clone(&configuration),
+        Arc::clone(&telling.events),
+        Arc::clone(&clock),
+    );
     let lasting = Lasting {
         state: &state,
         asked_state,
@@ -106,9 +115,10 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
         claim: Arc::new(Claim::open(&state, has_tokens, now_unix)?),
         browsers: Arc::default(),
         push_key: PushKey::open(&state)?,
-        configuration: Arc::new(configuration),
+        configuration,
         conditions: watch::channel(Conditions::default()).0,
         telling,
+        follower: Arc::new(follower),
         stop: runtime.block_on(async { stop_asked() })?,
         clock,
         troubles,
@@ -147,6 +157,8 @@ struct Lasting<'a> {
     configuration: Arc<Configuration>,
     conditions: watch::Sender<Conditions>,
     telling: Telling,
+    /// Follows what a fleet wants.
+    follower: Arc<Follower>,
     /// Turns true when the process has been told to end.
     stop: watch::Receiver<bool>,
     troubles: Vec<String>,
@@ -154,16 +166,8 @@ struct Lasting<'a> {
 
 impl Lasting<'_> {
     fn agent(&self) -> anyhow::Result<Agent> {
-        Ok(Agent {
-            box_id: self.telling.box_id.clone(),
-            configuration: Arc::clone(&self.configuration),
-            conditions: self.conditions.subscribe(),
-            events: Arc::clone(&self.telling.events),
-            clock: Arc::clone(&self.clock),
-            http: https::asker()?,
-            followed: Followed::open(self.state),
-            unconfirmed: None,
-        })
+        let conditions = self.conditions.subscribe();
+        Ok(Agent { follower: Arc::clone(&self.follower), conditions, http: https::asker()? })
     }
 }
 
@@ -291,6 +295,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     tasks.spawn(observer.run());
     tasks.spawn(follow::show_claim(claim.subscribe(), handle.clone()));
     tasks.spawn(crate::remote::appliance::serve(handle.clone(), config.room.name.clone(), errands));
+    let card = nats::card(lasting, config, &facts);
     let shared_port = api::SharedPort::new(handle.clone());
     let edge = Edge {
         handle: handle.clone(),
@@ -313,6 +318,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         facts,
     };
     let router = api::router(edge);
+    tasks.spawn(nats::of(lasting, config, &card, router.clone()).run(config.fleet.clone()));
     let over_tls = router.clone().layer(axum::Extension(OverTls));
     let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();

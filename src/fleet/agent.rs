@@ -11,20 +11,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alcove_hal::clock::Clock;
 use reqwest::{StatusCode, Url, header};
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
-use crate::config::change::{Change, Difference};
-use crate::config::kept::When;
-use crate::config::layers::Layer;
+use super::follower::Follower;
 use crate::config::{Fleet, Secret};
 use crate::system::conditions::Conditions;
-use crate::system::configuration::{Configuration, Terms, guarded};
-use crate::system::desired::{self, DOCUMENT_BYTES_MAX, Desired, Followed, Refused, SIGNATURE_BYTES_MAX};
-use crate::system::events::Events;
+use crate::system::desired::{DOCUMENT_BYTES_MAX, Desired, SIGNATURE_BYTES_MAX};
 
 /// How long a server may hold its answer back until there is news (RFC 7240, `wait`), in seconds.
 const NEWS_S: u64 = 50;
@@ -35,9 +29,6 @@ const ANSWER_MAX: Duration = Duration::from_secs(NEWS_S + 10);
 /// A server that has held back its answer for so long is asked again at once.
 const HELD: Duration = Duration::from_secs(5);
 
-/// How long a guarded change waits for the look that confirms it, in seconds.
-const CONFIRM_WITHIN_S: u32 = 180;
-
 /// How soon is looked whether the source can still be reached after such a change, and after a look that failed; then
 /// after twice as long, and so on, up to the interval.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -45,24 +36,14 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// What a box is told by when nobody else is.
 const FOR_ALL: &str = "all.toml";
 
-/// What follows.
+/// What fetches.
 pub struct Agent {
-    /// What tells this box from all others.
-    pub box_id: String,
-    /// What it changes, and where it reads whom to follow.
-    pub configuration: Arc<Configuration>,
+    /// What it is followed by, and where it reads whom to follow.
+    pub follower: Arc<Follower>,
     /// What it reports.
     pub conditions: watch::Receiver<Conditions>,
-    /// Where it tells what has come of it.
-    pub events: Arc<Events>,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
     /// Asks the web.
     pub http: reqwest::Client,
-    /// What was followed last.
-    pub followed: Followed,
-    /// The generation that it has made and that waits to be confirmed.
-    pub unconfirmed: Option<u64>,
 }
 
 /// What was fetched.
@@ -78,16 +59,14 @@ enum Fetched {
 struct Memory {
     /// Where the last document came from, its tag there, and what it wants.
     last: Option<(String, Option<String>, Desired)>,
-    /// What was told last: that it works, or why not.
-    told: Option<Result<u64, String>>,
     /// How many looks have failed since the last one that did not.
     failures: u32,
 }
 
 impl Agent {
     /// Follows until it is ended.
-    pub async fn run(mut self) {
-        let mut changes = self.configuration.subscribe();
+    pub async fn run(self) {
+        let mut changes = self.follower.configuration().subscribe();
         let mut memory = Memory::default();
         loop {
             let fleet = changes.borrow_and_update().config.fleet.clone();
@@ -98,19 +77,20 @@ impl Agent {
                 }
                 continue;
             };
-            let began = self.clock.now();
+            let began = self.follower.clock().now();
             let outcome = self.look(&mut memory, source, key).await;
-            self.tell(&mut memory, outcome);
-            self.report(&fleet, &memory).await;
-            let held = self.clock.now().saturating_duration_since(began) >= HELD;
+            memory.failures = if outcome.is_ok() { 0 } else { memory.failures + 1 };
+            self.follower.tell(outcome);
+            self.report(&fleet).await;
+            let held = self.follower.clock().now().saturating_duration_since(began) >= HELD;
             let interval = self.spread(Duration::from_secs(fleet.interval_seconds.into()));
-            let wait = match (memory.failures, held, self.unconfirmed.is_some()) {
+            let wait = match (memory.failures, held, self.follower.is_unconfirmed()) {
                 (0, true, _) => Duration::ZERO,
                 (0, false, true) => AGAIN_AFTER,
                 (0, false, false) => interval,
                 (failures, ..) => (AGAIN_AFTER * 2_u32.saturating_pow(failures.min(10) - 1)).min(interval),
             };
-            let next = self.clock.now() + wait;
+            let next = self.follower.clock().now() + wait;
             loop {
                 tokio::select! {
                     () = sleep_until(next.into()) => break,
@@ -127,89 +107,30 @@ impl Agent {
 
     /// Boxes that were switched on at the same moment do not ask at the same moment for ever: up to a tenth less.
     fn spread(&self, interval: Duration) -> Duration {
-        let sum: u32 = self.box_id.bytes().map(u32::from).sum();
+        let sum: u32 = self.follower.box_id().bytes().map(u32::from).sum();
         interval - interval / 10 * (sum % 100) / 100
     }
 
     /// Fetches and follows; the serial that is followed.
-    async fn look(&mut self, memory: &mut Memory, source: &str, key: &str) -> Result<u64, String> {
+    async fn look(&self, memory: &mut Memory, source: &str, key: &str) -> Result<u64, String> {
         let known =
             memory.last.as_ref().filter(|(of, ..)| of == source).and_then(|(_, etag, _)| etag.clone());
         let desired = match self.fetch(source, known.as_deref()).await? {
             Fetched::Same => memory.last.as_ref().map(|(.., desired)| desired.clone()),
             Fetched::News { text, signature, etag } => {
-                let read = desired::read((&text, &signature), key, &self.box_id, self.followed.serial(key));
-                let desired = read.map_err(|refused| self.refused(&refused))?;
+                let desired = self.follower.read(&text, &signature, key)?;
                 memory.last = Some((source.to_owned(), etag, desired.clone()));
                 Some(desired)
             }
         };
         let desired = desired.ok_or("the server says that nothing is new, and nothing was there before")?;
-        // Whoever has reached the source is not cut off.
-        let state = self.configuration.state();
-        if self.unconfirmed == Some(state.generation) && state.observed == state.generation {
-            self.unconfirmed = None;
-            // An administrator may have done so in the meantime.
-            let _ = self.configuration.confirm(state.generation);
-        }
-        self.follow(key, &desired)?;
+        self.follower.reached();
+        self.follower.follow(key, &desired)?;
         Ok(desired.serial)
     }
 
-    fn refused(&self, refused: &Refused) -> String {
-        if matches!(refused, Refused::Stranger(_) | Refused::Old { .. } | Refused::OtherBox(_)) {
-            let data = json!({ "why": refused.to_string() });
-            self.events.add("fleet.refused", None, &data, unix_ms(&*self.clock));
-        }
-        format!("what was fetched is not followed: {refused}")
-    }
-
-    fn follow(&mut self, key: &str, desired: &Desired) -> Result<(), String> {
-        let asked = Change {
-            layer: Layer::Provisioned,
-            by: format!("fleet, serial {}", desired.serial),
-            at_unix_ms: unix_ms(&*self.clock),
-            body: desired.body.clone(),
-            is_whole: true,
-        };
-        let terms = Terms { when: Some(When::Idle), ..Terms::default() };
-        let tried = self.configuration.try_out(&asked, &terms).map_err(|error| error.to_string())?;
-        // A change of where it looks can cut the box off from its fleet as others do from the network.
-        let cuts_off = |difference: &Difference| difference.key.name.starts_with("fleet.");
-        let is_risky = !guarded(&tried).is_empty() || tried.differences.iter().any(cuts_off);
-        let confirm_within_s = is_risky.then_some(CONFIRM_WITHIN_S);
-        let before = self.configuration.state().generation;
-        let made = self.configuration.make(&asked, &Terms { confirm_within_s, ..terms });
-        let (generation, _) = made.map_err(|error| error.to_string())?;
-        if generation != before {
-            self.unconfirmed = confirm_within_s.map(|_| generation);
-            log::info!(generation, serial = desired.serial; "the configuration was changed by the fleet");
-        }
-        self.followed.note(key, desired.serial).map_err(|error| error.to_string())
-    }
-
-    /// Says what has come of a look when it is something else than before.
-    fn tell(&self, memory: &mut Memory, outcome: Result<u64, String>) {
-        memory.failures = if outcome.is_ok() { 0 } else { memory.failures + 1 };
-        if memory.told.as_ref() == Some(&outcome) {
-            return;
-        }
-        let at = unix_ms(&*self.clock);
-        match &outcome {
-            Ok(serial) => {
-                log::info!(serial; "the appliance is what its fleet wants");
-                self.events.add("fleet.followed", None, &json!({ "serial": serial }), at);
-            }
-            Err(why) => {
-                log::warn!("the fleet is not followed: {why}");
-                self.events.add("fleet.failed", None, &json!({ "why": why }), at);
-            }
-        }
-        memory.told = Some(outcome);
-    }
-
     async fn fetch(&self, source: &str, known: Option<&str>) -> Result<Fetched, String> {
-        let own = format!("{}.toml", self.box_id);
+        let own = format!("{}.toml", self.follower.box_id());
         if source.starts_with('/') {
             let folder = Path::new(source);
             let name = if folder.join(&own).exists() { own.as_str() } else { FOR_ALL };
@@ -251,28 +172,9 @@ impl Agent {
     }
 
     /// Tells where it is wanted how the appliance is; that nobody listens is the fleet's affair.
-    async fn report(&self, fleet: &Fleet, memory: &Memory) {
+    async fn report(&self, fleet: &Fleet) {
         let Some(report) = &fleet.report else { return };
-        let state = self.configuration.state();
-        let conditions = self.conditions.borrow().clone();
-        let conditions: Value = conditions
-            .iter()
-            .map(|one| {
-                json!({ "type": one.kind.as_str(), "status": one.finding.status, "reason": one.finding.reason,
-                    "message": one.finding.message, "since_unix_ms": one.since_unix_ms })
-            })
-            .collect();
-        let (serial, trouble) = match &memory.told {
-            Some(Ok(serial)) => (json!(serial), Value::Null),
-            Some(Err(why)) => (Value::Null, json!(why)),
-            None => (Value::Null, Value::Null),
-        };
-        let body = json!({
-            "box": self.box_id, "room": state.config.room.name, "version": env!("CARGO_PKG_VERSION"),
-            "at_unix_ms": unix_ms(&*self.clock), "serial": serial, "trouble": trouble,
-            "generation": state.generation, "observed_generation": state.observed,
-            "taken_back": state.taken_back, "conditions": conditions,
-        });
+        let body = self.follower.report(&self.conditions.borrow().clone());
         let mut request = self.http.post(report).header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = &fleet.report_token {
             request = request.bearer_auth(Secret::reveal(token));
@@ -312,8 +214,4 @@ async fn body(url: &Url, mut answer: reqwest::Response, bytes_max: usize) -> Res
 /// The error with its causes: the outermost says little.
 fn unreached(url: &Url, error: reqwest::Error) -> String {
     format!("{url} cannot be fetched: {:#}", anyhow::Error::from(error.without_url()))
-}
-
-fn unix_ms(clock: &dyn Clock) -> u64 {
-    u64::try_from(clock.unix_time().as_millis()).unwrap_or(u64::MAX)
 }

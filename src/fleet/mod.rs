@@ -5,7 +5,9 @@ pub(crate) mod administrator;
 pub mod agent;
 mod apply;
 mod documents;
+pub mod follower;
 mod hosts;
+pub mod nats;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -15,6 +15,15 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// # Errors
 /// When this machine cannot speak HTTPS.
 pub fn asker() -> anyhow::Result<reqwest::Client> {
+    let http = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none());
+    http.use_preconfigured_tls(tls()?).build().context("cannot speak HTTPS")
+}
+
+/// TLS with servers of others, as above.
+///
+/// # Errors
+/// As above.
+pub fn tls() -> anyhow::Result<rustls::ClientConfig> {
     let mut trusted = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     trusted.add_parsable_certificates(found.certs);
@@ -24,9 +33,6 @@ pub fn asker() -> anyhow::Result<reqwest::Client> {
         );
     }
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(trusted)
-        .with_no_client_auth();
-    let http = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none());
-    http.use_preconfigured_tls(tls).build().context("cannot speak HTTPS")
+        .with_safe_default_protocol_versions()?;
+    Ok(tls.with_root_certificates(trusted).with_no_client_auth())
 }

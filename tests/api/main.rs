@@ -20,6 +20,7 @@ mod kept;
 mod lobby;
 mod meetings;
 mod monitoring;
+mod nats;
 mod notices;
 mod operations;
 mod people;

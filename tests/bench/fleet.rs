@@ -10,9 +10,9 @@ use std::time::Duration;
 use alcove::config::change::Change;
 use alcove::config::layers::{Layer, Layers};
 use alcove::fleet::agent::Agent;
+use alcove::fleet::follower::Follower;
 use alcove::system::conditions::Conditions;
 use alcove::system::configuration::{Configuration, State, Terms};
-use alcove::system::desired::Followed;
 use alcove::system::events::Events;
 use alcove::system::https;
 use anyhow::{Context as _, ensure};
@@ -163,16 +163,9 @@ fn begin(
     let states = configuration.subscribe();
     let box_id = format!("box-{number:04}");
     let (events, _) = Events::open(&state, format!("urn:alcove:{box_id}"));
-    let agent = Agent {
-        box_id,
-        configuration,
-        conditions: watch::channel(Conditions::default()).1,
-        events: Arc::new(events),
-        clock: Arc::clone(&run.clock),
-        http,
-        followed: Followed::open(&state),
-        unconfirmed: None,
-    };
+    let follower = Follower::open(&state, box_id, configuration, Arc::new(events), Arc::clone(&run.clock));
+    let conditions = watch::channel(Conditions::default()).1;
+    let agent = Agent { follower: Arc::new(follower), conditions, http };
     tokio::spawn(agent.run());
     Ok(states)
 }

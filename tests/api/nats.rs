@@ -1,0 +1,252 @@
+//! Three boxes on a fleet's NATS: seen there, asked there, told what to be, and nothing is lost while the server is away.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::{self, kv};
+use futures_util::StreamExt as _;
+use minisign::KeyPair;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use crate::appliance::{Appliance, text};
+use crate::words::Words;
+
+/// How long something may take that is to happen at all; machines that build are busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Debian's nats-server, with JetStream in a folder of its own.
+struct Server {
+    child: Child,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let child = run(folder.path(), "-1");
+        let port = loop {
+            let files = std::fs::read_dir(folder.path()).unwrap().flatten();
+            let told = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "ports"));
+            let told = told.filter_map(|file| std::fs::read_to_string(file.path()).ok()).next();
+            let told: Option<Value> = told.and_then(|text| serde_json::from_str(&text).ok());
+            if let Some(url) = told.as_ref().and_then(|told| told["nats"][0].as_str()) {
+                break url.rsplit(':').next().unwrap().parse().unwrap();
+            }
+            std::thread::yield_now();
+        };
+        Self { child, folder, port }
+    }
+
+    /// The power fails.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// It comes back, with what it has kept.
+    fn revive(&mut self) {
+        self.child = run(self.folder.path(), &self.port.to_string());
+    }
+
+    async fn join(&self) -> async_nats::Client {
+        let address = format!("127.0.0.1:{}", self.port);
+        async_nats::ConnectOptions::new().retry_on_initial_connect().connect(address).await.unwrap()
+    }
+
+    fn box_on(&self, more: &str) -> Appliance {
+        let config = format!("[fleet]\nnats = \"nats://127.0.0.1:{}\"\n{more}", self.port);
+        Appliance::start(&config)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(folder: &Path, port: &str) -> Child {
+    let mut command = Command::new("nats-server");
+    command
+        .args(["--addr", "127.0.0.1", "--port", port, "--jetstream", "--store_dir"])
+        .arg(folder.join("store"));
+    command.arg("--ports_file_dir").arg(folder).stderr(Stdio::null()).stdout(Stdio::null());
+    command.spawn().expect("nats-server is there (.ci/setup servers)")
+}
+
+/// A bucket, once a box has made it.
+async fn bucket(context: &jetstream::Context, name: &str) -> kv::Store {
+    timeout(PATIENCE, async {
+        loop {
+            if let Ok(bucket) = context.get_key_value(name).await {
+                return bucket;
+            }
+        }
+    })
+    .await
+    .expect("a box makes it")
+}
+
+/// What a box has put into a bucket, once that is what it should be.
+async fn put(bucket: &kv::Store, id: &str, is_there: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    let found = timeout(PATIENCE, async {
+        loop {
+            if let Ok(Some(value)) = bucket.get(id).await {
+                last = serde_json::from_slice(&value).unwrap();
+                if is_there(&last) {
+                    return;
+                }
+            }
+        }
+    });
+    assert!(found.await.is_ok(), "{id}: {last}");
+    last
+}
+
+async fn ask(client: &async_nats::Client, id: &str, question: Value) -> (u64, Value) {
+    let answer = timeout(PATIENCE, async {
+        loop {
+            // Before the box has subscribed nobody answers.
+            let asked = client.request(format!("alcove.box.{id}.ask"), question.to_string().into()).await;
+            if let Ok(answer) = asked {
+                return answer;
+            }
+        }
+    });
+    let answer: Value = serde_json::from_slice(&answer.await.unwrap().payload).unwrap();
+    (answer["status"].as_u64().unwrap(), answer["body"].clone())
+}
+
+async fn box_id(alcove: &Appliance) -> String {
+    text(&alcove.get("status").await.json()["box_id"])
+}
+
+#[tokio::test]
+async fn boxes_are_seen_and_asked_with_the_rights_that_they_give() {
+    let server = Server::start();
+    let boxes = [
+        server.box_on("[room]\nname = \"Aspen\"\n"),
+        server.box_on("[room]\nname = \"Birch\"\n"),
+        server.box_on("nats_role = \"viewer\"\n[room]\nname = \"Cedar\"\n"),
+    ];
+    let client = server.join().await;
+    let context = jetstream::new(client.clone());
+    let (directory, status) =
+        (bucket(&context, "alcove_directory").await, bucket(&context, "alcove_status").await);
+    let presence = bucket(&context, "alcove_presence").await;
+    let mut ids = Vec::new();
+    for (alcove, name) in boxes.iter().zip(["Aspen", "Birch", "Cedar"]) {
+        let id = box_id(alcove).await;
+        let card = put(&directory, &id, |_| true).await;
+        assert_eq!((&card["room"], &card["box"]), (&json!(name), &json!(id)));
+        assert!(text(&card["url"]).starts_with("https://"), "{card}");
+        put(&presence, &id, |beat| beat["room"] == name).await;
+        put(&status, &id, |told| told["conditions"].to_string().contains("\"Ready\"")).await;
+        ids.push(id);
+    }
+
+    let (code, told) = ask(&client, &ids[1], json!({ "path": "/api/v1/status" })).await;
+    assert_eq!((code, &told["box_id"]), (200, &json!(ids[1])));
+    let create = json!({ "method": "POST", "path": "/api/v1/meetings", "body": { "name": "den" } });
+    assert_eq!(ask(&client, &ids[0], create.clone()).await.0, 201);
+    assert_eq!(boxes[0].get("meetings/den").await.status, 200);
+    let (code, refused) = ask(&client, &ids[2], create).await;
+    assert_eq!((code, &refused["code"]), (403, &json!("not-permitted")), "{refused}");
+    let unmute =
+        json!({ "method": "POST", "path": "/api/v1/commands/mute", "body": { "microphone": false } });
+    let (code, refused) = ask(&client, &ids[0], unmute).await;
+    assert_eq!(code, 403, "nobody unmutes a room from afar: {refused}");
+    assert_eq!(ask(&client, &ids[0], json!({ "path": "/m/room" })).await.0, 400);
+    assert_eq!(ask(&client, &ids[0], json!({ "path": "/api/v1/nowhere" })).await.0, 404);
+    let audit = boxes[0].get("audit").await.json().to_string();
+    assert!(audit.contains("fleet (NATS)"), "{audit}");
+}
+
+#[tokio::test]
+async fn while_nats_is_away_nothing_is_lost_and_nothing_is_stuck() {
+    let mut server = Server::start();
+    let alcove = server.box_on("");
+    let id = box_id(&alcove).await;
+    let client = server.join().await;
+    let context = jetstream::new(client.clone());
+    put(&bucket(&context, "alcove_status").await, &id, |_| true).await;
+    alcove.meeting(json!({ "name": "before" })).await;
+    server.kill();
+    // Everything works as before.
+    alcove.meeting(json!({ "name": "meanwhile" })).await;
+    let token = alcove.token("meanwhile", "host").await;
+    let _ann = Words::join(&alcove, "meanwhile", &token, "Ann").await;
+    server.revive();
+    alcove.meeting(json!({ "name": "after" })).await;
+    let opened = timeout(PATIENCE, async {
+        loop {
+            if let Some(opened) = opened(&context, &id).await
+                && opened.contains(&"after".to_owned())
+            {
+                return opened;
+            }
+        }
+    });
+    let opened = opened.await.expect("the events arrive");
+    let ours: Vec<_> = opened.iter().filter(|name| *name != "room").collect();
+    assert_eq!(ours, ["before", "meanwhile", "after"], "each once, in their order");
+    assert_eq!(ask(&client, &id, json!({ "path": "/api/v1/status" })).await.0, 200, "it is asked again");
+}
+
+/// The meetings that a box has told to have opened, as the stream has them.
+async fn opened(context: &jetstream::Context, id: &str) -> Option<Vec<String>> {
+    let stream = timeout(Duration::from_secs(5), context.get_stream("alcove_events")).await.ok()?.ok()?;
+    let config = pull::Config {
+        deliver_policy: DeliverPolicy::All,
+        filter_subject: format!("alcove.event.{id}.meeting.opened"),
+        ..pull::Config::default()
+    };
+    let consumer: PullConsumer = stream.create_consumer(config).await.ok()?;
+    let mut messages = consumer.fetch().max_messages(100).messages().await.ok()?;
+    let mut names = Vec::new();
+    while let Some(Ok(message)) = messages.next().await {
+        let event: Value = serde_json::from_slice(&message.payload).unwrap();
+        names.push(text(&event["subject"]));
+    }
+    Some(names)
+}
+
+#[tokio::test]
+async fn a_box_is_told_over_nats_what_to_be_and_believes_its_owner_alone() {
+    let (owner, stranger) =
+        (KeyPair::generate_unencrypted_keypair().unwrap(), KeyPair::generate_unencrypted_keypair().unwrap());
+    let server = Server::start();
+    let alcove = server.box_on(&format!("key = {:?}\n", owner.pk.to_base64()));
+    let id = box_id(&alcove).await;
+    let client = server.join().await;
+    let desired = bucket(&jetstream::new(client), "alcove_desired").await;
+    let publish = async |key: &str, by: &KeyPair, serial: u32, seconds: u32| {
+        let document = format!("for = \"*\"\nserial = {serial}\n[calls]\nring_seconds = {seconds}\n");
+        let signed = minisign::sign(None, &by.sk, std::io::Cursor::new(&document), None, None).unwrap();
+        let entry = json!({ "document": document, "signature": signed.to_string() });
+        desired.put(key, entry.to_string().into()).await.unwrap();
+    };
+    let rings_for = async |seconds: u32| {
+        let reached = timeout(PATIENCE, async {
+            while alcove.get("config").await.json()["config"]["calls"]["ring_seconds"] != seconds {}
+        });
+        assert!(reached.await.is_ok(), "{}", alcove.log());
+    };
+    publish("all", &owner, 1, 21).await;
+    rings_for(21).await;
+    publish("all", &stranger, 2, 22).await;
+    publish("all", &owner, 3, 23).await;
+    rings_for(23).await;
+    publish(&id, &owner, 4, 24).await;
+    rings_for(24).await;
+    let log = alcove.log();
+    assert!(log.contains("not signed with fleet.key"), "{log}");
+}
