@@ -222,11 +222,6 @@ impl Gate {
         self.tokens.issue(meeting, from_wire(role), self.unix_time_s().saturating_add(lifetime.as_secs()))
     }
 
-    /// The time that only goes forward.
-    pub(crate) fn now(&self) -> std::time::Instant {
-        self.clock.now()
-    }
-
     /// Lets whoever administers do a thing, over a way that no middleware guards.
     ///
     /// # Errors
@@ -246,6 +241,11 @@ impl Gate {
             Some(token) => token.role.may(what),
             None => matches!(self.tokens.check(token, self.unix_time_s()), Ok(Grant::Admin)),
         }
+    }
+
+    /// The time that only goes forward.
+    pub(crate) fn now(&self) -> std::time::Instant {
+        self.clock.now()
     }
 
     /// Whether what has let somebody in to do a thing still does. That somebody stays is no sign of life.

@@ -9,6 +9,7 @@
 
 mod browsers;
 mod calls;
+mod certificates;
 mod commands;
 mod config;
 #[cfg(test)]
@@ -72,6 +73,7 @@ pub use self::webhooks::wanted_types;
 use crate::appliance::Handle;
 use crate::system::api_tokens::{ApiTokens, Permission};
 use crate::system::audit::Audit;
+use crate::system::certificates::Uploads;
 use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
@@ -110,6 +112,8 @@ pub struct Edge {
     pub configuration: Arc<Configuration>,
     /// How the appliance is.
     pub conditions: watch::Receiver<Conditions>,
+    /// The certificates that are shown.
+    pub uploads: Uploads,
     /// What tells this box from all others.
     pub box_id: String,
     /// What has happened.
@@ -148,6 +152,7 @@ struct Shared {
     nearby: Nearby,
     configuration: Arc<Configuration>,
     conditions: watch::Receiver<Conditions>,
+    uploads: Uploads,
     box_id: String,
     events: Arc<Events>,
     webhooks: Arc<Webhooks>,
@@ -174,6 +179,7 @@ pub fn router(edge: Edge) -> Router {
         nearby,
         configuration,
         conditions,
+        uploads,
         box_id,
         events,
         webhooks,
@@ -191,6 +197,7 @@ pub fn router(edge: Edge) -> Router {
         nearby,
         configuration,
         conditions,
+        uploads,
         box_id,
         events,
         webhooks,
@@ -267,6 +274,7 @@ fn watching() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::follow))
         .routes(routes!(operations::list))
         .routes(routes!(operations::show))
+        .routes(routes!(certificates::list))
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(status::device))
@@ -327,6 +335,7 @@ fn configuring() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(config::replace, config::patch))
         .routes(routes!(config::roll_back))
         .routes(routes!(config::confirm))
+        .routes(routes!(certificates::upload, certificates::remove))
         .routes(routes!(webhooks::make))
         .routes(routes!(webhooks::remove))
 }

@@ -186,11 +186,11 @@ impl State {
                 drop(reply.send(Ok(())));
             }
             Call::Adopt(_, first) => self.calls.push(format!("adopt {first:?}")),
-            Call::RefreshScreen(reply) => drop(reply.send(Ok(()))),
             Call::Identify(how, lasts, reply) => {
                 self.calls.push(format!("identify {how:?} {} s", lasts.as_secs()));
                 drop(reply.send(Ok(())));
             }
+            Call::RefreshScreen(reply) => drop(reply.send(Ok(()))),
             Call::Snapshot(reply) => drop(reply.send(Ok(b"\x89PNG".to_vec()))),
             Call::Configure(_, reply) => drop(reply.send(Ok(()))),
             Call::Status(reply) => drop(reply.send(Ok(self.status()))),

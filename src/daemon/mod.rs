@@ -95,9 +95,9 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    telling.begin(&runtime, &clock)?;
     let now_unix = clock.unix_time().as_secs();
     let has_tokens = !ApiTokens::open(&state)?.list(now_unix).is_empty();
-    telling.begin(&runtime, &clock)?;
     let lasting = Lasting {
         state: &state,
         asked_state,
@@ -234,7 +234,8 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     let https_port = https.local_addr().context("the HTTPS socket has no address")?.port();
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
-    let public_url = ways::public_url(https_port);
+    let uploads = certificates.uploads();
+    let public_url = ways::public_url(uploads.public_name(), https_port);
     let invite = settings::invite(clock, (tokens, claim), public_url.clone());
     let contact = config.calls.contact.clone().unwrap_or_else(|| public_url.clone());
     let (errand_sender, errands) = errands();
@@ -283,6 +284,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         simulated: lasting.simulated,
         config: config.clone(),
         certificate_until,
+        uploads: uploads.clone(),
         told: lasting.conditions.clone(),
         events: Arc::clone(&lasting.telling.events),
     };
@@ -303,6 +305,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         nearby: nearby.clone(),
         configuration: Arc::clone(configuration),
         conditions: lasting.conditions.subscribe(),
+        uploads,
         box_id: lasting.telling.box_id.clone(),
         events: Arc::clone(&lasting.telling.events),
         webhooks: Arc::clone(&lasting.telling.webhooks),

@@ -13,6 +13,7 @@ use crate::appliance::Handle;
 use crate::appliance::handle::StatusView;
 use crate::config::{Choice, Config};
 use crate::room::DeviceState;
+use crate::system::certificates::Uploads;
 use crate::system::conditions::{Conditions, Finding, Kind};
 use crate::system::configuration::Configuration;
 use crate::system::events::Events;
@@ -47,6 +48,8 @@ pub(super) struct Observer {
     pub(super) config: Config,
     /// When the certificate in use ends, in seconds since the Unix epoch.
     pub(super) certificate_until: watch::Receiver<u64>,
+    /// The certificate that the owner has uploaded, if any.
+    pub(super) uploads: Uploads,
     pub(super) told: watch::Sender<Conditions>,
     pub(super) events: Arc<Events>,
     pub(super) updates: Arc<Updates>,
@@ -99,7 +102,10 @@ impl Observer {
         find(Kind::ConfigApplied, self.configuration.state().finding());
         find(Kind::NetworkOnline, network_online());
         find(Kind::TimeSynced, time_synced());
-        find(Kind::CertificateValid, certificate_valid(*self.certificate_until.borrow(), at / 1000));
+        let until = *self.certificate_until.borrow();
+        // Whichever ends first is told.
+        let until = self.uploads.until_unix().map_or(until, |uploaded| uploaded.min(until));
+        find(Kind::CertificateValid, certificate_valid(until, at / 1000));
         find(Kind::UpdateAvailable, update_available(updates));
         match status {
             Some(status) => self.look_at_loop(&mut find, status),
@@ -250,9 +256,12 @@ fn time_synced() -> Finding {
 fn certificate_valid(until: u64, now: u64) -> Finding {
     let days = until.saturating_sub(now) / 86_400;
     if until <= now {
-        Finding::no("Expired", "the certificate has expired; look at tls.certificate, or at the clock")
+        Finding::no(
+            "Expired",
+            "a certificate has expired; upload another one, look at tls.certificate, or at the clock",
+        )
     } else if days < CERTIFICATE_DAYS_MIN {
-        Finding::no("EndsSoon", format!("the certificate ends in {days} days; have it renewed"))
+        Finding::no("EndsSoon", format!("a certificate ends in {days} days; have it renewed, and upload it"))
     } else {
         Finding::yes("Valid", format!("the certificate is good for {days} days"))
     }

@@ -82,9 +82,10 @@ pub(super) fn nearby(config: &Config, https_port: u16, fingerprint: Option<&str>
     })
 }
 
-/// What guests open: the port is told where browsers do not know it.
-pub(super) fn public_url(https_port: u16) -> String {
-    let host = host_for_guests();
+/// What guests open, by the name of the owner's certificate where there is one: the port is told where browsers do not
+/// know it.
+pub(super) fn public_url(name: Option<String>, https_port: u16) -> String {
+    let host = name.unwrap_or_else(host_for_guests);
     if https_port == 443 { format!("https://{host}") } else { format!("https://{host}:{https_port}") }
 }
 

@@ -67,7 +67,7 @@ impl Audit {
         }
     }
 
-    /// The last lines, at most so many.
+    /// The last lines, at most so many, the oldest first.
     #[must_use]
     pub fn last(&self, count: usize) -> Vec<Entry> {
         let last = self.inner.lock().unwrap_or_else(PoisonError::into_inner).last;

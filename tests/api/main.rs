@@ -7,6 +7,7 @@ mod agent;
 mod appliance;
 mod bad_input;
 mod calls;
+mod certificates;
 mod claim;
 mod configuration;
 mod control;

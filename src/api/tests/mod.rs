@@ -24,10 +24,12 @@ use super::{Edge, Facts, router, wanted_types};
 use crate::appliance::Handle;
 use crate::appliance::fake::Fake;
 use crate::appliance::handle::Join;
+use crate::config::Tls;
 use crate::config::layers::Layers;
 use crate::meeting::Role;
 use crate::system::api_tokens::ApiTokens;
 use crate::system::audit::Audit;
+use crate::system::certificates::{Certificates, Identity};
 use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::configuration::Configuration;
@@ -118,6 +120,9 @@ impl House {
         let events = Arc::new(Events::open(state.path(), "urn:alcove:box".to_owned()).0);
         let operations = Arc::new(Operations::new(Arc::clone(&events), clock.clone()));
         let (webhooks, _) = Webhooks::open(state.path(), Arc::clone(&events), wanted_types);
+        let identity = Identity::new("blue", &[], []);
+        let certificates = Certificates::open(state.path(), &Tls::default(), &identity, NOW_UNIX_S);
+        let certificates = certificates.expect("new certificates");
         let edge = Edge {
             handle: handle.clone(),
             tokens: Arc::clone(&tokens),
@@ -131,6 +136,7 @@ impl House {
             nearby: crate::system::nearby::Nearby::default(),
             configuration: Arc::new(Configuration::open(state.path(), Layers::default()).0),
             conditions: watch::channel(Conditions::default()).1,
+            uploads: certificates.uploads(),
             box_id: "b0c5".to_owned(),
             events,
             webhooks: Arc::new(webhooks),

@@ -7,31 +7,33 @@
 //!                  leaf (90 days) ── 30 days left, or names or addresses changed ──▶ a new leaf
 //! ```
 //!
-//! The leaf is kept, so that who clicked through a warning is not warned again at each start.
+//! The leaf is kept, so that who clicked through a warning is not warned again at each start. Beside it the owner may
+//! upload a certificate, for the names that it is made out to.
 
 mod authority;
 mod identity;
 mod leaf;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use time::{Duration, OffsetDateTime};
 
 pub use identity::Identity;
+pub use uploads::{PEM_BYTES_MAX, Refused, Uploads, View};
 
 use crate::config::Tls;
 use crate::system::files;
 use authority::Authority;
+use uploads::Current;
 
 /// How long a leaf is good for; browsers accept up to 397 days.
 const LEAF_LIFE: Duration = Duration::days(90);
@@ -89,6 +91,7 @@ enum Source {
 pub struct Certificates {
     source: Source,
     current: Arc<Current>,
+    uploads: Uploads,
     config: Arc<ServerConfig>,
     chain: Vec<CertificateDer<'static>>,
 }
@@ -114,9 +117,10 @@ impl Certificates {
         };
         let certified = obtain(&source, identity, now)?;
         let chain = certified.cert.clone();
-        let current = Arc::new(Current(RwLock::new(certified)));
+        let current = Arc::new(Current::new(certified));
         let config = server_config(Arc::clone(&current))?;
-        Ok(Self { source, current, config, chain })
+        let uploads = Uploads::open(state_folder, Arc::clone(&current));
+        Ok(Self { source, current, uploads, config, chain })
     }
 
     /// For the HTTPS server, for its whole life: a renewed certificate is used by it without a restart.
@@ -140,8 +144,14 @@ impl Certificates {
             return Ok(Renewal::Kept);
         }
         self.chain.clone_from(&certified.cert);
-        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
+        self.current.replace(certified);
         Ok(Renewal::Replaced)
+    }
+
+    /// The way to the certificate that the owner uploads.
+    #[must_use]
+    pub fn uploads(&self) -> Uploads {
+        self.uploads.clone()
     }
 
     /// When the certificate in use ends, in seconds since the Unix epoch; 0 where it does not say.
@@ -164,18 +174,7 @@ impl Certificates {
     #[must_use]
     pub fn authority_fingerprint(&self) -> Option<String> {
         let der = CertificateDer::from_pem_slice(self.authority_pem()?.as_bytes()).ok()?;
-        let hash = digest::digest(&digest::SHA256, &der);
-        Some(hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":"))
-    }
-}
-
-/// What the server shows to whoever comes next.
-#[derive(Debug)]
-struct Current(RwLock<Arc<CertifiedKey>>);
-
-impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(uploads::fingerprint(&der))
     }
 }
 

@@ -98,7 +98,7 @@ fn whoever_steals_the_authority_cannot_stand_for_other_names() {
         params.not_after = date(NOW + DAY).unwrap();
         let pem = params.signed_by(&key, &authority.issuer).unwrap().pem();
         let forged = certified(&pem, &key.serialize_pem()).unwrap();
-        let current = Arc::new(Current(RwLock::new(Arc::new(forged))));
+        let current = Arc::new(Current::new(Arc::new(forged)));
         let error = opens(&authority.pem, server_config(current).unwrap(), name, NOW).unwrap_err();
         assert!(error.to_string().contains("NameConstraintViolation"), "{name}: {error}");
     }
