@@ -4,6 +4,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
+use super::commands::Moment;
 use super::problem::Document;
 use super::{browsers, groups, open, whip};
 
@@ -16,7 +17,7 @@ use super::{browsers, groups, open, whip};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(whip::publish, whip::play, whip::trickle, whip::stop, whip::trickle_player, whip::stop_player),
-    components(schemas(Document)),
+    components(schemas(Document, Moment)),
     modifiers(&Bearer),
     security(("bearer" = []), ("browser" = [])),
     tags(

@@ -60,7 +60,7 @@ pub(crate) struct ClaimIt {
 /// What a browser is signed in with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SignIn {
+pub(crate) struct SignInBrowser {
     /// The admin token, or one that the owner has made.
     token: String,
 }
@@ -159,7 +159,7 @@ fn unclaimed(error: Error) -> Problem {
 /// Signs a browser in: it gets a cookie, which is good for 12 hours at most, and for one without a word from it. By HTTPS
 /// alone.
 #[utoipa::path(
-    post, path = "/api/v1/sign-in", tag = "access", operation_id = "signIn", security(()), request_body = SignIn,
+    post, path = "/api/v1/sign-in", tag = "access", operation_id = "signIn", security(()), request_body = SignInBrowser,
     responses(
         (status = 201, description = "Who is signed in; the cookie goes instead of a token from now on", body = Who),
         (status = 401, description = "`not-permitted`: the token is none of this appliance, or was revoked",
@@ -176,7 +176,7 @@ pub(crate) async fn sign_in(
     Origin(from): Origin,
     uri: Uri,
     headers: HeaderMap,
-    Body(body): Body<SignIn>,
+    Body(body): Body<SignInBrowser>,
 ) -> Result<(StatusCode, [(header::HeaderName, header::HeaderValue); 1], Json<Who>), Problem> {
     let (grant, signed_in) = shared.gate.sign_in(from, body.token.trim(), (&uri, &headers))?;
     let who = Who::new(&shared, grant, Some(signed_in.csrf))?;

@@ -4,6 +4,7 @@ import en from "./en.json";
 import zh from "./zh.json";
 import adminEn from "./admin/en.json";
 import adminZh from "./admin/zh.json";
+import keys from "../../../../config/keys.rs?raw";
 import { setLanguage, t, textOr } from "../ui/texts";
 import type { Code, LeaveReason } from "../words/wire";
 
@@ -39,6 +40,15 @@ it("there is a sentence for every refusal and every reason", () => {
   for (const reason of Object.keys(reasons)) {
     expect(english, reason).toHaveProperty([`over.${reason}`]);
     expect(english, reason).toHaveProperty([`over.hint.${reason}`]);
+  }
+});
+
+it("people have a name for every key of the configuration, and for its section", () => {
+  const names = [...keys.matchAll(/^ {4}(?:live|restart)\("([a-z._]+)"/gm)].map(([, name]) => name ?? "");
+  expect(names.length).toBeGreaterThan(30);
+  for (const name of names) {
+    expect(adminEn, name).toHaveProperty([`key.${name}`]);
+    expect(adminEn, name).toHaveProperty([`section.${name.split(".")[0]}`]);
   }
 });
 
