@@ -52,6 +52,16 @@ export class Api {
     return { body: (text === "" ? null : JSON.parse(text)) as T, etag: reply.headers.get("ETag") ?? "" };
   }
 
+  /** Text, such as the log. */
+  async text(path: string): Promise<string> {
+    const reply = await this.#fetch(`/api/v1/${path}`, { method: "GET" }).catch(() => {
+      throw new Refused(0, "peer-lost", "");
+    });
+    const text = await reply.text();
+    if (!reply.ok) this.#refuse(path, reply.status, text);
+    return text;
+  }
+
   /** A picture as an address for an image; whoever asked revokes it. */
   async picture(path: string): Promise<string> {
     const reply = await this.#fetch(`/api/v1/${path}`, { method: "GET" }).catch(() => {

@@ -7,6 +7,7 @@ import { signs } from "./icons";
 import { Awaited, useAdmin, useAsked } from "./parts";
 import { Screen } from "./screen";
 import { t } from "./texts";
+import { Trial } from "./trial";
 
 /** The device as `alcove devices --json` tells it. */
 interface Device {
@@ -50,6 +51,7 @@ export function Devices() {
             <div class="tiles">
               {CLASSES.map(([kind, icon]) => <Kind key={kind} kind={kind} icon={icon} devices={devices.filter((one) => one.class === kind)} />)}
             </div>
+            {admin.may("control") && <Trial />}
             {notes.map((note) => <p key={note} class="problem">{note}</p>)}
             <details class="card wide folded" data-testid="encoders">
               <summary>{signs.chip}{t("devices.encoders")}</summary>

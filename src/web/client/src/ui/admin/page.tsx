@@ -13,6 +13,7 @@ import { Devices } from "./devices";
 import { SignIn, Unclaimed } from "./door";
 import { Health } from "./health";
 import { signs } from "./icons";
+import { Logs } from "./logs";
 import { Meetings } from "./meetings";
 import { Here, useAdmin } from "./parts";
 import { Settings } from "./settings";
@@ -40,6 +41,7 @@ const PARTS: readonly Part[] = [
   { id: "updates", needs: "watch", name: () => t("updates"), icon: signs.update, View: Updates },
   { id: "tokens", needs: "own", name: () => t("tokens"), icon: signs.key, View: Tokens },
   { id: "audit", needs: "audit", name: () => t("audit"), icon: signs.list, View: Audit },
+  { id: "logs", needs: "audit", name: () => t("logs"), icon: signs.log, View: Logs },
 ];
 
 /** Opens the page. */
