@@ -225,6 +225,7 @@ fn spoken(
         let (shared, pass) = (Arc::clone(&shared), pass.clone());
         async move {
             let event = tokio::select! {
+                () = shared.closed() => return None,
                 event = reader.next() => {
                     let Event { number, kind, json } = event?;
                     sse::Event::default().id(number.to_string()).event(kind).data(json)
@@ -280,6 +281,7 @@ async fn speak(
     let mut looks = interval(LOOK_EVERY);
     loop {
         let frame = tokio::select! {
+            () = shared.closed() => return None,
             event = reader.next() => Message::Text(event?.json.as_ref().into()),
             said = socket.recv() => match said {
                 // Pings are answered below us; there is nothing else to be said.

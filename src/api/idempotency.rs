@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -19,7 +19,7 @@ use super::problem::Problem;
 use crate::refusal::{Code, Refusal};
 
 /// The most answers that are remembered; the oldest goes first.
-const ANSWERS_MAX: usize = 1_000;
+const ANSWERS_MAX: usize = 256;
 
 /// How long one is remembered.
 const REMEMBERED: Duration = Duration::from_hours(24);
@@ -27,8 +27,8 @@ const REMEMBERED: Duration = Duration::from_hours(24);
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
 
-/// The longest answer that is remembered, in bytes: none is longer.
-const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// The longest answer that is remembered, in bytes.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -113,16 +113,15 @@ impl Answers {
         }
         let mut under_way = UnderWay { answers: self, key: Some(key.clone()) };
         let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-        // What failed by our fault may be tried again.
-        if response.status().is_server_error() {
+        // What failed by our fault may be tried again; what is too long, or has no end yet, is not held in memory.
+        let is_short =
+            response.body().size_hint().upper().is_some_and(|bytes| bytes <= ANSWER_BYTES_MAX as u64);
+        if response.status().is_server_error() || !is_short {
             return Ok(response);
         }
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, ANSWER_BYTES_MAX).await.map_err(|_| {
-            Refusal::new(
-                Code::Internal,
-                "the answer is too long to be remembered; ask without Idempotency-Key",
-            )
+            Refusal::new(Code::Internal, "the answer broke off; ask how it stands before it is tried again")
         })?;
         let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
         let answer = Answer { status: parts.status, kind, body: body.clone() };

@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use log::Level;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -76,7 +76,10 @@ pub(crate) struct Which {
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn read(Extras(which): Extras<Which>) -> Result<Response, Problem> {
+pub(crate) async fn read(
+    State(shared): State<Arc<Shared>>,
+    Extras(which): Extras<Which>,
+) -> Result<Response, Problem> {
     let invalid = |detail: String| Refusal::new(Code::InvalidParameter, detail);
     let level = which.level.as_deref().map_or(Ok(Level::Trace), str::parse);
     let level = level
@@ -88,7 +91,7 @@ pub(crate) async fn read(Extras(which): Extras<Which>) -> Result<Response, Probl
     let (lines, last) = log_lines::of_this_process().last(level, most);
     let text: String = lines.iter().map(written).collect();
     let body = if which.follow.unwrap_or(false) {
-        Body::from_stream(followed(text, last, level))
+        Body::from_stream(followed(text, last, level).take_until(async move { shared.closed().await }))
     } else {
         Body::from(text)
     };

@@ -114,6 +114,8 @@ pub struct Edge {
     pub configuration: Arc<Configuration>,
     /// How the appliance is.
     pub conditions: watch::Receiver<Conditions>,
+    /// Turns true when no more is answered: whoever waits or follows is let go of.
+    pub closing: watch::Receiver<bool>,
     /// The certificates that are shown.
     pub uploads: Uploads,
     /// What tells this box from all others.
@@ -154,6 +156,7 @@ struct Shared {
     nearby: Nearby,
     configuration: Arc<Configuration>,
     conditions: watch::Receiver<Conditions>,
+    closing: watch::Receiver<bool>,
     uploads: Uploads,
     box_id: String,
     events: Arc<Events>,
@@ -164,6 +167,15 @@ struct Shared {
     facts: Facts,
     bridges: whip::Bridges,
     sockets: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// Ready when no more is answered.
+    async fn closed(&self) {
+        let mut closing = self.closing.clone();
+        // Who has the other end and is gone answers nothing either.
+        let _ = closing.wait_for(|closing| *closing).await;
+    }
 }
 
 /// The whole of HTTP, the same on the secure and on the plain port.
@@ -181,6 +193,7 @@ pub fn router(edge: Edge) -> Router {
         nearby,
         configuration,
         conditions,
+        closing,
         uploads,
         box_id,
         events,
@@ -199,6 +212,7 @@ pub fn router(edge: Edge) -> Router {
         nearby,
         configuration,
         conditions,
+        closing,
         uploads,
         box_id,
         events,

@@ -95,6 +95,7 @@ async fn until_true(shared: &Shared, name: &str, wait: &Wait) -> Result<(), Prob
             };
             let is_over = tokio::select! {
                 () = std::future::ready(()), if is_there => return Ok(()),
+                () = shared.closed() => true,
                 changed = conditions.changed() => changed.is_err(),
                 changed = states.changed() => changed.is_err(),
             };

@@ -297,6 +297,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     tasks.spawn(crate::remote::appliance::serve(handle.clone(), config.room.name.clone(), errands));
     let card = nats::card(lasting, config, &facts);
     let shared_port = api::SharedPort::new(handle.clone());
+    let (close, closing) = watch::channel(false);
     let edge = Edge {
         handle: handle.clone(),
         tokens: Arc::clone(tokens),
@@ -310,6 +311,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         nearby: nearby.clone(),
         configuration: Arc::clone(configuration),
         conditions: lasting.conditions.subscribe(),
+        closing,
         uploads,
         box_id: lasting.telling.box_id.clone(),
         events: Arc::clone(&lasting.telling.events),
@@ -361,6 +363,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     if ended == Ended::Stopped {
         notify::stopping();
     }
+    close.send_replace(true);
     tasks.shutdown().await;
     nearby.close();
     goodbye.graceful_shutdown(Some(GOODBYE_MAX));

@@ -88,6 +88,7 @@ struct House {
     tokens: Arc<Tokens>,
     clock: Arc<Hand>,
     claim: Arc<Claim>,
+    _close: watch::Sender<bool>,
     _state: TempDir,
 }
 
@@ -123,6 +124,7 @@ impl House {
         let identity = Identity::new("blue", &[], []);
         let certificates = Certificates::open(state.path(), &Tls::default(), &identity, NOW_UNIX_S);
         let certificates = certificates.expect("new certificates");
+        let (close, closing) = watch::channel(false);
         let edge = Edge {
             handle: handle.clone(),
             tokens: Arc::clone(&tokens),
@@ -136,6 +138,7 @@ impl House {
             nearby: crate::system::nearby::Nearby::default(),
             configuration: Arc::new(Configuration::open(state.path(), Layers::default()).0),
             conditions: watch::channel(Conditions::default()).1,
+            closing,
             uploads: certificates.uploads(),
             box_id: "b0c5".to_owned(),
             events,
@@ -143,7 +146,7 @@ impl House {
             operations,
             facts,
         };
-        Self { router: router(edge), handle, fake, tokens, clock, claim, _state: state }
+        Self { router: router(edge), handle, fake, tokens, clock, claim, _close: close, _state: state }
     }
 
     fn token(&self, meeting: &str, role: Role) -> String {
