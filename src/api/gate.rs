@@ -14,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::Shared;
 use super::browsers::{self, Browsers};
+use super::client_certificates::Shown;
 use super::failures::Failures;
 use super::problem::Problem;
 use crate::meeting;
@@ -103,6 +104,12 @@ impl Gate {
         let headers = request.headers();
         if headers.contains_key(header::AUTHORIZATION) {
             return self.check(from, bearer(headers)?);
+        }
+        // A browser sends its certificate along whoever has made it ask: there it lets nobody in.
+        let is_browser =
+            ["sec-fetch-site", "origin", "cookie"].iter().any(|name| headers.contains_key(*name));
+        if let Some(Shown { name, role }) = shown(request).filter(|_| !is_browser) {
+            return Ok(Grant::Api { name: format!("{name} (certificate)"), role: *role });
         }
         self.of_browser(request.method(), request.uri(), headers).map(|(grant, _)| grant)
     }
@@ -252,6 +259,7 @@ impl Gate {
     pub(crate) fn still(&self, pass: &Pass, what: Permission) -> bool {
         match pass {
             Pass::Token(token) => self.is_good(token, what),
+            Pass::Certificate(role) => role.may(what),
             Pass::Browser(id) => match self.browsers.of(id, self.clock.now()) {
                 Some(browsers::Token::First) => true,
                 Some(browsers::Token::Made(number)) => {
@@ -351,16 +359,24 @@ pub(crate) enum Pass {
     Token(String),
     /// The cookie of a browser.
     Browser(String),
+    /// A client's certificate: it is good for as long as the connection lasts.
+    Certificate(ApiRole),
 }
 
 impl Pass {
     /// The token goes before the cookie, as in [`Gate::asks`].
-    fn of(headers: &HeaderMap) -> Self {
-        match bearer(headers) {
-            Ok(token) => Self::Token(token.to_owned()),
-            Err(_) => Self::Browser(browsers::cookie(headers).unwrap_or_default().to_owned()),
+    fn of(request: &Request) -> Self {
+        let headers = request.headers();
+        match (bearer(headers), shown(request)) {
+            (Ok(token), _) => Self::Token(token.to_owned()),
+            (Err(_), Some(shown)) if !headers.contains_key(header::COOKIE) => Self::Certificate(shown.role),
+            (Err(_), _) => Self::Browser(browsers::cookie(headers).unwrap_or_default().to_owned()),
         }
     }
+}
+
+fn shown(request: &Request) -> Option<&Shown> {
+    request.extensions().get::<Option<Shown>>()?.as_ref()
 }
 
 /// The address that a request comes from.
@@ -422,7 +438,7 @@ pub(crate) async fn permitted(
         Some(Inside(name, role)) => Grant::Api { name: name.to_owned(), role },
         None => shared.gate.asks(from, &request)?,
     };
-    let pass = Pass::of(request.headers());
+    let pass = Pass::of(&request);
     let asker = match grant {
         Grant::Admin => Asker::Administrator { name: FIRST_TOKEN.to_owned(), role: ApiRole::Owner },
         Grant::Api { name, role } => Asker::Administrator { name, role },

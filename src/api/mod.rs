@@ -10,6 +10,7 @@
 mod browsers;
 mod calls;
 mod certificates;
+mod client_certificates;
 mod commands;
 mod config;
 #[cfg(test)]
@@ -66,6 +67,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use self::browsers::Browsers;
+pub use self::client_certificates::ClientCertificates;
 pub use self::inside::{Inquiry, inquire};
 use self::problem::Problem;
 pub use self::reports::send_reports;

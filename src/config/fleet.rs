@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
 use super::checks::Fault;
+use super::{GivenRole, Secret};
 
 /// A public key of minisign in base64: two bytes of algorithm, eight of its number, 32 of the key.
 const KEY_CHARS: usize = 56;
@@ -38,24 +38,7 @@ pub struct Fleet {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nats_credentials_file: Option<PathBuf>,
     /// What may be asked of the box from there: one of the roles of tokens.
-    pub nats_role: FleetRole,
-}
-
-/// What a fleet may ask of a box.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FleetRole {
-    /// Everything.
-    Owner,
-    /// Everything but tokens and forgetting everything.
-    #[default]
-    Admin,
-    /// Meetings, people and calls, and the room.
-    Integrator,
-    /// The room alone.
-    RoomControl,
-    /// Looks, and changes nothing.
-    Viewer,
+    pub nats_role: GivenRole,
 }
 
 impl Default for Fleet {
@@ -68,7 +51,7 @@ impl Default for Fleet {
             report_token: None,
             nats: None,
             nats_credentials_file: None,
-            nats_role: FleetRole::Admin,
+            nats_role: GivenRole::Admin,
         }
     }
 }

@@ -103,6 +103,7 @@ impl Range {
 const DEVICE: Range = Range::Text("\"auto\", \"none\", \"simulated\", or a part of a device's name");
 const PORT: Range = Range::Number(0, 65_535, "port number");
 const FILE: Range = Range::Text("the path of a file");
+const ROLES: &[&str] = &["owner", "admin", "integrator", "room-control", "viewer"];
 const SECRET: Range = Range::Text("1 to 512 bytes; it is never shown");
 
 /// All keys, in the order of the document.
@@ -126,6 +127,8 @@ pub const KEYS: &[Key] = &[
     restart("tls.certificate", Range::Text("the path of a PEM file"), "Uses this certificate chain instead of the appliance's own; needs tls.key.").in_files().guarded(),
     restart("tls.key", Range::Text("the path of a PEM file"), "Is the private key of tls.certificate.").in_files().guarded(),
     restart("tls.names", Range::List("a list of host names"), "Adds names to the appliance's own certificate.").guarded(),
+    restart("tls.client_authority", Range::Text("the path of a PEM file"), "Lets in programs that show a certificate which this authority has signed; browsers sign in otherwise.").in_files(),
+    restart("tls.client_role", Range::OneOf(ROLES), "Is what whoever shows such a certificate may do, as the roles of tokens say."),
     live("meetings.max_participants", Range::Number(1, PARTICIPANTS_MAX, "participants"), "Limits meetings that are created without a limit of their own."),
     live("meetings.away_seconds", Range::Number(1, 3600, "seconds"), "Keeps the place of a participant whose network is cut."),
     live("meetings.idle_seconds", Range::Number(1, 86_400, "seconds"), "Ends a meeting in which nobody is any more."),
@@ -151,7 +154,7 @@ pub const KEYS: &[Key] = &[
     live("fleet.report_token", SECRET, "Is the bearer token for fleet.report.").private(),
     restart("fleet.nats", Range::Text("tls://host or nats://host, several with commas between"), "Names the NATS servers over which the fleet sees and asks the appliance."),
     restart("fleet.nats_credentials_file", FILE, "Names the file (.creds) that lets the appliance in there.").in_files(),
-    restart("fleet.nats_role", Range::OneOf(&["owner", "admin", "integrator", "room-control", "viewer"]), "Is what whoever asks over NATS may do, as the roles of tokens say."),
+    restart("fleet.nats_role", Range::OneOf(ROLES), "Is what whoever asks over NATS may do, as the roles of tokens say."),
 ];
 
 /// The key of that name, with its section.

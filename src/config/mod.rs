@@ -10,6 +10,7 @@ mod layer_tests;
 pub mod layers;
 mod mail;
 mod maintenance;
+mod role;
 pub mod schema;
 mod secret;
 #[cfg(test)]
@@ -25,10 +26,11 @@ use toml::de::{DeTable, DeValue};
 
 use checks::Fault;
 pub(crate) use checks::is_host_name;
-pub use fleet::{Fleet, FleetRole};
+pub use fleet::Fleet;
 pub use keys::{Applies, KEYS, Key, Range, Setter};
 pub use mail::{Mail, MailSecurity, MailServer};
 pub use maintenance::Maintenance;
+pub use role::GivenRole;
 pub use secret::Secret;
 pub use texts::{explain, show};
 
@@ -146,6 +148,11 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// Names by which the appliance is reached besides its host name; they are put into its own certificate.
     pub names: Vec<String>,
+    /// The authority (PEM) whose certificates let programs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_authority: Option<PathBuf>,
+    /// What they may do.
+    pub client_role: GivenRole,
 }
 
 /// Calls: who is rung, for how long, how loud, and who is told elsewhere.

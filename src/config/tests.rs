@@ -31,6 +31,8 @@ password_file = "/etc/alcove/turn-password"
 certificate = "/etc/alcove/tls.pem"
 key = "/etc/alcove/tls.key"
 names = ["meet.example.org"]
+client_authority = "/etc/alcove/clients.pem"
+client_role = "admin"
 [meetings]
 max_participants = 20
 away_seconds = 30

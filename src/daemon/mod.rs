@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use self::observe::Observer;
 use self::telling::Telling;
 use self::ways::Listeners;
-use crate::api::{self, Browsers, Edge, Facts, OverTls};
+use crate::api::{self, Browsers, ClientCertificates, Edge, Facts, OverTls};
 use crate::appliance::clock::SystemClock;
 use crate::appliance::handle::errands;
 use crate::appliance::{Appliance, NotifierSettings, RelaySettings, STORE_FILE, Webhook};
@@ -326,7 +326,8 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     let goodbye = axum_server::Handle::new();
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(certificates.server_config());
     let secure = axum_server::from_tcp_rustls(https, tls).context("cannot serve HTTPS")?;
-    let mut secure = secure.map(|acceptor| acceptor.acceptor(shared_port));
+    let role = config.tls.client_role.into();
+    let mut secure = secure.map(|acceptor| ClientCertificates::new(acceptor.acceptor(shared_port), role));
     let prompt = axum_server::accept::NoDelayAcceptor::new();
     let mut plain = axum_server::from_tcp(http).context("cannot serve HTTP")?.acceptor(prompt);
     limit_waiting(secure.http_builder());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Lasting;
 use crate::api::{self, Facts, Inquiry};
-use crate::config::{Config, FleetRole};
+use crate::config::Config;
 use crate::fleet::nats::{OnNats, Question};
 use crate::system::api_tokens::ApiRole;
 
@@ -27,13 +27,7 @@ pub(super) fn card(lasting: &Lasting<'_>, config: &Config, facts: &Facts) -> Val
 
 /// The box as it takes part.
 pub(super) fn of(lasting: &Lasting<'_>, config: &Config, card: &Value, router: Router) -> OnNats {
-    let role = match config.fleet.nats_role {
-        FleetRole::Owner => ApiRole::Owner,
-        FleetRole::Admin => ApiRole::Admin,
-        FleetRole::Integrator => ApiRole::Integrator,
-        FleetRole::RoomControl => ApiRole::RoomControl,
-        FleetRole::Viewer => ApiRole::Viewer,
-    };
+    let role = ApiRole::from(config.fleet.nats_role);
     OnNats {
         follower: Arc::clone(&lasting.follower),
         events: Arc::clone(&lasting.telling.events),

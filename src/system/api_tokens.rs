@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Readers};
+use crate::config::GivenRole;
 
 /// The most tokens; one more is refused.
 pub const TOKENS_MAX: usize = 200;
@@ -85,6 +86,18 @@ impl Permission {
             Self::Meet => "meet",
             Self::Configure => "configure",
             Self::Own => "own",
+        }
+    }
+}
+
+impl From<GivenRole> for ApiRole {
+    fn from(role: GivenRole) -> Self {
+        match role {
+            GivenRole::Owner => Self::Owner,
+            GivenRole::Admin => Self::Admin,
+            GivenRole::Integrator => Self::Integrator,
+            GivenRole::RoomControl => Self::RoomControl,
+            GivenRole::Viewer => Self::Viewer,
         }
     }
 }

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use reqwest::Method;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 
-use crate::appliance::{Appliance, Reply, text};
+use crate::appliance::{Appliance, Reply, send, text};
 use crate::kept::killed;
 use crate::words::Words;
 
@@ -105,4 +108,53 @@ async fn what_is_no_good_certificate_is_refused_and_the_one_in_use_stays() {
     let refused =
         alcove.ask_as(&text(&made["token"]), Method::PUT, "certificates/uploaded", Some(body)).await;
     refused.problem(403, "not-permitted");
+}
+
+/// A program that shows a certificate of that name, signed by an authority, to a box that it trusts.
+fn with_certificate(alcove: &Appliance, authority: &Authority, name: &str) -> reqwest::Client {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let leaf = params.signed_by(&key, &authority.0).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    let own = alcove.state().join("tls/ca.pem");
+    roots.add(CertificateDer::from_pem_file(own).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    let chain = vec![CertificateDer::from(leaf.der().to_vec())];
+    let tls = tls.unwrap().with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();
+    reqwest::Client::builder().use_preconfigured_tls(tls).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_program_is_let_in_by_its_certificate_with_the_role_that_is_configured() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clients.pem");
+    std::fs::write(&file, authority.0.pem()).unwrap();
+    let alcove =
+        Appliance::start(&format!("[tls]\nclient_authority = {file:?}\nclient_role = \"integrator\"\n"));
+    let url = |path: &str| format!("https://localhost:{}/api/v1/{path}", alcove.port);
+    let console = with_certificate(&alcove, &authority, "console");
+    assert_eq!(send(console.get(url("status"))).await.status, 200);
+    let made = send(console.post(url("meetings")).json(&json!({ "name": "den" }))).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let detail = send(console.get(url("tokens"))).await.problem(403, "not-permitted");
+    assert!(detail.contains("console (certificate)") && detail.contains("integrator"), "{detail}");
+    let audit = alcove.get("audit").await.json().to_string();
+    assert!(audit.contains("console (certificate)"), "{audit}");
+
+    // A page of somebody else's that has a browser ask brings the certificate along: that opens nothing.
+    for (name, value) in
+        [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example"), ("Cookie", "a=b")]
+    {
+        let asked = send(console.get(url("status")).header(name, value)).await;
+        assert_eq!(asked.status, 401, "{name}: {}", asked.text());
+    }
+    let foreign = with_certificate(&alcove, &stranger, "console");
+    assert!(foreign.get(url("status")).send().await.is_err(), "strangers are turned away in the handshake");
+    assert_eq!(alcove.request(Method::GET, "/api/v1/status").send().await.unwrap().status(), 401);
+    assert_eq!(alcove.get("status").await.status, 200, "tokens open as before");
 }

@@ -20,11 +20,13 @@ mod uploads;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
 use time::{Duration, OffsetDateTime};
 
 pub use identity::Identity;
@@ -118,7 +120,7 @@ impl Certificates {
         let certified = obtain(&source, identity, now)?;
         let chain = certified.cert.clone();
         let current = Arc::new(Current::new(certified));
-        let config = server_config(Arc::clone(&current))?;
+        let config = server_config(Arc::clone(&current), tls.client_authority.as_deref())?;
         let uploads = Uploads::open(state_folder, Arc::clone(&current));
         Ok(Self { source, current, uploads, config, chain })
     }
@@ -216,14 +218,35 @@ fn certified(pem: &str, key_pem: &str) -> Result<CertifiedKey, String> {
         .map_err(|cause| format!("certificate and private key do not go together ({cause})"))
 }
 
-fn server_config(current: Arc<Current>) -> Result<Arc<ServerConfig>, Error> {
+fn server_config(current: Arc<Current>, client_authority: Option<&Path>) -> Result<Arc<ServerConfig>, Error> {
+    let clients = match client_authority {
+        Some(path) => of_clients(path)?,
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|cause| Error::Unmade(cause.to_string()))?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(current);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Checks the certificates of clients that show one; whoever shows none is not asked for it again.
+fn of_clients(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let broken = |cause: String| Error::Broken {
+        path: path.to_owned(),
+        cause,
+        advice: "give the certificates of an authority as PEM, as tls.client_authority",
+    };
+    let pem = std::fs::read(path).map_err(|cause| broken(cause.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|cause| broken(cause.to_string()))?;
+        roots.add(certificate).map_err(|cause| broken(cause.to_string()))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider()));
+    verifier.allow_unauthenticated().build().map_err(|cause| broken(cause.to_string()))
 }
 
 fn date(now_unix: u64) -> Result<OffsetDateTime, Error> {

@@ -99,7 +99,7 @@ fn whoever_steals_the_authority_cannot_stand_for_other_names() {
         let pem = params.signed_by(&key, &authority.issuer).unwrap().pem();
         let forged = certified(&pem, &key.serialize_pem()).unwrap();
         let current = Arc::new(Current::new(Arc::new(forged)));
-        let error = opens(&authority.pem, server_config(current).unwrap(), name, NOW).unwrap_err();
+        let error = opens(&authority.pem, server_config(current, None).unwrap(), name, NOW).unwrap_err();
         assert!(error.to_string().contains("NameConstraintViolation"), "{name}: {error}");
     }
 }
@@ -181,7 +181,7 @@ fn a_certificate_by_configuration_is_used_instead_and_read_again() {
         made.cert.der().clone()
     };
     let path = |file| Some(folder.path().join(file));
-    let tls = Tls { certificate: path("own.pem"), key: path("own.key"), names: vec![] };
+    let tls = Tls { certificate: path("own.pem"), key: path("own.key"), names: vec![], ..Tls::default() };
     let first = make("a.example.org");
     let mut certificates = Certificates::open(folder.path(), &tls, &identity(), NOW).unwrap();
     assert_eq!(certificates.chain, [first]);
@@ -200,7 +200,7 @@ fn what_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let open = |tls: &Tls| Certificates::open(folder.path(), tls, &identity(), NOW).map(|_| ()).unwrap_err();
     let missing = Some(folder.path().join("missing.pem"));
-    let tls = Tls { certificate: missing.clone(), key: missing, names: vec![] };
+    let tls = Tls { certificate: missing.clone(), key: missing, names: vec![], ..Tls::default() };
     assert!(open(&tls).to_string().contains("missing.pem: No such file"));
     own(folder.path());
     std::fs::write(folder.path().join("tls/ca.pem"), "nonsense").unwrap();
