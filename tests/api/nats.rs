@@ -74,6 +74,8 @@ impl Drop for Server {
 
 fn run(folder: &Path, port: &str) -> Child {
     let mut command = Command::new("nats-server");
+    // Debian has it where only root looks.
+    command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap()));
     command
         .args(["--addr", "127.0.0.1", "--port", port, "--jetstream", "--store_dir"])
         .arg(folder.join("store"));
