@@ -61,6 +61,8 @@ struct Memory {
     last: Option<(String, Option<String>, Desired)>,
     /// How many looks have failed since the last one that did not.
     failures: u32,
+    /// The last look has brought news: whether the server holds its answer back until there is more shows at once.
+    is_fresh: bool,
 }
 
 impl Agent {
@@ -79,12 +81,13 @@ impl Agent {
             };
             let began = self.follower.clock().now();
             let outcome = self.look(&mut memory, source, key).await;
+            let is_fresh = outcome.is_ok() && memory.is_fresh;
             memory.failures = if outcome.is_ok() { 0 } else { memory.failures + 1 };
             self.follower.tell(outcome);
             self.report(&fleet).await;
             let held = self.follower.clock().now().saturating_duration_since(began) >= HELD;
             let interval = self.spread(Duration::from_secs(fleet.interval_seconds.into()));
-            let wait = match (memory.failures, held, self.follower.is_unconfirmed()) {
+            let wait = match (memory.failures, held || is_fresh, self.follower.is_unconfirmed()) {
                 (0, true, _) => Duration::ZERO,
                 (0, false, true) => AGAIN_AFTER,
                 (0, false, false) => interval,
@@ -115,10 +118,12 @@ impl Agent {
     async fn look(&self, memory: &mut Memory, source: &str, key: &str) -> Result<u64, String> {
         let known =
             memory.last.as_ref().filter(|(of, ..)| of == source).and_then(|(_, etag, _)| etag.clone());
+        memory.is_fresh = false;
         let desired = match self.fetch(source, known.as_deref()).await? {
             Fetched::Same => memory.last.as_ref().map(|(.., desired)| desired.clone()),
             Fetched::News { text, signature, etag } => {
                 let desired = self.follower.read(&text, &signature, key)?;
+                memory.is_fresh = etag.is_some() && etag != known;
                 memory.last = Some((source.to_owned(), etag, desired.clone()));
                 Some(desired)
             }

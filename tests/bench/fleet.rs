@@ -2,7 +2,8 @@
 //! what that costs.
 //!
 //! The boxes are simulated: each is the daemon's own agent with a configuration and a state directory of its own, without
-//! the rest of the daemon, all in this process. The web server is this file's, and holds its answers back.
+//! the rest of the daemon, all in this process; their state directories are in memory. The web server is this file's, and
+//! holds its answers back.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -111,7 +112,9 @@ pub(crate) async fn measure(run: &Run) -> anyhow::Result<Followings> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen")?;
     let source = format!("http://127.0.0.1:{}/rooms", listener.local_addr()?.port());
     tokio::spawn(serve(listener, published));
-    let folder = tempfile::tempdir().context("cannot make a folder")?;
+    // A thousand boxes have a thousand disks: here they would wait for one.
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let folder = folder.context("cannot make a folder")?;
     let http = https::asker()?;
     let mut states = Vec::new();
     for number in 0..BOXES {
