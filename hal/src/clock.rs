@@ -10,6 +10,11 @@ pub trait Clock: Send + Sync + 'static {
     /// Time since the Unix epoch, for people and for time codes.
     fn unix_time(&self) -> Duration;
 
+    /// The same in whole milliseconds.
+    fn unix_ms(&self) -> u64 {
+        u64::try_from(self.unix_time().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Blocks the calling thread until `deadline`; returns at once when it has passed.
     fn wait_until(&self, deadline: Instant);
 }

@@ -278,7 +278,7 @@ impl Gate {
 
     /// The same in milliseconds since the Unix epoch.
     pub(crate) fn unix_time_ms(&self) -> u64 {
-        u64::try_from(self.clock.unix_time().as_millis()).unwrap_or(u64::MAX)
+        self.clock.unix_ms()
     }
 
     fn unix_time_s(&self) -> u64 {

@@ -56,7 +56,7 @@ pub(super) async fn follow(
             () = until(deadline) => {
                 let seconds = state.unconfirmed_s.unwrap_or_default();
                 let cause = format!("nobody confirmed it within {seconds} seconds");
-                if let Err(error) = configuration.take_back(state.generation, &cause, unix_ms(clock)) {
+                if let Err(error) = configuration.take_back(state.generation, &cause, clock.unix_ms()) {
                     log::warn!("the configuration stays as it is: {error}");
                 }
             }
@@ -115,8 +115,4 @@ async fn until(deadline: Option<Instant>) {
         Some(deadline) => sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
-}
-
-pub(super) fn unix_ms(clock: &dyn Clock) -> u64 {
-    u64::try_from(clock.unix_time().as_millis()).unwrap_or(u64::MAX)
 }

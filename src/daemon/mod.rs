@@ -127,7 +127,7 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
     let mut listeners = Listeners::new(passed);
     let mut is_first = true;
     let ended = loop {
-        let now = follow::unix_ms(&*lasting.clock);
+        let now = lasting.clock.unix_ms();
         let config = lasting.configuration.begin(now)?;
         let ended = start(&lasting, &config, &mut listeners, is_first)
             .and_then(|parts| runtime.block_on(serve(&lasting, parts)));

@@ -8,7 +8,7 @@ use alcove_hal::clock::Clock;
 use alcove_hal::report::{DeviceClass, Report};
 use tokio::sync::watch;
 
-use super::{follow::unix_ms, witness};
+use super::witness;
 use crate::appliance::Handle;
 use crate::appliance::handle::StatusView;
 use crate::config::{Choice, Config};
@@ -77,7 +77,7 @@ impl Observer {
             }
             turn += 1;
             let status = self.handle.status().await.ok();
-            let at = unix_ms(&*self.clock);
+            let at = self.clock.unix_ms();
             let state = self.configuration.state();
             if std::mem::replace(&mut generations, (state.generation, state.observed)) != generations {
                 witness::configuration_changed(&self.events, &state, at);

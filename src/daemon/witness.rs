@@ -5,7 +5,6 @@ use std::sync::Arc;
 use alcove_hal::clock::Clock;
 use serde_json::{Value, json};
 
-use super::follow::unix_ms;
 use crate::appliance::{Happening, Witness};
 use crate::system::conditions::{Condition, Conditions};
 use crate::system::configuration::State;
@@ -16,7 +15,7 @@ pub(super) fn of_the_loop(events: &Arc<Events>, clock: &Arc<dyn Clock>) -> Witne
     let (events, clock) = (Arc::clone(events), Arc::clone(clock));
     Arc::new(move |happening| {
         let (kind, subject, data) = words(happening);
-        events.add(&kind, Some(&subject), &data, unix_ms(&*clock));
+        events.add(&kind, Some(&subject), &data, clock.unix_ms());
     })
 }
 

@@ -75,7 +75,7 @@ impl Follower {
         desired::read((text, signature), key, &self.box_id, known).map_err(|refused| {
             if !matches!(refused, Refused::Document(_)) {
                 let data = json!({ "why": refused.to_string() });
-                self.events.add("fleet.refused", None, &data, self.now());
+                self.events.add("fleet.refused", None, &data, self.clock.unix_ms());
             }
             format!("what was fetched is not followed: {refused}")
         })
@@ -90,7 +90,7 @@ impl Follower {
         let asked = Change {
             layer: Layer::Provisioned,
             by: format!("fleet, serial {}", desired.serial),
-            at_unix_ms: self.now(),
+            at_unix_ms: self.clock.unix_ms(),
             body: desired.body.clone(),
             is_whole: true,
         };
@@ -136,11 +136,11 @@ impl Follower {
         match &outcome {
             Ok(serial) => {
                 log::info!(serial; "the appliance is what its fleet wants");
-                self.events.add("fleet.followed", None, &json!({ "serial": serial }), self.now());
+                self.events.add("fleet.followed", None, &json!({ "serial": serial }), self.clock.unix_ms());
             }
             Err(why) => {
                 log::warn!("the fleet is not followed: {why}");
-                self.events.add("fleet.failed", None, &json!({ "why": why }), self.now());
+                self.events.add("fleet.failed", None, &json!({ "why": why }), self.clock.unix_ms());
             }
         }
         inner.told = Some(outcome);
@@ -164,14 +164,10 @@ impl Follower {
         };
         json!({
             "box": self.box_id, "room": state.config.room.name, "version": env!("CARGO_PKG_VERSION"),
-            "at_unix_ms": self.now(), "serial": serial, "trouble": trouble,
+            "at_unix_ms": self.clock.unix_ms(), "serial": serial, "trouble": trouble,
             "generation": state.generation, "observed_generation": state.observed,
             "taken_back": state.taken_back, "conditions": conditions,
         })
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.clock.unix_time().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {

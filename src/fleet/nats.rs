@@ -131,17 +131,13 @@ impl OnNats {
         sleep_until((self.follower.clock().now() + AGAIN_AFTER).into()).await;
     }
 
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.follower.clock().unix_time().as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// Says again and again that the box is on.
     async fn be_present(self: Arc<Self>, context: jetstream::Context) {
         let bucket = self.bucket(&context, "alcove_presence", PRESENT_FOR).await;
         let mut beats = interval(PRESENT_EVERY);
         loop {
             beats.tick().await;
-            let body = json!({ "at_unix_ms": self.now_ms(), "room": self.card["room"] });
+            let body = json!({ "at_unix_ms": self.follower.clock().unix_ms(), "room": self.card["room"] });
             // The next one comes soon.
             let _ = timeout(ANSWER_MAX, bucket.put(self.follower.box_id(), body.to_string().into())).await;
         }

@@ -129,7 +129,7 @@ impl Operations {
             id,
             kind,
             by: by.to_owned(),
-            began_unix_ms: self.now(),
+            began_unix_ms: self.clock.unix_ms(),
             ended_unix_ms: None,
             standing: Standing::Running,
             percent: 0,
@@ -198,11 +198,7 @@ impl Operations {
             "operation": id, "kind": kind, "by": by, "state": standing.as_str(), "progress_percent": percent,
             "message": message, "result": result,
         });
-        self.events.add("operation.changed", Some(&id.to_string()), &data, self.now());
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.clock.unix_time().as_millis()).unwrap_or(u64::MAX)
+        self.events.add("operation.changed", Some(&id.to_string()), &data, self.clock.unix_ms());
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -244,7 +240,7 @@ impl Progress {
     }
 
     fn end(&self, standing: Standing, message: &str, result: Value) {
-        let now = self.operations.now();
+        let now = self.operations.clock.unix_ms();
         self.operations.change(self.id, |operation| {
             operation.standing = standing;
             operation.ended_unix_ms = Some(now);
