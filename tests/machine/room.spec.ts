@@ -329,6 +329,25 @@ test('with a clock that begins in 1970 it serves, and goes on when the clock is 
   await context.close()
 })
 
+test('alcove.toml on the partition boot becomes the configuration, and what is changed later stays', async () => {
+  const restart = async () => {
+    const before = await guest.bootId()
+    await guest.run('systemctl reboot').catch(() => undefined)
+    await guest.restarted(before)
+  }
+  // Orders are taken before the daemon answers.
+  const name = () => api('GET', 'config').then((told) => told.json().config.room.name, (why: unknown) => `${why}`)
+  const more = `[media]\nport = ${guest.ports.media}\nannounce = ["127.0.0.1"]\n`
+  await guest.run(`mount -o remount,rw /boot && printf '%s' '[room]\nname = "Cedar"\n${more}' > /boot/alcove.toml && mount -o remount,ro /boot && sync`)
+  await restart()
+  await expect.poll(name, { message: 'the file is taken' }).toBe('Cedar')
+  expect(await guest.run('cat /run/alcove-preinit/notes 2>/dev/null || true')).toBe('')
+  await configure()
+  await restart()
+  await expect.poll(name, { message: 'the same file is taken once' }).toBe('Aspen')
+  await guest.run('mount -o remount,rw /boot && rm /boot/alcove.toml && mount -o remount,ro /boot && sync')
+})
+
 test('the check of the room makes a call through it', async () => {
   const told = await guest.run('alcove check')
   console.log(told)
