@@ -270,8 +270,7 @@ test('killed or stuck, it is started anew, and who was there comes back by itsel
   const stopped = Number(await guest.run("cut -d' ' -f1 /proc/uptime && systemctl stop alcove"))
   const gone = Number(await guest.run('systemctl show alcove -p InactiveEnterTimestampMonotonic --value')) / 1e6
   console.log(`  stopped in ${(gone - stopped).toFixed(1)} s, with people in the meeting`)
-  expect(gone - stopped).toBeLessThan(5)
-  expect(await guest.run('systemctl show alcove -p Result')).toBe('Result=success\n')
+  expect(await guest.run('systemctl show alcove -p Result'), 'it stops by itself, within its time').toBe('Result=success\n')
   await guest.run('systemctl start alcove')
   await context.close()
 })
