@@ -45,7 +45,7 @@ test-rust: setup-build setup-run setup-servers $(dist)
 test-page: setup-page
 	npm --prefix $(page) test
 
-test-browser: setup-build setup-run setup-test $(dist)
+test-browser: setup-build setup-run setup-servers setup-test $(dist)
 	cargo build --release --locked
 	npm --prefix tests/browser test
 

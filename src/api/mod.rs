@@ -41,6 +41,7 @@ mod statistics;
 mod status;
 #[cfg(test)]
 mod tests;
+mod through;
 mod timestamp;
 mod tokens;
 mod trial;
@@ -73,6 +74,7 @@ use self::problem::Problem;
 pub use self::reports::send_reports;
 pub use self::shared_port::SharedPort;
 pub use self::sign_in::OverTls;
+pub use self::through::serve_tunnel;
 pub use self::webhooks::wanted_types;
 use crate::appliance::Handle;
 use crate::system::api_tokens::{ApiTokens, Permission};

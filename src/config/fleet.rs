@@ -37,8 +37,13 @@ pub struct Fleet {
     /// The file with what lets the box in there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nats_credentials_file: Option<PathBuf>,
+    /// The file with the authorities that the servers are believed by, besides those of the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nats_authority: Option<PathBuf>,
     /// What may be asked of the box from there: one of the roles of tokens.
     pub nats_role: GivenRole,
+    /// Whether the rooms there that want it too are in the directory, and ring each other.
+    pub nats_calls: bool,
 }
 
 impl Default for Fleet {
@@ -51,7 +56,9 @@ impl Default for Fleet {
             report_token: None,
             nats: None,
             nats_credentials_file: None,
+            nats_authority: None,
             nats_role: GivenRole::Admin,
+            nats_calls: false,
         }
     }
 }
@@ -99,8 +106,15 @@ impl Fleet {
                 "give addresses that begin with tls:// or nats://, with commas between",
             );
         }
-        if self.nats_credentials_file.is_some() && self.nats.is_none() {
-            return fault("fleet.nats_credentials_file", "it is for fleet.nats; set that, too");
+        if self.nats.is_none() {
+            let needs_it = [
+                ("fleet.nats_credentials_file", self.nats_credentials_file.is_some()),
+                ("fleet.nats_authority", self.nats_authority.is_some()),
+                ("fleet.nats_calls", self.nats_calls),
+            ];
+            if let Some((key, _)) = needs_it.into_iter().find(|(_, is_set)| *is_set) {
+                return fault(key, "it is for fleet.nats; set that, too");
+            }
         }
         match (&self.report, &self.report_token) {
             (Some(report), _) if !is_short(report) || !is_web(report) => {

@@ -154,7 +154,9 @@ pub const KEYS: &[Key] = &[
     live("fleet.report_token", SECRET, "Is the bearer token for fleet.report.").private(),
     restart("fleet.nats", Range::Text("tls://host or nats://host, several with commas between"), "Names the NATS servers over which the fleet sees and asks the appliance."),
     restart("fleet.nats_credentials_file", FILE, "Names the file (.creds) that lets the appliance in there.").in_files(),
+    restart("fleet.nats_authority", Range::Text("the path of a PEM file"), "Names authorities by which the servers are believed, besides those that the machine knows.").in_files(),
     restart("fleet.nats_role", Range::OneOf(ROLES), "Is what whoever asks over NATS may do, as the roles of tokens say."),
+    restart("fleet.nats_calls", Range::Switch, "Puts the fleet's rooms that want it too into the directory, and lets them ring each other over NATS."),
 ];
 
 /// The key of that name, with its section.

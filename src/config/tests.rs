@@ -75,6 +75,7 @@ report = "https://fleet.example/report"
 report_token = "open sesame"
 nats = "tls://nats.example"
 nats_credentials_file = "/etc/alcove/nats.creds"
+nats_authority = "/etc/alcove/nats.pem"
 "#;
 
 #[test]

@@ -34,6 +34,7 @@ use crate::config::Config;
 use crate::config::layers::Layers;
 use crate::fleet::agent::Agent;
 use crate::fleet::follower::Follower;
+use crate::fleet::tunnels::Tunnels;
 use crate::meeting::Role;
 use crate::room::devices;
 use crate::system::api_tokens::ApiTokens;
@@ -294,8 +295,16 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     };
     tasks.spawn(observer.run());
     tasks.spawn(follow::show_claim(claim.subscribe(), handle.clone()));
-    tasks.spawn(crate::remote::appliance::serve(handle.clone(), config.room.name.clone(), errands));
+    let tunnels = Tunnels::of(&lasting.telling.box_id);
+    let here = (handle.clone(), config.room.name.clone());
+    tasks.spawn(crate::remote::appliance::serve(here, tunnels.dial(), errands));
     let card = nats::card(lasting, config, &facts);
+    let directory = nats::Entries {
+        handle: handle.clone(),
+        tokens: Arc::clone(tokens),
+        authority: facts.authority_fingerprint.clone(),
+        uploads: uploads.clone(),
+    };
     let shared_port = api::SharedPort::new(handle.clone());
     let (close, closing) = watch::channel(false);
     let edge = Edge {
@@ -320,7 +329,8 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         facts,
     };
     let router = api::router(edge);
-    tasks.spawn(nats::of(lasting, config, &card, router.clone()).run(config.fleet.clone()));
+    let within = (tunnels, certificates.server_config(), router.clone());
+    tasks.spawn(nats::of(lasting, config, card, within, directory).run(config.fleet.clone()));
     let over_tls = router.clone().layer(axum::Extension(OverTls));
     let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let goodbye = axum_server::Handle::new();

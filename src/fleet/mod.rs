@@ -8,6 +8,8 @@ mod documents;
 pub mod follower;
 mod hosts;
 pub mod nats;
+pub mod rooms;
+pub mod tunnels;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@
 //!   alcove.event.BOX.*   events, into the stream alcove_events; handed over until they were taken
 //!   alcove.box.BOX.ask   {"method", "path", "body"} ─▶ {"status", "body"}: the API, with the role of fleet.nats_role
 //! ```
+//! With `fleet.nats_calls` rooms ring each other besides: [`rooms`](super::rooms), through [`tunnels`](super::tunnels).
 //! Buckets and stream are made where there are none. Without NATS everything works as before; while it is away events
 //! wait in their ring, and what the box is is put when NATS is back.
 
@@ -30,6 +31,8 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until, timeout};
 
 use super::follower::Follower;
+use super::rooms::{Directory, Rooms};
+use super::tunnels::{Serve, Tunnels, be_dialled};
 use crate::config::Fleet;
 use crate::system::conditions::Conditions;
 use crate::system::events::Events;
@@ -59,7 +62,11 @@ const EVENTS_BYTES_MAX: i64 = 256 * 1024 * 1024;
 /// Events are handed over so many at a time.
 const PAGE: usize = 64;
 
+/// The most messages that wait in a subscription; further ones are lost.
+const WAITING_MAX: usize = 4096;
+
 const FILE: &str = "nats.json";
+const DIRECTORY: &str = "alcove_directory";
 const STREAM: &str = "alcove_events";
 
 /// What is asked of the box: method, path and body, as over HTTP.
@@ -95,6 +102,12 @@ pub struct OnNats {
     pub answers: Answers,
     /// The state directory.
     pub state: PathBuf,
+    /// Where tunnels to other boxes begin.
+    pub tunnels: Tunnels,
+    /// Serves those who come through one.
+    pub serve: Serve,
+    /// The directory of calls.
+    pub directory: Arc<dyn Directory>,
 }
 
 /// What was handed over.
@@ -106,9 +119,12 @@ struct Handed {
 impl OnNats {
     /// Takes part until it is ended; nothing where no server is configured.
     pub async fn run(self, fleet: Fleet) {
+        let room = self.card["room"].as_str().unwrap_or_default();
+        let rooms = Rooms::open(&self.state, self.follower.box_id(), room, Arc::clone(&self.directory));
+        let rooms = if fleet.nats_calls { Some(rooms) } else { rooms.strike_all().await };
         let Some(servers) = fleet.nats.clone() else { return };
         let client = loop {
-            match connect(&servers, fleet.nats_credentials_file.as_deref(), self.follower.box_id()).await {
+            match connect(&servers, &fleet, self.follower.box_id()).await {
                 Ok(client) => break client,
                 Err(error) => log::warn!("NATS is not used: {error:#}"),
             }
@@ -117,7 +133,12 @@ impl OnNats {
         let this = Arc::new(self);
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&this).be_asked(client.clone()));
-        let context = jetstream::new(client);
+        let context = jetstream::new(client.clone());
+        if let Some(rooms) = rooms {
+            this.tunnels.through(&client);
+            tasks.spawn(Arc::clone(&this).be_dialled(client.clone()));
+            tasks.spawn(Arc::clone(&this).ring(rooms, client, context.clone()));
+        }
         tasks.spawn(Arc::clone(&this).be_present(context.clone()));
         tasks.spawn(Arc::clone(&this).be_known(context.clone()));
         tasks.spawn(Arc::clone(&this).hand_over(context.clone()));
@@ -145,7 +166,7 @@ impl OnNats {
 
     /// Says where the box is, and at every change how it is.
     async fn be_known(self: Arc<Self>, context: jetstream::Context) {
-        let directory = self.bucket(&context, "alcove_directory", Duration::ZERO).await;
+        let directory = self.bucket(&context, DIRECTORY, Duration::ZERO).await;
         self.put(&directory, &self.card).await;
         let status = self.bucket(&context, "alcove_status", Duration::ZERO).await;
         let mut conditions = self.conditions.clone();
@@ -265,6 +286,28 @@ impl OnNats {
         }
     }
 
+    /// Lets other boxes in through tunnels.
+    async fn be_dialled(self: Arc<Self>, client: Client) {
+        let own = self.follower.box_id().to_owned();
+        loop {
+            if let Err(error) = be_dialled(client.clone(), own.clone(), Arc::clone(&self.serve)).await {
+                log::warn!("no other room reaches this one over NATS: {error:#}");
+            }
+            self.pause().await;
+        }
+    }
+
+    /// Has the rooms of the fleet in the directory.
+    async fn ring(self: Arc<Self>, mut rooms: Rooms, client: Client, context: jetstream::Context) {
+        let cards = self.bucket(&context, DIRECTORY, Duration::ZERO).await;
+        loop {
+            if let Err(error) = rooms.run(&client, &cards).await {
+                log::debug!("the rooms of the fleet are looked for again: {error:#}");
+            }
+            self.pause().await;
+        }
+    }
+
     /// Follows what the box is to be, its own document before that for all.
     async fn follow(self: Arc<Self>, context: jetstream::Context, key: String) {
         let bucket = self.bucket(&context, "alcove_desired", Duration::ZERO).await;
@@ -358,10 +401,13 @@ fn behind(bucket: &str, max_age: Duration) -> stream::Config {
     }
 }
 
-async fn connect(servers: &str, credentials: Option<&Path>, box_id: &str) -> anyhow::Result<Client> {
+async fn connect(servers: &str, fleet: &Fleet, box_id: &str) -> anyhow::Result<Client> {
     let options = ConnectOptions::new()
         .name(format!("alcove {box_id}"))
-        .tls_client_config(https::tls()?)
+        .tls_client_config(
+            https::tls(fleet.nats_authority.as_deref()).context("fleet.nats_authority cannot be used")?,
+        )
+        .subscription_capacity(WAITING_MAX)
         .retry_on_initial_connect()
         .event_callback(|event| async move {
             match event {
@@ -371,7 +417,7 @@ async fn connect(servers: &str, credentials: Option<&Path>, box_id: &str) -> any
                 other => log::debug!("NATS: {other}"),
             }
         });
-    let options = match credentials {
+    let options = match &fleet.nats_credentials_file {
         Some(file) => options
             .credentials_file(file)
             .await

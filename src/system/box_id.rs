@@ -41,6 +41,12 @@ fn of(board: &Path, state: &Path) -> Result<String, files::Error> {
     Ok(drawn)
 }
 
+/// Whether something can be the id of a box.
+#[must_use]
+pub fn is_one(text: &str) -> bool {
+    id(text).as_deref() == Some(text)
+}
+
 fn id(text: &str) -> Option<String> {
     let text = text.trim().to_ascii_lowercase();
     let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

@@ -1,11 +1,14 @@
 //! How the appliance asks servers that belong to others.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -16,17 +19,20 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// When this machine cannot speak HTTPS.
 pub fn asker() -> anyhow::Result<reqwest::Client> {
     let http = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none());
-    http.use_preconfigured_tls(tls()?).build().context("cannot speak HTTPS")
+    http.use_preconfigured_tls(tls(None)?).build().context("cannot speak HTTPS")
 }
 
-/// TLS with servers of others, as above.
+/// TLS with servers of others, as above; trusts the authorities of a file (PEM) besides.
 ///
 /// # Errors
-/// As above.
-pub fn tls() -> anyhow::Result<rustls::ClientConfig> {
+/// As above, and when the file cannot be used.
+pub fn tls(authorities: Option<&Path>) -> anyhow::Result<rustls::ClientConfig> {
     let mut trusted = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     trusted.add_parsable_certificates(found.certs);
+    for authority in authorities.map(CertificateDer::pem_file_iter).transpose()?.into_iter().flatten() {
+        trusted.add(authority?)?;
+    }
     if trusted.is_empty() {
         log::warn!(
             "this machine trusts no authority: no server is asked over HTTPS (package ca-certificates)"

@@ -25,6 +25,7 @@ pub mod process;
 pub mod sockets;
 pub mod tokens;
 pub mod trust;
+pub mod tunnels;
 pub mod updates;
 pub mod web_push;
 pub mod webhooks;

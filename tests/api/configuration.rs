@@ -28,7 +28,7 @@ async fn write(alcove: &Appliance, method: Method, query: &str, etag: Option<&st
     .await
 }
 
-async fn patch(alcove: &Appliance, query: &str, body: Value) -> Value {
+pub(crate) async fn patch(alcove: &Appliance, query: &str, body: Value) -> Value {
     write(alcove, Method::PATCH, query, Some("*"), body).await.with_status(200).json()
 }
 

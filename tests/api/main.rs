@@ -21,6 +21,8 @@ mod lobby;
 mod meetings;
 mod monitoring;
 mod nats;
+mod nats_rooms;
+mod nats_server;
 mod notices;
 mod operations;
 mod people;

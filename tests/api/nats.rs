@@ -1,7 +1,5 @@
 //! Three boxes on a fleet's NATS: seen there, asked there, told what to be, and nothing is lost while the server is away.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, PullConsumer, pull};
@@ -9,82 +7,17 @@ use async_nats::jetstream::{self, kv};
 use futures_util::StreamExt as _;
 use minisign::KeyPair;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::appliance::{Appliance, text};
+use crate::nats_server::Server;
 use crate::words::Words;
 
 /// How long something may take that is to happen at all; machines that build are busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Debian's nats-server, with JetStream in a folder of its own.
-struct Server {
-    child: Child,
-    folder: TempDir,
-    port: u16,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let child = run(folder.path(), "-1");
-        let port = loop {
-            let files = std::fs::read_dir(folder.path()).unwrap().flatten();
-            let told = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "ports"));
-            let told = told.filter_map(|file| std::fs::read_to_string(file.path()).ok()).next();
-            let told: Option<Value> = told.and_then(|text| serde_json::from_str(&text).ok());
-            if let Some(url) = told.as_ref().and_then(|told| told["nats"][0].as_str()) {
-                break url.rsplit(':').next().unwrap().parse().unwrap();
-            }
-            std::thread::yield_now();
-        };
-        Self { child, folder, port }
-    }
-
-    /// The power fails.
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// It comes back, with what it has kept.
-    fn revive(&mut self) {
-        self.child = run(self.folder.path(), &self.port.to_string());
-    }
-
-    async fn join(&self) -> async_nats::Client {
-        let address = format!("127.0.0.1:{}", self.port);
-        async_nats::ConnectOptions::new().retry_on_initial_connect().connect(address).await.unwrap()
-    }
-
-    fn box_on(&self, more: &str) -> Appliance {
-        let config = format!("[fleet]\nnats = \"nats://127.0.0.1:{}\"\n{more}", self.port);
-        Appliance::start(&config)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be dead already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn run(folder: &Path, port: &str) -> Child {
-    let mut command = Command::new("nats-server");
-    // Debian has it where only root looks.
-    command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap()));
-    command
-        .args(["--addr", "127.0.0.1", "--port", port, "--jetstream", "--store_dir"])
-        .arg(folder.join("store"));
-    command.arg("--ports_file_dir").arg(folder).stderr(Stdio::null()).stdout(Stdio::null());
-    command.spawn().expect("nats-server is there (.ci/setup servers)")
-}
-
 /// A bucket, once a box has made it.
-async fn bucket(context: &jetstream::Context, name: &str) -> kv::Store {
+pub(crate) async fn bucket(context: &jetstream::Context, name: &str) -> kv::Store {
     timeout(PATIENCE, async {
         loop {
             if let Ok(bucket) = context.get_key_value(name).await {
@@ -97,7 +30,7 @@ async fn bucket(context: &jetstream::Context, name: &str) -> kv::Store {
 }
 
 /// What a box has put into a bucket, once that is what it should be.
-async fn put(bucket: &kv::Store, id: &str, is_there: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn put(bucket: &kv::Store, id: &str, is_there: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;
     let found = timeout(PATIENCE, async {
         loop {
@@ -127,7 +60,7 @@ async fn ask(client: &async_nats::Client, id: &str, question: Value) -> (u64, Va
     (answer["status"].as_u64().unwrap(), answer["body"].clone())
 }
 
-async fn box_id(alcove: &Appliance) -> String {
+pub(crate) async fn box_id(alcove: &Appliance) -> String {
     text(&alcove.get("status").await.json()["box_id"])
 }
 

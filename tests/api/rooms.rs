@@ -15,7 +15,7 @@ async fn neighbour(alcove: &Appliance, name: &str) -> Value {
 }
 
 /// Asks until the answer is so; whoever tells of it takes a moment.
-async fn until(alcove: &Appliance, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn until(alcove: &Appliance, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let mut turns = tokio::time::interval(std::time::Duration::from_millis(100));
     for _ in 0..300 {
         turns.tick().await;
@@ -27,13 +27,13 @@ async fn until(alcove: &Appliance, path: &str, is_so: impl Fn(&Value) -> bool) -
     panic!("{path} stays {}", alcove.get(path).await.json());
 }
 
-fn is_rung(calls: &Value) -> bool {
+pub(crate) fn is_rung(calls: &Value) -> bool {
     let legs = calls["calls"][0]["legs"].as_array();
     legs.is_some_and(|legs| legs.iter().any(|leg| leg["state"] == "ringing"))
 }
 
 /// The meeting of the call that goes on.
-async fn call_meeting(alcove: &Appliance) -> String {
+pub(crate) async fn call_meeting(alcove: &Appliance) -> String {
     let is_of_call = |one: &&Value| text(&one["name"]).starts_with("call-");
     let find = |all: &Value| {
         all["meetings"].as_array().unwrap().iter().find(is_of_call).map(|one| text(&one["name"]))

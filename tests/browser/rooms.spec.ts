@@ -1,7 +1,8 @@
-// Two appliances in two networks that ring each other, a browser beside each: real processes, real media between them.
+// Appliances in networks of their own that ring each other, a browser beside each: real processes, real media between them.
 import { test, expect, type Browser, type BrowserContext, type Page } from '@playwright/test'
 import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person } from './support/browser.ts'
+import { makeFleet, type Fleet } from './support/fleet.ts'
 import { heardAt, look, seen, seenIn } from './support/meeting.ts'
 import { acquaint, asked, makePair, type Side } from './support/pair.ts'
 
@@ -16,12 +17,15 @@ interface Place {
   readonly browser: Browser
 }
 
-let places: readonly [Place, Place] | undefined
+let places: Place[] = []
+let fleet: Fleet | undefined
 let people: BrowserContext[] = []
 
-async function open(side: Side, name: string): Promise<Place> {
-  const box = await startAppliance(`workers = 1\n[room]\nname = "${name}"\n`, side.network.prefix)
-  return { side, box, browser: await launch(side.network.wrap) }
+async function open(side: Side, name: string, more = ''): Promise<Place> {
+  const box = await startAppliance(`workers = 1\n[room]\nname = "${name}"\n${more}`, side.network.prefix)
+  const place = { side, box, browser: await launch(side.network.wrap) }
+  places.push(place)
+  return place
 }
 
 /** Both, each in the directory of the other; the first one reaches the second. */
@@ -31,7 +35,6 @@ async function both(): Promise<{ aspen: Place, birch: Place, birchAtAspen: strin
   const [near, far] = sides as readonly [Side, Side]
   const aspen = await open(near, 'Aspen')
   const birch = await open(far, 'Birch')
-  places = [aspen, birch]
   const [aspenAtBirch, birchAtAspen] = await acquaint([near, aspen.box], [far, birch.box], ['Aspen', 'Birch'])
   return { aspen, birch, birchAtAspen, aspenAtBirch }
 }
@@ -41,12 +44,14 @@ const ask = ({ side, box }: Place, method: string, path: string, body?: unknown)
 test.afterEach(async ({}, info) => {
   for (const context of people) await context.close()
   people = []
-  for (const { browser } of places ?? []) await browser.close()
+  for (const { browser } of places) await browser.close()
   try {
-    for (const { box } of places ?? []) await stopCleanly(box, info)
+    for (const { box } of places) await stopCleanly(box, info)
   } finally {
-    for (const { side } of places ?? []) side.network.close()
-    places = undefined
+    for (const { side } of places) side.network.close()
+    places = []
+    await fleet?.close()
+    fleet = undefined
   }
 })
 
@@ -228,4 +233,37 @@ test('an appliance that is gone is offline, a call to it ends at once, and it is
   await expect(ann.getByTestId('outcome')).toHaveAttribute('data-end', 'no_answer')
   birch.side.network.run('ip', 'link', 'set', 'cable', 'up')
   await expect.poll(presence, { message: 'it is reached again', timeout: 90_000 }).toBe('online')
+})
+
+test('rooms of a fleet find each other over NATS, ring each other there, and see and hear each other', async () => {
+  test.setTimeout(180_000)
+  const made = await makeFleet(3)
+  test.skip(typeof made === 'string', String(made))
+  fleet = made as Fleet
+  const on = `[fleet]\nnats = "${fleet.nats}"\nnats_calls = true\n`
+  const [near, far, third] = fleet.sides as readonly [Side, Side, Side]
+  const aspen = await open(near, 'Aspen', on)
+  const birch = await open(far, 'Birch', on)
+  const cedar = await open(third, 'Cedar', on)
+  const known = (place: Place) => ask(place, 'GET', 'users').users
+    .filter((user: any) => user.kind === 'appliance' && user.presence === 'online').map((user: any) => user.name).toSorted()
+  for (const [place, others] of [[aspen, ['Birch', 'Cedar']], [birch, ['Aspen', 'Cedar']], [cedar, ['Aspen', 'Birch']]] as const) {
+    await expect.poll(() => known(place), { message: 'the others are in the directory' }).toEqual(others)
+  }
+  const addresses = [aspen, birch, cedar].flatMap((place) => ask(place, 'GET', 'users').users).map((user: any) => user.address)
+  expect(addresses.filter((address) => address !== undefined), 'one of two reaches the other, by its id alone')
+    .toEqual([expect.stringMatching(/^nats:/), expect.stringMatching(/^nats:/), expect.stringMatching(/^nats:/)])
+
+  const ann = await signIn(aspen, 'Ann', red, 700)
+  const cedarAtAspen = ask(aspen, 'GET', 'users').users.find((user: any) => user.name === 'Cedar').id
+  await ann.getByTestId(`video-${cedarAtAspen}`).click()
+  await rung(cedar)
+  ask(cedar, 'POST', 'commands/accept')
+  await expect(ann.getByTestId('meeting')).toBeVisible()
+  await meetsRoom(ann, 'Cedar')
+  const ben = await goIn(cedar, await meetingOf(cedar), 'Ben', blue, 1_100)
+  await meetsPerson(ben, 'Ann', red, 700)
+  await meetsPerson(ann, 'Ben', blue, 1_100)
+  ask(cedar, 'POST', 'commands/hang-up')
+  await expect.poll(() => ask(aspen, 'GET', 'calls').calls.length).toBe(0)
 })

@@ -13,6 +13,7 @@ use super::talk::Entries;
 use crate::appliance::Handle;
 use crate::appliance::handle::{Entry, Join, JoinUser, MemberId, Reach};
 use crate::remote::{Protocol, Say};
+use crate::system::tunnels::Dial;
 use crate::web::wire::{
     Answer, Ask, BridgeHello, Frame, Hello, ParticipantKind, Request, Resume, Role, VERSION,
 };
@@ -33,6 +34,7 @@ pub(super) struct Crossing {
     /// What the other appliance is called here.
     pub(super) name: String,
     pub(super) way: Reach,
+    pub(super) dial: Dial,
     pub(super) handle: Handle,
     /// What we are called there.
     pub(super) room_name: String,
@@ -120,7 +122,7 @@ impl Bridge {
             resume: None,
             bridge: Some(BridgeHello { boxes }),
         };
-        let mut wire = Wire::open(&crossing.way, &path(&crossing.entries.there)).await?;
+        let mut wire = Wire::open(&crossing.dial, &crossing.way, &path(&crossing.entries.there)).await?;
         let mut asked = 0;
         let welcome = ask(&mut wire, &mut joint, &mut asked, Ask::Hello(hello)).await?;
         let Answer::Welcome(welcome) = welcome else { bail!("the other end has not said welcome") };
@@ -186,8 +188,8 @@ impl Bridge {
         let mut tries = tokio::time::interval(TRY_EVERY);
         for _ in 0..TRIES_MAX {
             tries.tick().await;
-            let Ok(mut wire) = Wire::open(&self.crossing.way, &path(&self.crossing.entries.there)).await
-            else {
+            let Crossing { dial, way, entries, .. } = &self.crossing;
+            let Ok(mut wire) = Wire::open(dial, way, &path(&entries.there)).await else {
                 continue;
             };
             let resume = Resume { secret: self.secret.clone(), seq: self.joint.seq_there(), chat: CHAT_SEEN };

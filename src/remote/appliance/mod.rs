@@ -22,25 +22,29 @@ mod talk;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::appliance::Handle;
 use crate::appliance::handle::Errand;
+use crate::system::tunnels::Dial;
 use neighbour::Neighbour;
 
 /// The most errands that wait for one appliance.
 const ERRANDS_MAX: usize = 64;
 
-/// Speaks with every appliance that the directory says how to reach, until the loop ends.
-pub async fn serve(handle: Handle, room_name: String, mut errands: mpsc::Receiver<Errand>) {
+/// Speaks with every appliance that the directory says how to reach, until the loop ends; with those that have no address
+/// through tunnels.
+pub async fn serve((handle, room_name): (Handle, String), dial: Dial, mut errands: mpsc::Receiver<Errand>) {
     let mut neighbours: BTreeMap<u64, (mpsc::Sender<Errand>, JoinHandle<()>)> = BTreeMap::new();
     while let Some(errand) = errands.recv().await {
         match errand {
             Errand::Reach { user, name, way } => {
                 let (sender, receiver) = mpsc::channel(ERRANDS_MAX);
-                let neighbour = Neighbour::new(user, name, way, handle.clone(), room_name.clone());
+                let here = (handle.clone(), room_name.clone());
+                let neighbour = Neighbour::new((user, name), (way, Arc::clone(&dial)), here);
                 let task = tokio::spawn(neighbour.run(receiver));
                 if let Some((_, before)) = neighbours.insert(user, (sender, task)) {
                     before.abort();

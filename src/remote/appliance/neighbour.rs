@@ -1,5 +1,6 @@
 //! One other appliance: signed in at its calls for as long as we run, and again whenever it was away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -12,6 +13,7 @@ use super::socket::Wire;
 use super::talk::{Act, Talk};
 use crate::appliance::Handle;
 use crate::appliance::handle::{Errand, Reach};
+use crate::system::tunnels::Dial;
 use crate::web::wire::calling::{Answer, Ask, Frame, Hello, Request, VERSION};
 
 /// Where the words of calls are.
@@ -29,6 +31,7 @@ pub(super) struct Neighbour {
     user: u64,
     name: String,
     way: Reach,
+    dial: Dial,
     handle: Handle,
     room_name: String,
     talk: Talk,
@@ -43,8 +46,12 @@ struct Joined {
 }
 
 impl Neighbour {
-    pub(super) fn new(user: u64, name: String, way: Reach, handle: Handle, room_name: String) -> Self {
-        Self { user, name, way, handle, room_name, talk: Talk::default(), bridge: None }
+    pub(super) fn new(
+        (user, name): (u64, String),
+        (way, dial): (Reach, Dial),
+        (handle, room_name): (Handle, String),
+    ) -> Self {
+        Self { user, name, way, dial, handle, room_name, talk: Talk::default(), bridge: None }
     }
 
     /// Speaks with it until nobody has errands any more.
@@ -71,7 +78,7 @@ impl Neighbour {
     }
 
     async fn sign_in(&mut self) -> anyhow::Result<Wire> {
-        let mut wire = Wire::open(&self.way, PATH).await?;
+        let mut wire = Wire::open(&self.dial, &self.way, PATH).await?;
         let device = format!("appliance {}", self.user);
         let hello = Hello { version: VERSION, token: self.way.token.clone(), device };
         let ask = Ask::Hello(hello);
@@ -188,6 +195,7 @@ impl Neighbour {
             user: self.user,
             name: self.name.clone(),
             way: self.way.clone(),
+            dial: Arc::clone(&self.dial),
             handle: self.handle.clone(),
             room_name: self.room_name.clone(),
             entries,

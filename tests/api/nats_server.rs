@@ -1,0 +1,155 @@
+//! Debian's nats-server as tests have it: open on this machine, or behind TLS for those alone who bear credentials.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nkeys::KeyPair;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::appliance::Appliance;
+
+/// A server, with JetStream in a folder of its own.
+pub(crate) struct Server {
+    child: Child,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Server {
+    /// Lets everybody in.
+    pub(crate) fn start() -> Self {
+        Self::start_with(|_| String::new())
+    }
+
+    /// Has those lines in its configuration, which may name files of its folder.
+    fn start_with(config: impl FnOnce(&Path) -> String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("nats.conf"), config(folder.path())).unwrap();
+        let mut child = run(folder.path(), "-1");
+        let port = loop {
+            assert_eq!(child.try_wait().unwrap(), None, "nats-server goes on running");
+            let files = std::fs::read_dir(folder.path()).unwrap().flatten();
+            let told = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "ports"));
+            let told = told.filter_map(|file| std::fs::read_to_string(file.path()).ok()).next();
+            let told: Option<Value> = told.and_then(|text| serde_json::from_str(&text).ok());
+            if let Some(url) = told.as_ref().and_then(|told| told["nats"][0].as_str()) {
+                break url.rsplit(':').next().unwrap().parse().unwrap();
+            }
+            std::thread::yield_now();
+        };
+        Self { child, folder, port }
+    }
+
+    /// Speaks TLS alone, and lets in who bears credentials of its operator. The server, and the files of authority
+    /// and credentials.
+    pub(crate) fn start_closed() -> (Self, [PathBuf; 2]) {
+        let server = Self::start_with(|folder| {
+            let (operator, system) = (KeyPair::new_operator(), KeyPair::new_account());
+            let (account, user) = (KeyPair::new_account(), KeyPair::new_user());
+            let limits = json!({ "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1, "subs": -1,
+                "data": -1, "payload": -1, "imports": -1, "exports": -1, "conn": -1, "leaf": -1, "wildcards": true });
+            let of_operator = signed(&operator, &operator, json!({ "type": "operator", "version": 2 }));
+            let of_account =
+                signed(&operator, &account, json!({ "type": "account", "version": 2, "limits": limits }));
+            let of_system = signed(&operator, &system, json!({ "type": "account", "version": 2 }));
+            let of_user = signed(
+                &account,
+                &user,
+                json!({ "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1 }),
+            );
+            std::fs::write(
+                folder.join("room.creds"),
+                format!(
+                    "-----BEGIN NATS USER JWT-----\n{of_user}\n------END NATS USER JWT------\n\n\
+                     -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+                    user.seed().unwrap()
+                ),
+            )
+            .unwrap();
+            certificates(folder);
+            let system = system.public_key();
+            format!(
+                "operator: \"{of_operator}\"\nsystem_account: {system}\nresolver: MEMORY\n\
+                 resolver_preload: {{ {system}: \"{of_system}\", {}: \"{of_account}\" }}\n\
+                 tls {{ cert_file: {:?}, key_file: {:?} }}\n",
+                account.public_key(),
+                folder.join("server.pem"),
+                folder.join("server.key"),
+            )
+        });
+        let files = ["authority.pem", "room.creds"].map(|file| server.folder.path().join(file));
+        (server, files)
+    }
+
+    /// The power fails.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// It comes back, with what it has kept.
+    pub(crate) fn revive(&mut self) {
+        self.child = run(self.folder.path(), &self.port.to_string());
+    }
+
+    pub(crate) async fn join(&self) -> async_nats::Client {
+        let address = format!("127.0.0.1:{}", self.port);
+        async_nats::ConnectOptions::new().retry_on_initial_connect().connect(address).await.unwrap()
+    }
+
+    /// A box that is on it, with more lines after those of its section `fleet`.
+    pub(crate) fn box_on(&self, more: &str) -> Appliance {
+        let config = format!("[fleet]\nnats = \"nats://127.0.0.1:{}\"\n{more}", self.port);
+        Appliance::start(&config)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(folder: &Path, port: &str) -> Child {
+    let mut command = Command::new("nats-server");
+    // Debian has it where only root looks.
+    command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap()));
+    command
+        .args(["--addr", "127.0.0.1", "--port", port, "--jetstream", "--store_dir"])
+        .arg(folder.join("store"))
+        .arg("--config")
+        .arg(folder.join("nats.conf"));
+    command.arg("--ports_file_dir").arg(folder).stderr(Stdio::null()).stdout(Stdio::null());
+    command.spawn().expect("nats-server is there (.ci/setup servers)")
+}
+
+/// A token of NATS's own kind (JWT, signed with an nkey), in which `by` says something of `of`.
+fn signed(by: &KeyPair, of: &KeyPair, told: Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({ "iss": by.public_key(), "sub": of.public_key(), "name": "test", "iat": 1_700_000_000,
+        "jti": "TEST", "nats": told });
+    let text = format!("{}.{}", part(&json!({ "typ": "JWT", "alg": "ed25519-nkey" })), part(&claims));
+    let signature = by.sign(text.as_bytes()).unwrap();
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// An authority of the test's own, and what it has signed for this machine.
+fn certificates(folder: &Path) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let authority = CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &authority).unwrap();
+    for (file, pem) in
+        [("authority.pem", authority.pem()), ("server.pem", leaf.pem()), ("server.key", key.serialize_pem())]
+    {
+        std::fs::write(folder.join(file), pem).unwrap();
+    }
+}
