@@ -98,7 +98,7 @@ fuzz: setup-build setup-fuzz $(dist)
 setup-fuzz:
 	@.ci/setup fuzz
 
-bench: setup-build setup-run setup-test setup-bench $(dist)
+bench: setup-build setup-run setup-servers setup-test setup-bench $(dist)
 	cargo build --release --locked --package alcove --package alcove-bench
 	ALCOVE_BIN=$(CARGO_TARGET_DIR)/release/alcove $(CARGO_TARGET_DIR)/release/alcove-bench --out target/bench
 	ALCOVE_BIN=$(CARGO_TARGET_DIR)/release/alcove npm --prefix tests/browser run bench

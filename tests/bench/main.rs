@@ -123,7 +123,8 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     }
     if wanted(Subject::Fleet) {
         let measured = fleet::measure(&run).await?;
-        publish(&arguments.out, "fleet", &measured, measured.lines())?;
+        let lines = measured.iter().flat_map(fleet::Followings::lines).collect();
+        publish(&arguments.out, "fleet", &measured, lines)?;
     }
     if wanted(Subject::Sfu) {
         sfu::compare(&run, &arguments.sfu, &arguments.out).await?;
