@@ -284,6 +284,8 @@ test('meetings, devices and updates are looked at, and a meeting is ended', asyn
   await expect(page.getByTestId('participants')).toContainText('Aspen')
   await isUsable(page, 'meetings')
   await picture(page, info, 'meetings')
+  await appliance.api('POST', 'meetings', { name: 'attic' })
+  await expect(page.getByTestId('meeting-attic'), 'the appliance tells of it').toBeVisible({ timeout: 5_000 })
   await page.getByTestId('end-den').click()
   await page.getByTestId('yes').click()
   await expect(page.getByTestId('meeting-den')).toBeHidden()

@@ -2,6 +2,7 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { Admin, type Condition } from "./admin";
 import { Api } from "./api";
+import { Happenings, type Stream } from "./happenings";
 
 type Answers = Readonly<Record<string, { status: number; body: unknown } | undefined>>;
 
@@ -14,7 +15,8 @@ function admin(answers: Answers): Admin {
     if (!answer) throw new TypeError("Failed to fetch");
     return new Response(JSON.stringify(answer.body), { status: answer.status });
   };
-  return new Admin(new Api(ask));
+  const silent = { readyState: 2, addEventListener: () => undefined, close: () => undefined } as unknown as Stream;
+  return new Admin(new Api(ask), new Happenings(() => silent));
 }
 
 function status(reason: string, generation = 3): { status: number; body: unknown } {

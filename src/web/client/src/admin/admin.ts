@@ -1,9 +1,12 @@
-/** Who is signed in here, and how the appliance is: asked again and again while somebody looks. */
+/** Who is signed in here, and how the appliance is: it tells what happens, and is asked from time to time, while somebody looks. */
 import { Cell } from "../cell";
 import { Api, asRefused, type Permission, type Refused } from "./api";
+import { Happenings } from "./happenings";
 
-/** How often is looked while the page is seen, and while the appliance does not answer, in milliseconds. */
+/** How often is looked while the page is seen: where nobody tells, where what happens is told, and while the appliance does
+ * not answer, in milliseconds. */
 const LOOK_EVERY_MS = 5_000;
+const TOLD_EVERY_MS = 30_000;
 const RETRY_MS = 1_500;
 /** A page in front of which nobody did anything for so long asks no longer: then its sign-in can end, in milliseconds. */
 const ABANDONED_MS = 30 * 60_000;
@@ -68,9 +71,10 @@ export class Admin {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #touched = Date.now();
 
-  constructor(api = new Api()) {
+  constructor(api = new Api(), readonly happenings = new Happenings()) {
     this.api = api;
     api.onOut = () => this.#isOut();
+    happenings.watch("status", () => void this.look());
   }
 
   may(what: Permission): boolean {
@@ -127,7 +131,7 @@ export class Admin {
     } catch (cause) {
       if (isAway(asRefused(cause))) this.view.patch({ away: true });
     }
-    this.#soon(this.view.value.away ? RETRY_MS : LOOK_EVERY_MS);
+    this.#soon(this.view.value.away ? RETRY_MS : this.happenings.areTold ? TOLD_EVERY_MS : LOOK_EVERY_MS);
   };
 
   async #find(): Promise<void> {
@@ -158,13 +162,16 @@ export class Admin {
 
   #isOut(): void {
     clearTimeout(this.#timer);
+    this.happenings.end();
     this.api.csrf = "";
     this.view.patch({ stage: "out", who: null, status: null, unconfirmed: null });
   }
 
   #soon(ms: number): void {
     clearTimeout(this.#timer);
-    if (this.isSeen() && this.view.value.stage === "in") this.#timer = setTimeout(() => void this.look(), ms);
+    if (!this.isSeen() || this.view.value.stage !== "in") return this.happenings.end();
+    if (this.may("watch")) this.happenings.begin();
+    this.#timer = setTimeout(() => void this.look(), ms);
   }
 
   async #unconfirmed(status: Status): Promise<Unconfirmed | null> {

@@ -23,7 +23,7 @@ interface Participant {
 
 export function Meetings() {
   const { api } = useAdmin();
-  const list = useAsked(() => api.get<{ meetings: Meeting[] }>("meetings"), 5_000);
+  const list = useAsked(() => api.get<{ meetings: Meeting[] }>("meetings"), 15_000, "meetings");
   const [ending, setEnding] = useState("");
   return (
     <section class="card wide" data-testid="meetings">
@@ -72,7 +72,7 @@ function Row({ meeting, onEnd }: { meeting: Meeting; onEnd(): void }) {
 
 function People({ meeting }: { meeting: string }) {
   const { api } = useAdmin();
-  const list = useAsked(() => api.get<{ participants: Participant[] }>(`meetings/${encodeURIComponent(meeting)}/participants`), 5_000);
+  const list = useAsked(() => api.get<{ participants: Participant[] }>(`meetings/${encodeURIComponent(meeting)}/participants`), 15_000, "meetings");
   return (
     <div class="inside">
       <Refusal of={list.refused} />

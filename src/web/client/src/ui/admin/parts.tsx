@@ -3,6 +3,7 @@ import { createContext, type ComponentChildren } from "preact";
 import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks";
 import type { Admin } from "../../admin/admin";
 import { asRefused, type Refused } from "../../admin/api";
+import type { Subject } from "../../admin/happenings";
 import { icons } from "../icons";
 import { t, why } from "./texts";
 
@@ -18,8 +19,8 @@ export interface Asked<T> {
   reload(): Promise<void>;
 }
 
-/** Asks for something; with `everyMs` again and again. */
-export function useAsked<T>(ask: () => Promise<T>, everyMs = 0): Asked<T> {
+/** Asks for something; with `everyMs` again and again, and with `about` when the appliance tells that it is another. */
+export function useAsked<T>(ask: () => Promise<T>, everyMs = 0, about?: Subject): Asked<T> {
   const admin = useAdmin();
   const [state, setState] = useState<{ body: T | null; refused: Refused | null }>({ body: null, refused: null });
   const latest = useRef(ask);
@@ -46,6 +47,7 @@ export function useAsked<T>(ask: () => Promise<T>, everyMs = 0): Asked<T> {
       clearTimeout(timer);
     };
   }, [everyMs]);
+  useEffect(() => about && admin.happenings.watch(about, () => void reload()), [about]);
   return { ...state, reload };
 }
 

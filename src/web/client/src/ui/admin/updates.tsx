@@ -31,7 +31,7 @@ const LOOK_EVERY_MS = 2_000;
 export function Updates() {
   const admin = useAdmin();
   const { status } = useCell(admin.view);
-  const state = useAsked(() => admin.api.get<State>("updates"), LOOK_EVERY_MS);
+  const state = useAsked(() => admin.api.get<State>("updates"), LOOK_EVERY_MS, "updates");
   const isPackage = state.refused?.code === "unsupported-mode";
   return (
     <div class="updates">
