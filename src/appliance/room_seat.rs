@@ -259,8 +259,9 @@ impl Appliance {
     /// Has the screen show the meeting that the room is in, or how to join the standing one.
     pub(super) fn refresh_scene(&self) {
         let invited = self.seat.meeting().unwrap_or(&self.settings.standing_meeting);
-        let Invitation { url, text, claim, .. } = (self.settings.invite)(invited);
-        let trouble = self.settings.troubles.first().cloned().unwrap_or_default();
+        let Invitation { url, text, claim, trouble, .. } = (self.settings.invite)(invited);
+        // Of the start, which stays until the next one; then what comes and goes.
+        let trouble = self.settings.troubles.first().cloned().or(trouble).unwrap_or_default();
         let call = self.scene_call();
         let claim = claim.map(|(address, code)| SceneClaim { address, code });
         let mut model =

@@ -59,6 +59,8 @@ pub struct Invitation {
     pub text: String,
     /// Where to become the owner of the appliance, and the code for it, while nobody is.
     pub claim: Option<(String, String)>,
+    /// What is wrong with the appliance, and what to do.
+    pub trouble: Option<String>,
 }
 
 /// Makes the invitation to a meeting, for the screen.

@@ -18,6 +18,7 @@ use crate::appliance::Handle;
 use crate::config::change;
 use crate::config::kept::When;
 use crate::config::{Applies, Config};
+use crate::system::conditions::Conditions;
 use crate::system::configuration::{Configuration, State};
 
 /// How often is looked whether the moment has come.
@@ -70,6 +71,21 @@ pub(super) async fn show_claim(mut code: watch::Receiver<Option<String>>, handle
     while code.changed().await.is_ok() {
         if let Err(refusal) = handle.refresh_screen().await {
             log::warn!("the screen shows the claim code as it was for up to five minutes: {refusal}");
+        }
+    }
+}
+
+/// Has the room's screen say what is wrong, as soon as it is so.
+pub(super) async fn show_trouble(mut conditions: watch::Receiver<Conditions>, handle: Handle) {
+    let mut shown = None;
+    while conditions.changed().await.is_ok() {
+        let trouble = conditions.borrow_and_update().for_the_screen().map(str::to_owned);
+        if trouble == shown {
+            continue;
+        }
+        match handle.refresh_screen().await {
+            Ok(()) => shown = trouble,
+            Err(refusal) => log::warn!("the screen does not say yet what is wrong: {refusal}"),
         }
     }
 }

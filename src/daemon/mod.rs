@@ -241,7 +241,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
     let uploads = certificates.uploads();
     let public_url = ways::public_url(uploads.public_name(), https_port);
-    let invite = settings::invite(clock, (tokens, claim), public_url.clone());
+    let invite = settings::invite(clock, (tokens, claim), lasting.conditions.subscribe(), public_url.clone());
     let contact = config.calls.contact.clone().unwrap_or_else(|| public_url.clone());
     let (errand_sender, errands) = errands();
     let notifier = NotifierSettings { key: lasting.push_key.clone(), contact, webhook };
@@ -295,6 +295,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     };
     tasks.spawn(observer.run());
     tasks.spawn(follow::show_claim(claim.subscribe(), handle.clone()));
+    tasks.spawn(follow::show_trouble(lasting.conditions.subscribe(), handle.clone()));
     let tunnels = Tunnels::of(&lasting.telling.box_id);
     let here = (handle.clone(), config.room.name.clone());
     tasks.spawn(crate::remote::appliance::serve(here, tunnels.dial(), errands));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alcove_hal::clock::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::appliance::handle::Errand;
 use crate::appliance::{
@@ -16,6 +16,7 @@ use crate::config::{Config, Secret};
 use crate::meeting::Role;
 use crate::room::RoomSettings;
 use crate::system::claim::Claim;
+use crate::system::conditions::Conditions;
 use crate::system::mail::Mailer;
 use crate::system::notify;
 use crate::system::tokens::{self, Tokens};
@@ -151,6 +152,7 @@ pub(super) fn record_token(tokens: &Arc<Tokens>) -> RecordToken {
 pub(super) fn invite(
     clock: &Arc<dyn Clock>,
     (tokens, claim): (&Arc<Tokens>, &Arc<Claim>),
+    conditions: watch::Receiver<Conditions>,
     public_url: String,
 ) -> Invite {
     let (clock, tokens, claim) = (Arc::clone(clock), Arc::clone(tokens), Arc::clone(claim));
@@ -162,6 +164,7 @@ pub(super) fn invite(
             guest_url: format!("{public_url}/m/{meeting}#t={code}"),
             text: format!("{public_url}/m/{meeting}\n{code}"),
             claim: claim.code().map(|code| (format!("{public_url}/admin"), code)),
+            trouble: conditions.borrow().for_the_screen().map(str::to_owned),
         }
     })
 }

@@ -269,20 +269,24 @@ fn welcome(piece: &Piece) -> String {
     let told = words(*language);
     let state =
         meeting.as_ref().map_or_else(|| told.ready.to_owned(), |name| told.waiting.replace("{}", name));
-    for (index, part) in (0_u8..).zip(wrapped(&state, chars_in(width * 0.86, font), 2)) {
-        svg +=
-            &line(&part, [x, height * 0.2 + font * (1.8 + 1.3 * f32::from(index))], font, "#9aa4b2", "start");
+    let mut y = height * 0.2 + font * 0.5;
+    let state = wrapped(&state, chars_in(width * 0.86, font), 2);
+    for part in &state {
+        y += font * 1.3;
+        svg += &line(part, [x, y], font, "#9aa4b2", "start");
+    }
+    let small = font * 0.7;
+    y += font * 0.5;
+    // Left of the code, and above the address.
+    for part in wrapped(&capitalised(trouble), chars_in(left - x * 1.3, small), 4 - state.len()) {
+        y += small * 1.4;
+        svg += &line(&part, [x, y], small, "#ffb454", "start");
     }
     let mut y = height * 0.5;
     svg += &line(told.join_at, [x, y], font, "#9aa4b2", "start");
     for part in wrapped(join_text, chars_in(left - x * 1.3, font * 1.15), 5) {
         y += font * 1.6;
         svg += &line(&part, [x, y], font * 1.15, "#fff", "start");
-    }
-    let small = font * 0.7;
-    for (index, part) in (0_u8..).zip(wrapped(trouble, chars_in(width * 0.86, small), 2)) {
-        let y = height * 0.94 + small * 1.4 * f32::from(index);
-        svg += &line(&part, [x, y], small, "#ffb454", "start");
     }
     if let Some(SceneClaim { address, code }) = claim {
         let y = height * 0.84;
@@ -297,6 +301,12 @@ fn welcome(piece: &Piece) -> String {
         svg += &line(code, [x, y + small * 1.3 + font * 1.2], font, "#fff", "start");
     }
     svg + &qr_code(join_url, [left, height * 0.4], qr)
+}
+
+/// A sentence with a capital letter.
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// In the upper half the names, below them what it is. A banner is as wide as the stage, the whole screen has a disc.

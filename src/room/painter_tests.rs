@@ -82,6 +82,11 @@ fn the_welcome_picture_says_what_is_wrong() {
     };
     let lit = |trouble: &str| luma(&welcome(trouble)).iter().filter(|luma| **luma > 60).count();
     assert!(lit("The configuration cannot be read.") > lit("") + 50);
+    assert_eq!(
+        luma(&welcome("it is gone")),
+        luma(&welcome("It is gone")),
+        "a sentence begins with a capital"
+    );
 }
 
 #[test]

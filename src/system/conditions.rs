@@ -1,6 +1,6 @@
 //! How the appliance is, thing by thing: true or not, since when, why, and what to do.
 //!
-//! One table drives `/readyz`, the status, metrics and alerts. Whoever looks at a thing makes a [`Finding`]; the table
+//! One table drives `/readyz`, the status, the room's screen, metrics and alerts. Whoever looks at a thing makes a [`Finding`]; the table
 //! remembers when it last changed and when it was last good.
 
 use std::collections::BTreeMap;
@@ -86,6 +86,21 @@ impl Kind {
     #[must_use]
     pub const fn is_needed(self) -> bool {
         !matches!(self, Self::Ready | Self::UpdateAvailable | Self::InMeeting | Self::Degraded)
+    }
+
+    /// Whether whoever stands before the screen is told: what they can mend, or have to know.
+    const fn is_for_people(self) -> bool {
+        matches!(
+            self,
+            Self::NetworkOnline
+                | Self::CertificateValid
+                | Self::CameraReady
+                | Self::MicrophoneReady
+                | Self::SpeakerReady
+                | Self::EncoderOk
+                | Self::SfuReady
+                | Self::StorageOk
+        )
     }
 }
 
@@ -175,6 +190,13 @@ impl Conditions {
         self.find(Kind::Degraded, degraded, at_unix_ms);
     }
 
+    /// What the room's screen says is wrong, if anything is.
+    #[must_use]
+    pub fn for_the_screen(&self) -> Option<&str> {
+        let is_wrong = |one: &&Condition| one.kind.is_for_people() && one.finding.status == Some(false);
+        self.table.values().find(is_wrong).map(|one| one.finding.message.as_str())
+    }
+
     /// One of them, once it was looked at.
     #[must_use]
     pub fn get(&self, kind: Kind) -> Option<&Condition> {
@@ -190,6 +212,18 @@ impl Conditions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_screen_says_what_people_before_it_can_mend() {
+        let mut table = Conditions::default();
+        table.find(Kind::TimeSynced, Finding::no("NoServer", "the clock follows nobody"), 1);
+        assert_eq!(table.for_the_screen(), None);
+        table.find(Kind::SpeakerReady, Finding::no("Gone", "the loudspeaker is gone; plug it in"), 2);
+        table.find(Kind::CameraReady, Finding::no("Gone", "the camera is gone; plug it in"), 3);
+        assert_eq!(table.for_the_screen(), Some("the camera is gone; plug it in"));
+        table.find(Kind::CameraReady, Finding::yes("InUse", "it delivers"), 4);
+        assert_eq!(table.for_the_screen(), Some("the loudspeaker is gone; plug it in"));
+    }
 
     #[test]
     fn a_condition_knows_since_when_and_when_it_was_last_good() {
