@@ -305,7 +305,7 @@ impl Appliance {
     /// Where media arrives.
     #[must_use]
     pub fn media_addresses(&self) -> Vec<SocketAddr> {
-        self.workers.iter().flat_map(|worker| worker.addresses.iter().copied()).collect()
+        self.workers.iter().flat_map(Worker::addresses).collect()
     }
 
     /// Runs until `stop` is ready; then every meeting is ended and everybody told.

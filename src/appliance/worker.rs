@@ -61,7 +61,7 @@ const BATCHES_PER_TURN: usize = 8;
 /// arrive one by one are taken together, and those of a frame leave together. Nobody notices half a millisecond.
 const TURN_MIN: Duration = Duration::from_micros(400);
 
-/// How often the TCP sockets are looked through.
+/// How often the TCP sockets are looked through, and the machine's addresses.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The longest wait, so that a missed wake-up heals by itself.
@@ -91,8 +91,9 @@ pub(super) struct Worker {
     thread: Option<JoinHandle<()>>,
     turns: Arc<AtomicU64>,
     busy_per_mille: Arc<AtomicU32>,
-    /// Where its media arrives.
-    pub(super) addresses: Vec<SocketAddr>,
+    /// Where its media arrives, on every address of the machine, and on those of the configuration.
+    port: u16,
+    announce: Vec<IpAddr>,
 }
 
 impl Worker {
@@ -115,8 +116,8 @@ impl Worker {
             .register(socket.source(), SOCKET, Interest::READABLE)
             .context("cannot watch the socket")?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).context("cannot make a waker")?);
-        let addresses =
-            media_addresses(socket.port(), announce).context("cannot list the network's addresses")?;
+        let port = socket.port();
+        let addresses = media_addresses(port, announce).context("cannot list the network's addresses")?;
         let (orders, receiver) = channel();
         let turns = Arc::<AtomicU64>::default();
         let busy_per_mille = Arc::<AtomicU32>::default();
@@ -132,7 +133,9 @@ impl Worker {
             identity,
             wall,
             tcp_addresses: tcp_addresses(&addresses, https_port),
-            addresses: addresses.clone(),
+            addresses,
+            announce: announce.to_owned(),
+            https_port,
             demux: Demux::default(),
             homes: HashMap::new(),
             meetings: HashMap::new(),
@@ -151,7 +154,20 @@ impl Worker {
             .name(format!("media-{index}"))
             .spawn(move || worker_thread.run())
             .context("cannot start a media thread")?;
-        Ok(Self { orders, waker, thread: Some(thread), turns, busy_per_mille, addresses })
+        Ok(Self {
+            orders,
+            waker,
+            thread: Some(thread),
+            turns,
+            busy_per_mille,
+            port,
+            announce: announce.to_owned(),
+        })
+    }
+
+    /// Where its media arrives now.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        media_addresses(self.port, &self.announce).unwrap_or_default()
     }
 
     /// Hands over an order; it is carried out within the worker's next turn.
@@ -228,7 +244,7 @@ struct WorkerThread {
     poll: Poll,
     socket: MediaSocket,
     tcp: MediaTcp,
-    /// When the TCP sockets are looked through next.
+    /// When the TCP sockets are looked through next, and the machine's addresses.
     look_due: Instant,
     orders: Receiver<Order>,
     news: tokio::sync::mpsc::Sender<News>,
@@ -237,6 +253,9 @@ struct WorkerThread {
     wall: WallClock,
     addresses: Vec<SocketAddr>,
     tcp_addresses: Vec<SocketAddr>,
+    /// What the addresses are made of, besides those of the machine.
+    announce: Vec<IpAddr>,
+    https_port: u16,
     demux: Demux,
     /// Which meeting a peer is in.
     homes: HashMap<PeerId, MeetingId>,

@@ -112,6 +112,12 @@ impl Forwarder {
         }
     }
 
+    /// Other addresses of the machine, for UDP and for TCP: told in the answers from now on.
+    pub fn set_addresses(&mut self, udp: Vec<SocketAddr>, tcp: Vec<SocketAddr>) {
+        self.config.ice_addresses = udp;
+        self.config.ice_tcp_addresses = tcp;
+    }
+
     /// Another relayed address, or none any more: told in the answers from now on.
     pub const fn set_relayed_address(&mut self, address: Option<SocketAddr>) {
         self.config.ice_relayed_address = address;

@@ -260,6 +260,27 @@ fn an_ice_restart_moves_a_browser_to_another_address_and_pictures_go_on() {
 }
 
 #[test]
+fn whoever_asks_after_the_appliance_has_got_other_addresses_is_told_those_and_no_others() {
+    let mut world = World::new(Weather::CALM, 12);
+    let a = world.join(&BOTH, &CAMERA);
+    world.run(SECOND);
+    let now = world.now;
+    let offer = world.browser(a).restart_offer();
+    world.forwarder.set_addresses(vec![([10, 0, 9, 9], 7800).into()], vec![([10, 0, 9, 9], 443).into()]);
+    let answer = world.forwarder.offer(a, EVERYTHING, &offer, now).expect("an answer");
+    let told: Vec<&str> = answer.lines().filter(|line| line.starts_with("a=candidate:")).collect();
+    assert!(
+        told.iter().any(|line| line.contains(" udp ") && line.contains(" 10.0.9.9 7800 typ host")),
+        "{told:?}"
+    );
+    assert!(
+        told.iter().any(|line| line.contains(" tcp ") && line.contains(" 10.0.9.9 443 typ host")),
+        "{told:?}"
+    );
+    assert!(told.iter().all(|line| line.contains(" 10.0.9.9 ")), "{told:?}");
+}
+
+#[test]
 fn a_browser_that_vanishes_is_told_silent_then_gone_and_the_others_go_on() {
     let mut world = World::new(Weather::CALM, 11);
     let (a, b) = (world.join(&BOTH, &CAMERA), world.join(&BOTH, &CAMERA));

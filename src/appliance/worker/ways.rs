@@ -7,6 +7,7 @@ use std::time::Instant;
 use mio::event::Event;
 use mio::{Events, Interest};
 
+use super::addresses::{media_addresses, tcp_addresses};
 use super::{
     BATCHES_PER_TURN, Hosted, LISTENER, LOOK_EVERY, MeetingId, News, SOCKET, WAKE, WayTo, WorkerThread,
 };
@@ -65,6 +66,23 @@ impl WorkerThread {
         if now >= self.look_due {
             self.look_due = now + LOOK_EVERY;
             self.tcp.look(self.poll.registry(), now);
+            self.look_at_addresses();
+        }
+    }
+
+    /// Whoever joins is told the addresses that the machine has then: one may come late, or be another one.
+    fn look_at_addresses(&mut self) {
+        let Ok(addresses) = media_addresses(self.socket.port(), &self.announce) else { return };
+        if addresses == self.addresses {
+            return;
+        }
+        for address in addresses.iter().filter(|address| !self.addresses.contains(address)) {
+            log::info!("media arrives at {address} from now on");
+        }
+        self.tcp_addresses = tcp_addresses(&addresses, self.https_port);
+        self.addresses = addresses;
+        for hosted in self.meetings.values_mut() {
+            hosted.forwarder.set_addresses(self.addresses.clone(), self.tcp_addresses.clone());
         }
     }
 

@@ -1,7 +1,7 @@
 //! How a peer comes to be: its offer, the lines that were negotiated, ICE restarts and candidates.
 
 use std::fmt::Display;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use str0m::Candidate;
@@ -55,13 +55,7 @@ impl RtcPeer {
             SdpOffer::from_sdp_string(sdp).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
         let (mut rtc, secrets) = dtls::watched(|| configure(setup, has_numbers).build(now));
         add_own(&mut rtc, setup);
-        for address in setup.ice_tcp_addresses {
-            // RFC 6544, 4.1: the other end opens the socket.
-            let candidate = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive);
-            if let Ok(candidate) = candidate.build() {
-                rtc.add_local_candidate(candidate);
-            }
-        }
+        add_own_tcp(&mut rtc, setup);
         add_relayed(&mut rtc, setup);
         let answer =
             rtc.sdp_api().accept_offer(offer).map_err(|error| OfferRefused::Malformed(shortened(&error)))?;
@@ -131,6 +125,9 @@ impl RtcPeer {
         let mut answer = Err(OfferRefused::Internal);
         self.step(out, up, |peer, out, up| {
             attach(&mut peer.rtc, peer.egress.outlets());
+            // The machine may have other addresses by now.
+            add_own(&mut peer.rtc, setup);
+            add_own_tcp(&mut peer.rtc, setup);
             add_relayed(&mut peer.rtc, setup);
             answer = peer
                 .rtc
@@ -184,6 +181,17 @@ pub(super) fn add_own(rtc: &mut Rtc, setup: RtcSetup<'_>) {
     }
 }
 
+/// Where it arrives over TCP.
+fn add_own_tcp(rtc: &mut Rtc, setup: RtcSetup<'_>) {
+    for address in setup.ice_tcp_addresses {
+        // RFC 6544, 4.1: the other end opens the socket.
+        let candidate = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive);
+        if let Ok(candidate) = candidate.build() {
+            rtc.add_local_candidate(candidate);
+        }
+    }
+}
+
 /// To str0m, which is lite here and makes no checks, the relayed address is one of our own.
 fn add_relayed(rtc: &mut Rtc, setup: RtcSetup<'_>) {
     if let Some(candidate) =
@@ -193,21 +201,30 @@ fn add_relayed(rtc: &mut Rtc, setup: RtcSetup<'_>) {
     }
 }
 
-/// The answer as the peer is told: candidates that are not our own addresses are relayed, and come last.
+/// The answer as the peer is told: the relayed candidate comes last, and those of addresses that the machine has no more
+/// are left out.
 fn told(answer: &str, setup: RtcSetup<'_>, plan: &Plan) -> String {
     // An appliance needs no advice.
     let answer = if plan.is_of_bridge { answer.to_owned() } else { with_advice(answer, plan) };
-    let is_own = |line: &str| {
-        let words: Vec<&str> = line.split(' ').collect();
-        let [_, _, "udp", _, ip, port, ..] = words.as_slice() else { return true };
-        let address = ip.parse::<IpAddr>().ok().zip(port.parse::<u16>().ok()).map(SocketAddr::from);
-        address.is_none_or(|address| setup.ice_addresses.contains(&address))
-    };
-    let told = |line: &str| match line.strip_prefix("a=candidate:") {
-        Some(candidate) if !is_own(candidate) => relayed(candidate).unwrap_or_default(),
-        _ => line.to_owned(),
+    let told = |line: &str| {
+        let Some(candidate) = line.strip_prefix("a=candidate:") else { return line.to_owned() };
+        match place(candidate) {
+            Some(("udp", address)) if Some(address) == setup.ice_relayed_address => {
+                relayed(candidate).unwrap_or_default()
+            }
+            Some(("udp", address)) if !setup.ice_addresses.contains(&address) => String::new(),
+            Some(("tcp", address)) if !setup.ice_tcp_addresses.contains(&address) => String::new(),
+            _ => line.to_owned(),
+        }
     };
     answer.split_inclusive("\r\n").map(told).collect()
+}
+
+/// The transport and the address of a candidate (RFC 8839, 5.1).
+fn place(candidate: &str) -> Option<(&str, SocketAddr)> {
+    let mut words = candidate.split(' ').skip(2);
+    let (transport, _, ip, port) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    Some((transport, SocketAddr::new(ip.parse().ok()?, port.parse().ok()?)))
 }
 
 /// RFC 8445, 5.1.2: the type's preference is the highest byte of the priority, and 0 for relayed ones.
