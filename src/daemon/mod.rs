@@ -60,11 +60,14 @@ const GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How long a browser may take to say what it wants: whoever says nothing holds no socket for ever.
 const REQUEST_HEAD_MAX: Duration = Duration::from_secs(5);
 
-/// How often is looked whether the certificate is due, or the machine's names or addresses have changed.
+/// How often is looked whether the certificate is due.
 const CERTIFICATE_CHECK: Duration = Duration::from_mins(10);
 
 /// How often is looked whether the machine's clock was set: boards without a battery start years ago.
 const CLOCK_CHECK: Duration = Duration::from_secs(2);
+
+/// How often is looked whether the machine's names or addresses have changed: less often than a loose cable comes and goes.
+const IDENTITY_CHECK: Duration = Duration::from_secs(10);
 
 /// A clock that is set by less changes no certificate.
 const CLOCK_JUMP: Duration = Duration::from_hours(1);
@@ -396,8 +399,8 @@ async fn renew(
     until_unix: watch::Sender<u64>,
 ) {
     loop {
-        due(&*clock).await;
-        match certificates.renew(&Identity::of_this_machine(&names), clock.unix_time().as_secs()) {
+        let identity = Identity::of_this_machine(&names);
+        match certificates.renew(&identity, clock.unix_time().as_secs()) {
             Ok(Renewal::Kept) => {}
             Ok(Renewal::Replaced) => {
                 until_unix.send_replace(certificates.valid_until_unix());
@@ -405,18 +408,28 @@ async fn renew(
             }
             Err(error) => log::warn!("the certificate could not be renewed, and stays in use: {error}"),
         }
+        due(&*clock, &names, &identity).await;
     }
 }
 
-/// Ready when the certificate is to be looked at: from time to time, and when the clock was set.
-async fn due(clock: &dyn Clock) {
+/// Ready when the certificate is to be looked at: from time to time, when the clock was set, and when the machine has other
+/// names or addresses.
+async fn due(clock: &dyn Clock, names: &[String], was: &Identity) {
     let (began, began_unix) = (clock.now(), clock.unix_time());
     let mut turns = tokio::time::interval(CLOCK_CHECK);
+    let mut looked = began;
     loop {
         turns.tick().await;
-        let passed = clock.now().saturating_duration_since(began);
+        let now = clock.now();
+        let passed = now.saturating_duration_since(began);
         if passed >= CERTIFICATE_CHECK || clock.unix_time().abs_diff(began_unix + passed) >= CLOCK_JUMP {
             return;
+        }
+        if now.saturating_duration_since(looked) >= IDENTITY_CHECK {
+            looked = now;
+            if Identity::of_this_machine(names) != *was {
+                return;
+            }
         }
     }
 }
