@@ -1,7 +1,7 @@
 /** Questions to the form of the configuration: what is a draft, what becomes of it when somebody else is faster. */
 import { expect, test } from "vitest";
 import {
-  conflicts, drafted, fieldsOf, fitting, matches, patchOf, steps, typed, type Drafts, type KeyInfo, type Revision, type Schema,
+  conflicts, drafted, fieldsOf, fitting, matches, movesTo, patchOf, steps, typed, type Drafts, type KeyInfo, type Revision, type Schema,
 } from "./config";
 
 const key = (key: string, value: unknown, more: Partial<KeyInfo> = {}): KeyInfo =>
@@ -59,4 +59,15 @@ test("a revision is told by what it says otherwise than the one before it", () =
   const [one, two] = [revision({ room: { name: "A" } }), revision({ room: { name: "B" } }, { locked: ["room"] })];
   expect(steps(one, undefined)).toEqual([{ key: "room.name", before: undefined, after: "A" }]);
   expect(steps(two, one)).toEqual([{ key: "locked", before: undefined, after: ["room"] }, { key: "room.name", before: "A", after: "B" }]);
+});
+
+test("another address or port of the box is another one of the page", () => {
+  const change = (key: string, after: unknown) => ({ key, before: undefined, after, applies: "live" as const });
+  const here = { hostname: "den.local", port: "8443" };
+  expect(movesTo([change("room.name", "Den"), change("network.address", "dhcp")], here)).toBeNull();
+  expect(movesTo([change("http.https_port", 0)], here)).toBeNull();
+  expect(movesTo([change("http.https_port", 443)], here)).toBe("den.local");
+  expect(movesTo([change("network.address", "192.0.2.10/24")], here)).toBe("192.0.2.10:8443");
+  expect(movesTo([change("network.address", "192.0.2.10/24")], { ...here, port: "" })).toBe("192.0.2.10");
+  expect(movesTo([change("network.address", "2001:db8::a/64"), change("http.https_port", 9443)], here)).toBe("[2001:db8::a]:9443");
 });

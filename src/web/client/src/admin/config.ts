@@ -158,6 +158,18 @@ export function matches(field: Field, label: string, query: string): boolean {
   return query.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
+/** The host and port at which the page is found after a change of the box's address or port; null where it stays. */
+export function movesTo(changes: Changed["changes"], { hostname, port }: { hostname: string; port: string }): string | null {
+  const after = (name: string) => changes.find(({ key }) => key === name)?.after;
+  const ip = /^(.+)\/\d+$/.exec(String(after("network.address") ?? ""))?.[1];
+  const other = after("http.https_port");
+  const isPort = typeof other === "number" && other !== 0;
+  if (ip === undefined && !isPort) return null;
+  const host = ip === undefined ? hostname : ip.includes(":") ? `[${ip}]` : ip;
+  const its = isPort ? `${other}` : port;
+  return its === "" || its === "443" ? host : `${host}:${its}`;
+}
+
 /** `section.key` and value of everything that a layer's document says. */
 function flat(document: unknown): Map<string, unknown> {
   const pairs = new Map<string, unknown>();

@@ -1,6 +1,6 @@
 /** What a change would do, before it is made: each key before and after, what is to be known, and when it takes effect. */
 import { useEffect, useState } from "preact/hooks";
-import { patchOf, type Changed, type Drafts, type KeyInfo } from "../../admin/config";
+import { movesTo, patchOf, type Changed, type Drafts, type KeyInfo } from "../../admin/config";
 import { asRefused, type Refused } from "../../admin/api";
 import { signs } from "./icons";
 import { labelOf } from "./field";
@@ -106,11 +106,11 @@ function Differences({ changed, keys, drafts }: { changed: Changed; keys: readon
   );
 }
 
-/** Another port is another address for the page: here nothing answers any more. */
+/** Here nothing answers any more. */
 function Moves({ changed }: { changed: Changed }) {
-  const port = changed.changes.find(({ key }) => key === "http.https_port")?.after;
-  if (typeof port !== "number" || port === 0) return null;
-  const address = `https://${location.hostname}${port === 443 ? "" : `:${port}`}/admin#settings`;
+  const host = movesTo(changed.changes, location);
+  if (host === null) return null;
+  const address = `https://${host}/admin#settings`;
   return (
     <p class="problem" data-testid="moves">
       {t("review.moves")} <a class="link" href={address} target="_blank" rel="noreferrer">{address}</a>
