@@ -79,6 +79,13 @@ pub enum Command {
         #[arg(long, value_name = "DIR", env = "STATE_DIRECTORY", default_value = "/var/lib/alcove")]
         state: PathBuf,
     },
+    /// Changes the network of this machine as the running appliance wants it
+    #[command(hide = true)]
+    Network {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: NetworkCommand,
+    },
     /// Shows the configuration
     Config {
         /// What to do with it.
@@ -102,6 +109,13 @@ pub enum ConfigCommand {
         #[arg(long)]
         explain: bool,
     },
+}
+
+/// The commands about the machine's network.
+#[derive(Debug, Subcommand)]
+pub enum NetworkCommand {
+    /// Has systemd-networkd take what the appliance has asked for; alcove-network.service runs it as root
+    Apply,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alcove::appliance::clock::SystemClock;
-use alcove::cli::{Cli, Command, ConfigCommand};
+use alcove::cli::{Cli, Command, ConfigCommand, NetworkCommand};
 use alcove::fleet::{self, Order};
 use alcove::system::claim::Claim;
 use alcove::system::configuration::Configuration;
@@ -57,6 +57,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
                 ExitCode::SUCCESS
             });
         }
+        Command::Network { command: NetworkCommand::Apply } => system::network::apply(),
         Command::Config { command: ConfigCommand::Show { config, state, explain } } => {
             let (configuration, trouble) = Configuration::open(&state, config::files(config.as_deref())?);
             tell(trouble)?;

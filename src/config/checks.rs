@@ -63,6 +63,7 @@ fn check_words(config: &Config) -> Result<(), Fault> {
         }
     }
     check_turn(config)?;
+    config.network.check()?;
     config.mail.check()?;
     config.maintenance.check()?;
     config.fleet.check()?;

@@ -182,6 +182,10 @@ fn fitting(key: &'static Key) -> BoxedStrategy<Value> {
         Range::OneOf(words) => proptest::sample::select(words).prop_map(Value::from).boxed(),
         _ if key.is_private => "[!-~]{1,40}".prop_map(Value::from).boxed(),
         _ => match key.name {
+            "network.interface" => text("eth0"),
+            "network.address" => text("192.0.2.10/24"),
+            "network.gateway" => text("192.0.2.1"),
+            "network.dns" => Just(json!(["192.0.2.53", "2001:db8::53"])).boxed(),
             "media.announce" => proptest::collection::vec(any::<std::net::Ipv4Addr>(), 0..4)
                 .prop_map(|list| Value::from_iter(list.iter().map(ToString::to_string)))
                 .boxed(),

@@ -10,6 +10,7 @@ mod layer_tests;
 pub mod layers;
 mod mail;
 mod maintenance;
+mod network;
 mod role;
 pub mod schema;
 mod secret;
@@ -30,6 +31,7 @@ pub use fleet::Fleet;
 pub use keys::{Applies, KEYS, Key, Range, Setter};
 pub use mail::{Mail, MailSecurity, MailServer};
 pub use maintenance::Maintenance;
+pub use network::{Address, Network};
 pub use role::GivenRole;
 pub use secret::Secret;
 pub use texts::{explain, show};
@@ -54,6 +56,8 @@ pub struct Config {
     pub room: Room,
     /// The pages and the API.
     pub http: Http,
+    /// The address of the machine.
+    pub network: Network,
     /// Sound and pictures on the network.
     pub media: Media,
     /// A relay for media.

@@ -19,6 +19,11 @@ display = "HDMI"
 [http]
 https_port = 0
 http_port = 80
+[network]
+interface = "eth0"
+address = "192.0.2.10/24"
+gateway = "192.0.2.1"
+dns = ["192.0.2.1", "2001:db8::53"]
 [media]
 port = 0
 workers = 3
@@ -152,6 +157,15 @@ fn what_is_wrong_is_said_with_line_key_and_cause() {
         ("[media]\nannounce = [\"router\"]", "line 2, key media.announce: invalid IP address"),
         ("[room]\nname = \" \"", "line 2, key room.name: a room's name"),
         ("[room]\ncamera = \"\"", "line 2, key room.camera: it is empty"),
+        (
+            "[network]\naddress = \"192.0.2.10\"",
+            "line 2, key network.address: it is no address; give \"dhcp\"",
+        ),
+        (
+            "[network]\naddress = \"192.0.2.0/24\"",
+            "line 2, key network.address: it is the address of the network",
+        ),
+        ("[network]\ngateway = \"192.0.2.1\"", "line 2, key network.gateway: it is for network.address"),
         ("[turn]\nserver = \"stun:a\"", "line 2, key turn.server: it is no TURN server"),
         ("[turn]\nserver = \"turn:a:x\"", "line 2, key turn.server: it is no TURN server"),
         ("[turn]\nserver = \"turn:a\"", "line 2, key turn.server: it needs a password"),

@@ -13,6 +13,7 @@ use alcove_hal::clock::Clock;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
+use super::network::Wish;
 use super::settings;
 use crate::appliance::Handle;
 use crate::config::change;
@@ -27,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Returns when the daemon is to start anew, with what is configured then.
 pub(super) async fn follow(
     configuration: &Configuration,
-    handle: &Handle,
+    (handle, network): (&Handle, &Wish),
     started: &Config,
     clock: &dyn Clock,
 ) {
@@ -47,6 +48,8 @@ pub(super) async fn follow(
         }
         let is_waiting = is_waiting(started, &state);
         if !is_waiting {
+            // Not sooner: an address that cuts the appliance off is undone only when all else is in effect, too.
+            network.settle(&state.config.network).await;
             configuration.observe(state.generation);
         } else if is_the_moment(&state, handle, clock).await {
             return;

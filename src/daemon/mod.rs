@@ -2,6 +2,7 @@
 
 mod follow;
 mod nats;
+mod network;
 mod observe;
 mod settings;
 mod telling;
@@ -23,6 +24,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::network::Wish;
 use self::observe::Observer;
 use self::telling::Telling;
 use self::ways::Listeners;
@@ -46,6 +48,7 @@ use crate::system::configuration::Configuration;
 use crate::system::files::{self, Readers};
 use crate::system::machine::Machine;
 use crate::system::mail::Mailer;
+use crate::system::network::MachineNetwork;
 use crate::system::tokens::Tokens;
 use crate::system::updates::Updates;
 use crate::system::web_push::PushKey;
@@ -283,6 +286,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     }
     let (certificate, certificate_until) = watch::channel(certificates.valid_until_unix());
     let updates = Arc::new(Updates::open(lasting.asked_state));
+    let machine_network = MachineNetwork::of_this_process();
     let observer = Observer {
         updates: Arc::clone(&updates),
         handle: handle.clone(),
@@ -295,8 +299,12 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         uploads: uploads.clone(),
         told: lasting.conditions.clone(),
         events: Arc::clone(&lasting.telling.events),
+        network: machine_network.clone(),
     };
     tasks.spawn(observer.run());
+    let (wanted, wanted_network) = watch::channel(None);
+    let network = Wish { machine: machine_network.clone(), wanted };
+    tasks.spawn(network::follow(machine_network, wanted_network));
     tasks.spawn(follow::show_claim(claim.subscribe(), handle.clone()));
     tasks.spawn(follow::show_trouble(lasting.conditions.subscribe(), handle.clone()));
     let tunnels = Tunnels::of(&lasting.telling.box_id);
@@ -371,7 +379,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     let until_ended = async {
         ended = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => Ended::Stopped,
-            () = follow::follow(configuration, &handle, config, &**clock) => Ended::Outdated,
+            () = follow::follow(configuration, (&handle, &network), config, &**clock) => Ended::Outdated,
         };
     };
     appliance.run(until_ended).await;

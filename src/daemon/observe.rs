@@ -8,7 +8,7 @@ use alcove_hal::clock::Clock;
 use alcove_hal::report::{DeviceClass, Report};
 use tokio::sync::watch;
 
-use super::witness;
+use super::{network, witness};
 use crate::appliance::Handle;
 use crate::appliance::handle::StatusView;
 use crate::config::{Choice, Config};
@@ -18,6 +18,7 @@ use crate::system::conditions::{Conditions, Finding, Kind};
 use crate::system::configuration::Configuration;
 use crate::system::events::Events;
 use crate::system::machine;
+use crate::system::network::MachineNetwork;
 use crate::system::updates::{Updates, View};
 
 /// How often is looked.
@@ -53,6 +54,7 @@ pub(super) struct Observer {
     pub(super) told: watch::Sender<Conditions>,
     pub(super) events: Arc<Events>,
     pub(super) updates: Arc<Updates>,
+    pub(super) network: MachineNetwork,
 }
 
 impl Observer {
@@ -99,8 +101,9 @@ impl Observer {
         at: u64,
     ) {
         let mut find = |kind, finding| conditions.find(kind, finding, at);
-        find(Kind::ConfigApplied, self.configuration.state().finding());
-        find(Kind::NetworkOnline, network_online());
+        let state = self.configuration.state();
+        find(Kind::ConfigApplied, state.finding());
+        find(Kind::NetworkOnline, network::online(&self.network, &state.config.network));
         find(Kind::TimeSynced, time_synced());
         let until = *self.certificate_until.borrow();
         // Whichever ends first is told.
@@ -230,17 +233,6 @@ fn encoder_ok(report: &Report) -> Finding {
         None => Finding::no(
             "NoneWorks",
             "no video encoder works, so the room sends no picture; `alcove devices` says why each does not",
-        ),
-    }
-}
-
-fn network_online() -> Finding {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    match interfaces.iter().find(|interface| !interface.is_loopback() && !interface.is_link_local()) {
-        Some(interface) => Finding::yes("Addressed", format!("{} has {}", interface.name, interface.ip())),
-        None => Finding::no(
-            "NoAddress",
-            "no network card has an address; see to the cable, the Wi-Fi and the router's DHCP",
         ),
     }
 }

@@ -12,7 +12,7 @@ pub enum Kind {
     Ready,
     /// What is configured is in effect.
     ConfigApplied,
-    /// It has an address that others can reach.
+    /// It has an address that others can reach: the configured one, where one is.
     NetworkOnline,
     /// Its clock follows a server of time.
     TimeSynced,

@@ -1,9 +1,9 @@
 //! Files of the state directory: written whole or not at all, and secret where they must be.
 
 use std::env;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The largest file that is read into memory here, in bytes.
@@ -139,7 +139,8 @@ pub fn write(path: &Path, content: &str, readers: Readers) -> Result<(), Error> 
     replace(path, content, readers).map_err(|cause| Error::new("write", path, &cause))
 }
 
-fn replace(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
+/// The same, for those who say in their own words what to do when that fails.
+pub(super) fn replace(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
@@ -153,6 +154,8 @@ fn replace(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
         Readers::Everybody => 0o644,
     };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+    // Whatever the process takes away from what it makes (umask).
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
@@ -164,8 +167,6 @@ fn replace(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

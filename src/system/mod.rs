@@ -19,6 +19,7 @@ pub mod machine;
 pub mod mail;
 pub mod memory;
 pub mod nearby;
+pub mod network;
 pub mod notify;
 pub mod operations;
 pub mod process;

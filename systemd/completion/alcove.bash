@@ -34,6 +34,9 @@ _alcove() {
             alcove,help)
                 cmd="alcove__subcmd__help"
                 ;;
+            alcove,network)
+                cmd="alcove__subcmd__network"
+                ;;
             alcove,run)
                 cmd="alcove__subcmd__run"
                 ;;
@@ -70,6 +73,9 @@ _alcove() {
             alcove__subcmd__help,help)
                 cmd="alcove__subcmd__help__subcmd__help"
                 ;;
+            alcove__subcmd__help,network)
+                cmd="alcove__subcmd__help__subcmd__network"
+                ;;
             alcove__subcmd__help,run)
                 cmd="alcove__subcmd__help__subcmd__run"
                 ;;
@@ -79,6 +85,21 @@ _alcove() {
             alcove__subcmd__help__subcmd__config,show)
                 cmd="alcove__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            alcove__subcmd__help__subcmd__network,apply)
+                cmd="alcove__subcmd__help__subcmd__network__subcmd__apply"
+                ;;
+            alcove__subcmd__network,apply)
+                cmd="alcove__subcmd__network__subcmd__apply"
+                ;;
+            alcove__subcmd__network,help)
+                cmd="alcove__subcmd__network__subcmd__help"
+                ;;
+            alcove__subcmd__network__subcmd__help,apply)
+                cmd="alcove__subcmd__network__subcmd__help__subcmd__apply"
+                ;;
+            alcove__subcmd__network__subcmd__help,help)
+                cmd="alcove__subcmd__network__subcmd__help__subcmd__help"
+                ;;
             *)
                 ;;
         esac
@@ -86,7 +107,7 @@ _alcove() {
 
     case "${cmd}" in
         alcove)
-            opts="-h -V --help --version run devices check status claim-code apply config help"
+            opts="-h -V --help --version run devices check status claim-code apply network config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -270,7 +291,7 @@ _alcove() {
             return 0
             ;;
         alcove__subcmd__help)
-            opts="run devices check status claim-code apply config help"
+            opts="run devices check status claim-code apply network config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -381,6 +402,34 @@ _alcove() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        alcove__subcmd__help__subcmd__network)
+            opts="apply"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__help__subcmd__network__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         alcove__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -398,6 +447,76 @@ _alcove() {
         alcove__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__network)
+            opts="-h -V --help --version apply help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__network__subcmd__apply)
+            opts="-h -V --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__network__subcmd__help)
+            opts="apply help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__network__subcmd__help__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        alcove__subcmd__network__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -96,6 +96,8 @@ async fn what_cannot_be_is_refused_by_its_key() {
         ("", json!({"calls": {"ring_seconds": 1}}), 400, "invalid-parameter", "calls.ring_seconds"),
         ("", json!({"calls": {"ring_volume": 1}}), 403, "not-permitted", "provisioned layer has locked it"),
         ("", json!({"tls": {"key": "/etc/shadow"}}), 403, "not-permitted", "set by files"),
+        ("", json!({"network": {"address": "192.0.2.255/24"}}), 400, "invalid-parameter", "network.address"),
+        ("", json!({"network": {"gateway": "192.0.2.1"}}), 400, "invalid-parameter", "set that, too"),
         ("", json!([]), 400, "invalid-parameter", "sections"),
         ("?layer=site", json!({}), 400, "invalid-parameter", "change its file"),
         ("?layer=attic", json!({}), 400, "invalid-parameter", "query"),
@@ -198,6 +200,36 @@ async fn a_change_of_access_that_nobody_confirms_undoes_itself() {
     alcove.post("config/confirm", json!({"generation": done["generation"]})).await.with_status(204);
     let (config, _) = read(&alcove).await;
     assert_eq!((&config["generation"], config.get("confirm_within_s")), (&json!(3), None));
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_gives_the_machine_is_told_and_taken_back() {
+    let alcove = Appliance::start("");
+    let online = async || {
+        let status = alcove.get("status?waitFor=CertificateValid").await.json();
+        text(&condition(&status, "NetworkOnline")["reason"])
+    };
+    let before = online().await;
+    let wanted = json!({"network": {"address": "192.0.2.10/24", "gateway": "192.0.2.1"}});
+    let dry = patch(&alcove, "?dryRun=true", wanted.clone()).await;
+    assert_eq!((&dry["confirm_within_s"], &dry["applies"]), (&json!(120), &json!("live")));
+    patch(&alcove, "?confirmWithin=5", wanted).await;
+    reads(&online, "NotAsConfigured", "systemd has not started it").await;
+    reads(&online, &before, "it is taken back").await;
+    let (config, _) = read(&alcove).await;
+    assert!(text(&config["taken_back"]).contains("nobody confirmed it within 5 seconds"), "{config}");
+    assert_eq!(config["config"]["network"], json!({"dns": []}));
+}
+
+/// Asks until the answer is that one.
+async fn reads(asked: &impl AsyncFn() -> String, wanted: &str, why: &str) {
+    // Whatever happens, the test ends.
+    for _ in 0..10_000 {
+        if asked().await == wanted {
+            return;
+        }
+    }
+    panic!("{wanted} is never read: {why}");
 }
 
 #[tokio::test]

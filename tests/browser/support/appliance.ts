@@ -10,7 +10,7 @@ import { request } from 'node:https'
 import { Readable } from 'node:stream'
 
 /** The daemon to test, as the Makefile built it. */
-const program = process.env.ALCOVE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? '../../target', 'release/alcove')
+export const program = process.env.ALCOVE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? '../../target', 'release/alcove')
 
 /** How long the daemon may take to say `ready`, in ms: generous, because machines that build are busy. */
 const readyMax = 20_000
@@ -102,7 +102,8 @@ async function readyLine(child: ChildProcess, log: () => string): Promise<string
 export function ask(url: string, method: string, ca: Buffer, token: string, body: unknown): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const type = body instanceof Readable ? 'application/octet-stream' : 'application/json'
-    const headers = { authorization: `Bearer ${token}`, 'content-type': type }
+    // A configuration is changed whatever it was.
+    const headers = { authorization: `Bearer ${token}`, 'content-type': type, 'if-match': '*' }
     const asked = request(url, { method, ca, headers }, (answer) => {
       const parts: Buffer[] = []
       answer.on('data', (part: Buffer) => parts.push(part))
