@@ -1,24 +1,28 @@
-//! The certificates that the appliance shows, and one of the owner's beside its own.
+//! The certificates that the appliance shows: its own, one of the owner's, and one that an authority has issued.
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Shared;
+use super::commands::begin;
+use super::gate::Asker;
 use super::input::Body;
-use super::problem::{Document, Problem};
+use super::operations::Operation;
+use super::problem::{self, Document, Problem};
 use crate::refusal::{Code, Refusal};
-use crate::system::certificates::{Refused, View};
+use crate::system::certificates::{Refused, Slot, View};
 
 /// A certificate in use.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Certificate {
-    /// `own`: of the appliance, or of its configuration, shown to whoever asks for another name than the uploaded one has.
-    /// `uploaded`: of the owner.
+    /// `own`: of the appliance, or of its configuration, shown to whoever asks for another name than the others have.
+    /// `uploaded`: of the owner. `acme`: issued by the authority of `acme.directory`.
     source: &'static str,
     /// The host names that it is made out to.
     names: Vec<String>,
@@ -28,6 +32,9 @@ pub(crate) struct Certificate {
     from_unix_s: u64,
     /// Until when, likewise.
     until_unix_s: u64,
+    /// When the authority is asked for the next one, likewise; of `acme` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewal_unix_s: Option<u64>,
     /// Its SHA-256.
     #[schema(example = "AB:CD:EF:…")]
     fingerprint: String,
@@ -43,11 +50,16 @@ pub(crate) struct Upload {
     key: String,
 }
 
-impl From<View> for Certificate {
-    fn from(view: View) -> Self {
-        let View { is_uploaded, names, issuer, from_unix, until_unix, fingerprint } = view;
-        let source = if is_uploaded { "uploaded" } else { "own" };
-        Self { source, names, issuer, from_unix_s: from_unix, until_unix_s: until_unix, fingerprint }
+impl Certificate {
+    fn new(view: View, renewal_unix_s: Option<u64>) -> Self {
+        let View { slot, names, issuer, from_unix, until_unix, fingerprint } = view;
+        let (source, renewal_unix_s) = match slot {
+            None => ("own", None),
+            Some(Slot::Uploaded) => ("uploaded", None),
+            Some(Slot::Acme) => ("acme", renewal_unix_s),
+        };
+        let (from_unix_s, until_unix_s) = (from_unix, until_unix);
+        Self { source, names, issuer, from_unix_s, until_unix_s, renewal_unix_s, fingerprint }
     }
 }
 
@@ -60,7 +72,8 @@ impl From<View> for Certificate {
     )
 )]
 pub(crate) async fn list(State(shared): State<Arc<Shared>>) -> Json<Vec<Certificate>> {
-    Json(shared.uploads.list().into_iter().map(Certificate::from).collect())
+    let renewal = shared.acme.standing().map(|standing| standing.next_unix);
+    Json(shared.uploads.list().into_iter().map(|view| Certificate::new(view, renewal)).collect())
 }
 
 /// Takes a certificate of the owner's: whoever asks for one of its names is shown it from now on, and nobody is cut off.
@@ -80,7 +93,7 @@ pub(crate) async fn upload(
     Body(Upload { chain, key }): Body<Upload>,
 ) -> Result<Json<Certificate>, Problem> {
     let (uploads, now) = (shared.uploads.clone(), shared.gate.unix_time().as_secs());
-    let taken = tokio::task::spawn_blocking(move || uploads.put(&chain, &key, now)).await;
+    let taken = tokio::task::spawn_blocking(move || uploads.put(Slot::Uploaded, &chain, &key, now)).await;
     let failed = |_| Refusal::new(Code::Internal, "the certificate was not taken; see the log");
     let view = taken.map_err(failed)?.map_err(|refused| {
         let code = match refused {
@@ -90,7 +103,7 @@ pub(crate) async fn upload(
         Refusal::new(code, refused.to_string())
     })?;
     log::info!("a certificate for {} was uploaded, and is in use", view.names.join(", "));
-    Ok(Json(view.into()))
+    Ok(Json(Certificate::new(view, None)))
 }
 
 /// Shows the uploaded certificate no longer.
@@ -104,7 +117,7 @@ pub(crate) async fn upload(
     )
 )]
 pub(crate) async fn remove(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Problem> {
-    match shared.uploads.remove() {
+    match shared.uploads.remove(Slot::Uploaded) {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
         Ok(false) => {
             let detail = "no certificate was uploaded";
@@ -115,4 +128,36 @@ pub(crate) async fn remove(State(shared): State<Arc<Shared>>) -> Result<StatusCo
             Err(Refusal::new(Code::Internal, detail).into())
         }
     }
+}
+
+/// Has the authority of `acme.directory` issue a new certificate now. It is renewed by itself in time; this is to try it out.
+#[utoipa::path(
+    post, path = "/api/v1/certificates/acme/renew", tag = "configuration", operation_id = "renewCertificate",
+    responses(
+        (status = 202, description = "It is asked", body = Operation),
+        (status = 409, description = "`unsupported-mode`: no authority is configured; `busy`: it is being asked", body = Document,
+            content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn renew(
+    State(shared): State<Arc<Shared>>,
+    Extension(asker): Extension<Asker>,
+) -> Result<(StatusCode, Json<Operation>), Problem> {
+    if shared.acme.standing().is_none() {
+        let detail = "no authority is configured; set acme.directory and acme.names";
+        return Err(Refusal::new(Code::UnsupportedMode, detail).into());
+    }
+    let (operation, progress) = begin(&shared, "certificate", &asker, false)?;
+    shared.acme.renew(progress);
+    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+}
+
+/// What an authority reads to see whose a name is (RFC 8555, 8.3).
+pub(crate) async fn challenge(
+    State(shared): State<Arc<Shared>>,
+    Path(token): Path<String>,
+) -> Result<Response, Problem> {
+    let answer = shared.acme.answer(&token).ok_or_else(problem::no_such_path)?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response())
 }

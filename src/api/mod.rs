@@ -4,7 +4,7 @@
 //!                      ┌─ /api/v1/…       a token, or a browser, that may do it ── groups() ─┐
 //!  request ─▶ headers ─┤  /api/v1/…/ws    a token in the hello ── web::socket                ├─▶ Handle ─▶ the loop
 //!                      ├─ /whip  /whep    a token, foreign origins ── bridges                │
-//!                      └─ /  /m/…  /admin  /trust  everybody ── web::assets, trust           ┘
+//!                      └─ /  /m/…  /admin  /trust  everybody ── web::assets, trust, ACME     ┘
 //! ```
 
 mod browsers;
@@ -77,6 +77,7 @@ pub use self::sign_in::OverTls;
 pub use self::through::serve_tunnel;
 pub use self::webhooks::wanted_types;
 use crate::appliance::Handle;
+use crate::system::acme::Acme;
 use crate::system::api_tokens::{ApiTokens, Permission};
 use crate::system::audit::Audit;
 use crate::system::certificates::Uploads;
@@ -122,6 +123,8 @@ pub struct Edge {
     pub closing: watch::Receiver<bool>,
     /// The certificates that are shown.
     pub uploads: Uploads,
+    /// Has certificates issued.
+    pub acme: Arc<Acme>,
     /// What tells this box from all others.
     pub box_id: String,
     /// What has happened.
@@ -162,6 +165,7 @@ struct Shared {
     conditions: watch::Receiver<Conditions>,
     closing: watch::Receiver<bool>,
     uploads: Uploads,
+    acme: Arc<Acme>,
     box_id: String,
     events: Arc<Events>,
     webhooks: Arc<Webhooks>,
@@ -199,6 +203,7 @@ pub fn router(edge: Edge) -> Router {
         conditions,
         closing,
         uploads,
+        acme,
         box_id,
         events,
         webhooks,
@@ -218,6 +223,7 @@ pub fn router(edge: Edge) -> Router {
         conditions,
         closing,
         uploads,
+        acme,
         box_id,
         events,
         webhooks,
@@ -244,6 +250,7 @@ pub fn router(edge: Edge) -> Router {
         .route("/trust/ca.pem", routing::get(trust::pem))
         .route("/trust/ca.crt", routing::get(trust::der))
         .route("/trust/style.css", routing::get(trust::style))
+        .route("/.well-known/acme-challenge/{token}", routing::get(certificates::challenge))
         .fallback(other)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(input::JSON_BYTES_MAX))
@@ -356,6 +363,7 @@ fn configuring() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(config::roll_back))
         .routes(routes!(config::confirm))
         .routes(routes!(certificates::upload, certificates::remove))
+        .routes(routes!(certificates::renew))
         .routes(routes!(webhooks::make))
         .routes(routes!(webhooks::remove))
 }

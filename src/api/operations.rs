@@ -20,7 +20,7 @@ use crate::system::operations::{self, NotCancelled};
 pub(crate) struct Operation {
     /// Its number, counted since the daemon was started.
     id: u64,
-    /// `update`, `test` or `reboot`.
+    /// `update`, `test`, `reboot` or `certificate`.
     kind: &'static str,
     /// The name of the token that has asked for it.
     by: String,

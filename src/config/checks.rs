@@ -67,6 +67,7 @@ fn check_words(config: &Config) -> Result<(), Fault> {
     config.mail.check()?;
     config.maintenance.check()?;
     config.fleet.check()?;
+    config.acme.check()?;
     check_calls(config)?;
     match (&config.tls.certificate, &config.tls.key) {
         (Some(_), None) => fault("tls.certificate", "it needs its private key; set tls.key, too"),

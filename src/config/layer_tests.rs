@@ -192,6 +192,13 @@ fn fitting(key: &'static Key) -> BoxedStrategy<Value> {
             "tls.names" => proptest::collection::vec("[a-z]{1,9}(\\.[a-z]{1,9}){0,2}", 0..4)
                 .prop_map(Value::from_iter)
                 .boxed(),
+            "acme.directory" => text("https://acme.example/directory"),
+            "acme.names" => proptest::collection::vec("[a-z]{1,9}(\\.[a-z]{1,9}){0,2}", 1..4)
+                .prop_map(Value::from_iter)
+                .boxed(),
+            "acme.contact" => text("mailto:rooms@example.org"),
+            "acme.dns_server" => text("https://auth.example.org"),
+            "acme.dns_subdomain" => text("8e5700ea-a4bf-41c7-8a77-e990661dcc6a"),
             "turn.server" => text("turn:turn.example.org:443"),
             "mail.server" => text("smtps:mx.example.org"),
             "mail.from" => text("room@example.org"),

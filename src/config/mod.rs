@@ -1,5 +1,6 @@
 //! The configuration: one TOML document with a default for every key, checked as a whole before use.
 
+mod acme;
 pub mod change;
 mod checks;
 mod fleet;
@@ -25,6 +26,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
+pub use acme::{Acme, AcmeProof};
 use checks::Fault;
 pub(crate) use checks::is_host_name;
 pub use fleet::Fleet;
@@ -64,6 +66,8 @@ pub struct Config {
     pub turn: Turn,
     /// Certificates.
     pub tls: Tls,
+    /// Certificates that an authority issues by itself.
+    pub acme: Acme,
     /// Meetings that are held here.
     pub meetings: Meetings,
     /// Mail that the appliance sends.

@@ -3,7 +3,7 @@
 use super::keys::KEYS;
 use super::*;
 
-fn parse_text(text: &str) -> Result<Config, String> {
+pub(super) fn parse_text(text: &str) -> Result<Config, String> {
     let layers = parse(Path::new("alcove.toml"), text, 0, Layer::Site, Layers::default());
     layers.map(|layers| merged(&layers)).map_err(|error| error.to_string())
 }
@@ -71,6 +71,17 @@ password = "open sesame"
 [calls]
 webhook = "https://example.org/calls"
 webhook_secret = "open sesame"
+[acme]
+directory = "https://acme.example/directory"
+names = ["meet.example.org"]
+contact = "mailto:rooms@example.org"
+dns_server = "https://auth.example.org"
+dns_username = "room"
+dns_password = "open sesame"
+dns_subdomain = "8e5700ea-a4bf-41c7-8a77-e990661dcc6a"
+account = "kid-1"
+account_key = "b3BlbiBzZXNhbWU"
+authority = "/etc/alcove/acme-ca.pem"
 [maintenance]
 window = "22:30-04:00"
 [fleet]

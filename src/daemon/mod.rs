@@ -39,6 +39,7 @@ use crate::fleet::follower::Follower;
 use crate::fleet::tunnels::Tunnels;
 use crate::meeting::Role;
 use crate::room::devices;
+use crate::system::acme::Acme;
 use crate::system::api_tokens::ApiTokens;
 use crate::system::audit::Audit;
 use crate::system::certificates::{Certificates, Identity, Renewal};
@@ -246,6 +247,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     log::info!("serving pages and the API on TCP ports {https_port} (HTTPS) and {http_port} (HTTP)");
     let uploads = certificates.uploads();
+    let acme = Arc::new(Acme::open(state, uploads.clone(), &config.acme, Arc::clone(clock)));
     let public_url = ways::public_url(uploads.public_name(), https_port);
     let invite = settings::invite(clock, (tokens, claim), lasting.conditions.subscribe(), public_url.clone());
     let contact = config.calls.contact.clone().unwrap_or_else(|| public_url.clone());
@@ -297,6 +299,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         config: config.clone(),
         certificate_until,
         uploads: uploads.clone(),
+        acme: Arc::clone(&acme),
         told: lasting.conditions.clone(),
         events: Arc::clone(&lasting.telling.events),
         network: machine_network.clone(),
@@ -334,6 +337,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         conditions: lasting.conditions.subscribe(),
         closing,
         uploads,
+        acme: Arc::clone(&acme),
         box_id: lasting.telling.box_id.clone(),
         events: Arc::clone(&lasting.telling.events),
         webhooks: Arc::clone(&lasting.telling.webhooks),
@@ -359,6 +363,7 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     let plain = plain.handle(goodbye.clone()).serve(router);
     let servers = tokio::spawn(async move { tokio::join!(secure, plain) });
     tasks.spawn(renew(certificates, config.tls.names.clone(), Arc::clone(clock), certificate));
+    tasks.spawn(acme.run(configuration.subscribe()));
     tasks.spawn(memory::keep_small());
 
     let url = ways::url_for_this_machine(config, https_port, http_port);

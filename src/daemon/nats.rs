@@ -84,7 +84,7 @@ impl Directory for Entries {
             let user = this.put(entry, name, None).await?;
             let token = this.tokens.issue_user(user.user, user.number);
             let own =
-                || this.uploads.list().into_iter().find(|one| !one.is_uploaded).map(|own| own.fingerprint);
+                || this.uploads.list().into_iter().find(|one| one.slot.is_none()).map(|own| own.fingerprint);
             let fingerprint = this.authority.clone().or_else(own).ok_or("the box has no certificate")?;
             Ok((user.entry.id, Invitation { token, fingerprint }))
         })

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use alcove_hal::clock::Clock;
 use alcove_hal::report::{DeviceClass, Report};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
 use super::{network, witness};
@@ -13,7 +15,8 @@ use crate::appliance::Handle;
 use crate::appliance::handle::StatusView;
 use crate::config::{Choice, Config};
 use crate::room::DeviceState;
-use crate::system::certificates::Uploads;
+use crate::system::acme::{Acme, Standing};
+use crate::system::certificates::{Slot, Uploads, View as Certificate};
 use crate::system::conditions::{Conditions, Finding, Kind};
 use crate::system::configuration::Configuration;
 use crate::system::events::Events;
@@ -49,8 +52,10 @@ pub(super) struct Observer {
     pub(super) config: Config,
     /// When the certificate in use ends, in seconds since the Unix epoch.
     pub(super) certificate_until: watch::Receiver<u64>,
-    /// The certificate that the owner has uploaded, if any.
+    /// The certificates from elsewhere.
     pub(super) uploads: Uploads,
+    /// How it stands with the one that an authority issues.
+    pub(super) acme: Arc<Acme>,
     pub(super) told: watch::Sender<Conditions>,
     pub(super) events: Arc<Events>,
     pub(super) updates: Arc<Updates>,
@@ -107,8 +112,14 @@ impl Observer {
         find(Kind::TimeSynced, time_synced());
         let until = *self.certificate_until.borrow();
         // Whichever ends first is told.
-        let until = self.uploads.until_unix().map_or(until, |uploaded| uploaded.min(until));
-        find(Kind::CertificateValid, certificate_valid(until, at / 1000));
+        let uploaded = self.uploads.get(Slot::Uploaded);
+        let until = uploaded.map_or(until, |uploaded| uploaded.until_unix.min(until));
+        let issued = self.acme.standing().and_then(|standing| {
+            certificate_issued(&standing, self.uploads.get(Slot::Acme).as_ref(), at / 1000)
+        });
+        let kept = certificate_valid(until, at / 1000);
+        let finding = if kept.status == Some(true) { issued.unwrap_or(kept) } else { kept };
+        find(Kind::CertificateValid, finding);
         find(Kind::UpdateAvailable, update_available(updates));
         match status {
             Some(status) => self.look_at_loop(&mut find, status),
@@ -256,5 +267,76 @@ fn certificate_valid(until: u64, now: u64) -> Finding {
         Finding::no("EndsSoon", format!("a certificate ends in {days} days; have it renewed, and upload it"))
     } else {
         Finding::yes("Valid", format!("the certificate is good for {days} days"))
+    }
+}
+
+/// What has to be told of the certificate that an authority issues: nothing while it is good and the last try was.
+fn certificate_issued(standing: &Standing, certificate: Option<&Certificate>, now: u64) -> Option<Finding> {
+    let names = standing.names.join(", ");
+    let good = certificate.filter(|one| one.is_for(&standing.names) && now < one.until_unix);
+    let again = || {
+        let next = i64::try_from(standing.next_unix)
+            .ok()
+            .and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        let next = next.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
+        format!("it is asked for again by itself at {next}, or by POST /api/v1/certificates/acme/renew")
+    };
+    Some(match (good, &standing.trouble) {
+        (Some(_), None) => return None,
+        (None, None) => Finding::unknown("BeingIssued", format!("a certificate for {names} is being issued")),
+        (None, Some(trouble)) => {
+            Finding::no("NotIssued", format!("there is no certificate for {names}: {trouble}; {}", again()))
+        }
+        (Some(one), Some(trouble)) => {
+            let (left, life) = (one.until_unix - now, one.until_unix.saturating_sub(one.from_unix));
+            let days = left / 86_400;
+            let message = format!(
+                "the certificate for {names} is good for {days} days, and was not renewed: {trouble}; {}",
+                again()
+            );
+            // Some are issued for a few days only.
+            let is_late =
+                left < life / 6 || (days < CERTIFICATE_DAYS_MIN && life / 3 > CERTIFICATE_DAYS_MIN * 86_400);
+            if is_late { Finding::no("NotRenewed", message) } else { Finding::yes("NotRenewedYet", message) }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    fn told(
+        days_of_life: u64,
+        days_left: u64,
+        trouble: Option<&str>,
+    ) -> Option<(Option<bool>, &'static str)> {
+        let names = vec!["den.example.org".to_owned()];
+        let until_unix = 1_800_000_000;
+        let one = Certificate {
+            slot: Some(Slot::Acme),
+            names: names.clone(),
+            issuer: String::new(),
+            from_unix: until_unix - days_of_life * DAY,
+            until_unix,
+            fingerprint: String::new(),
+        };
+        let standing = Standing { names, trouble: trouble.map(str::to_owned), next_unix: until_unix };
+        let finding = certificate_issued(&standing, Some(&one), until_unix - days_left * DAY)?;
+        assert!(trouble.is_none_or(|trouble| finding.message.contains(trouble)), "{}", finding.message);
+        Some((finding.status, finding.reason))
+    }
+
+    #[test]
+    fn a_renewal_that_fails_is_told_at_once_and_alarms_when_time_runs_out() {
+        let away = Some("the authority is away");
+        assert_eq!(told(90, 60, None), None);
+        assert_eq!(told(90, 25, away), Some((Some(true), "NotRenewedYet")));
+        assert_eq!(told(90, 6, away), Some((Some(false), "NotRenewed")));
+        assert_eq!(told(6, 2, away), Some((Some(true), "NotRenewedYet")), "one of six days");
+        assert_eq!(told(6, 0, away), Some((Some(false), "NotIssued")), "it has expired");
+        assert_eq!(told(90, 0, None), Some((None, "BeingIssued")));
     }
 }

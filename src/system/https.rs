@@ -18,20 +18,31 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// # Errors
 /// When this machine cannot speak HTTPS.
 pub fn asker() -> anyhow::Result<reqwest::Client> {
-    let http = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none());
-    http.use_preconfigured_tls(tls(None)?).build().context("cannot speak HTTPS")
+    asker_trusting(None)
 }
 
-/// TLS with servers of others, as above; trusts the authorities of a file (PEM) besides.
+/// The same, and trusts the authorities (PEM) in that file, too.
 ///
 /// # Errors
-/// As above, and when the file cannot be used.
+/// As above, and when the file holds none.
+pub fn asker_trusting(authorities: Option<&Path>) -> anyhow::Result<reqwest::Client> {
+    let http = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none());
+    http.use_preconfigured_tls(tls(authorities)?).build().context("cannot speak HTTPS")
+}
+
+/// TLS with servers of others, as above.
+///
+/// # Errors
+/// As above.
 pub fn tls(authorities: Option<&Path>) -> anyhow::Result<rustls::ClientConfig> {
     let mut trusted = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     trusted.add_parsable_certificates(found.certs);
-    for authority in authorities.map(CertificateDer::pem_file_iter).transpose()?.into_iter().flatten() {
-        trusted.add(authority?)?;
+    if let Some(path) = authorities {
+        let what = || format!("{} holds no certificates", path.display());
+        let certificates = CertificateDer::pem_file_iter(path).with_context(what)?;
+        let certificates = certificates.collect::<Result<Vec<_>, _>>().with_context(what)?;
+        anyhow::ensure!(trusted.add_parsable_certificates(certificates).0 > 0, what());
     }
     if trusted.is_empty() {
         log::warn!(

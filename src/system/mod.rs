@@ -1,6 +1,7 @@
 //! The appliance among other programs: certificates, tokens, the log, systemd, the image, the memory that is
 //! kept, and files that are secret.
 
+pub mod acme;
 pub mod api_tokens;
 pub mod audit;
 pub mod box_id;

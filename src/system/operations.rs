@@ -50,7 +50,7 @@ impl Standing {
 pub struct Operation {
     /// Its number, counted since the start of the process.
     pub id: u64,
-    /// What it is: `update`, `test`, `reboot`.
+    /// What it is: `update`, `test`, `reboot`, `certificate`.
     pub kind: &'static str,
     /// Who has asked for it.
     pub by: String,

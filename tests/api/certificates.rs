@@ -35,19 +35,22 @@ impl Authority {
         (format!("{}{}", leaf.pem(), self.0.pem()), key.serialize_pem())
     }
 
-    /// Whether an appliance is believed by whoever trusts this authority and asks for that name.
     async fn vouches_for(&self, alcove: &Appliance, name: &str) -> bool {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from(self.0.der().to_vec())).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = tls.unwrap().with_root_certificates(roots).with_no_client_auth();
-        let address = SocketAddr::from(([127, 0, 0, 1], alcove.port));
-        let http =
-            reqwest::Client::builder().use_preconfigured_tls(tls).resolve(name, address).build().unwrap();
-        let asked = http.get(format!("https://{name}:{}/healthz", alcove.port)).send().await;
-        asked.is_ok_and(|answer| answer.status() == 200)
+        is_believed(alcove, self.0.der().to_vec(), name).await
     }
+}
+
+/// Whether an appliance is believed by whoever trusts that authority and asks for that name.
+pub(crate) async fn is_believed(alcove: &Appliance, authority_der: Vec<u8>, name: &str) -> bool {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from(authority_der)).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let tls = tls.unwrap().with_root_certificates(roots).with_no_client_auth();
+    let address = SocketAddr::from(([127, 0, 0, 1], alcove.port));
+    let http = reqwest::Client::builder().use_preconfigured_tls(tls).resolve(name, address).build().unwrap();
+    let asked = http.get(format!("https://{name}:{}/healthz", alcove.port)).send().await;
+    asked.is_ok_and(|answer| answer.status() == 200)
 }
 
 async fn upload(alcove: &Appliance, (chain, key): (String, String)) -> Reply {

@@ -28,6 +28,7 @@ async fn write(alcove: &Appliance, method: Method, query: &str, etag: Option<&st
     .await
 }
 
+/// Changes the configuration.
 pub(crate) async fn patch(alcove: &Appliance, query: &str, body: Value) -> Value {
     write(alcove, Method::PATCH, query, Some("*"), body).await.with_status(200).json()
 }
@@ -48,7 +49,8 @@ pub(crate) async fn applied(alcove: &Appliance, generation: &Value) -> Value {
     panic!("generation {generation} is never in effect: {}", alcove.log())
 }
 
-fn condition(status: &Value, kind: &str) -> Value {
+/// One of the conditions of a status.
+pub(crate) fn condition(status: &Value, kind: &str) -> Value {
     let conditions = status["conditions"].as_array().unwrap();
     conditions.iter().find(|condition| condition["type"] == kind).unwrap().clone()
 }

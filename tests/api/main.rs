@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod access;
+mod acme;
 mod agent;
 mod appliance;
 mod bad_input;
@@ -25,6 +26,7 @@ mod nats_rooms;
 mod nats_server;
 mod notices;
 mod operations;
+mod pebble;
 mod people;
 mod planned;
 mod program;

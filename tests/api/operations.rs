@@ -13,7 +13,8 @@ use crate::words::Words;
 /// How long something may take that is to happen at all; machines that build are busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn over(alcove: &Appliance, id: &Value) -> Value {
+/// An operation, once it is over.
+pub(crate) async fn over(alcove: &Appliance, id: &Value) -> Value {
     timeout(PATIENCE, async {
         loop {
             let operation = alcove.get(&format!("operations/{id}")).await.with_status(200).json();

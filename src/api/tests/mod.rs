@@ -24,9 +24,10 @@ use super::{Edge, Facts, router, wanted_types};
 use crate::appliance::Handle;
 use crate::appliance::fake::Fake;
 use crate::appliance::handle::Join;
-use crate::config::Tls;
 use crate::config::layers::Layers;
+use crate::config::{self, Tls};
 use crate::meeting::Role;
+use crate::system::acme::Acme;
 use crate::system::api_tokens::ApiTokens;
 use crate::system::audit::Audit;
 use crate::system::certificates::{Certificates, Identity};
@@ -140,6 +141,12 @@ impl House {
             conditions: watch::channel(Conditions::default()).1,
             closing,
             uploads: certificates.uploads(),
+            acme: Arc::new(Acme::open(
+                state.path(),
+                certificates.uploads(),
+                &config::Acme::default(),
+                clock.clone(),
+            )),
             box_id: "b0c5".to_owned(),
             events,
             webhooks: Arc::new(webhooks),

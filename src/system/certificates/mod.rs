@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The leaf is kept, so that who clicked through a warning is not warned again at each start. Beside it the owner may
-//! upload a certificate, for the names that it is made out to.
+//! upload a certificate, or have one issued by ACME, for the names that it is made out to.
 
 mod authority;
 mod identity;
@@ -30,7 +30,7 @@ use rustls::{RootCertStore, ServerConfig};
 use time::{Duration, OffsetDateTime};
 
 pub use identity::Identity;
-pub use uploads::{PEM_BYTES_MAX, Refused, Uploads, View};
+pub use uploads::{PEM_BYTES_MAX, Refused, Slot, Uploads, View};
 
 use crate::config::Tls;
 use crate::system::files;
@@ -150,7 +150,7 @@ impl Certificates {
         Ok(Renewal::Replaced)
     }
 
-    /// The way to the certificate that the owner uploads.
+    /// The way to the certificates from elsewhere.
     #[must_use]
     pub fn uploads(&self) -> Uploads {
         self.uploads.clone()

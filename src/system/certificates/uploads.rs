@@ -1,5 +1,5 @@
-//! A certificate that the owner has uploaded: shown to whoever asks for a name that it is made out to; everybody else is
-//! shown the appliance's own, so that a wrong one locks nobody out.
+//! Certificates from elsewhere, uploaded by the owner or had by ACME: shown to whoever asks for a name that they are made
+//! out to; everybody else is shown the appliance's own, so that a wrong one locks nobody out.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,17 +15,24 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::certified;
 use crate::system::files::{self, Readers};
 
-/// The chain and its key, in one file: after a power cut they go together.
-const FILE: &str = "uploaded.pem";
-
 /// The longest chain or key, in bytes.
 pub const PEM_BYTES_MAX: usize = 32 * 1024;
+
+/// Where a certificate from elsewhere is kept. Of each there is one at most; neither touches the other, and where both
+/// are made out to a name, the first is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// The owner has uploaded it.
+    Uploaded,
+    /// An authority has issued it by ACME.
+    Acme,
+}
 
 /// A certificate in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// Whether the owner has uploaded it; else it is the appliance's own, or that of the configuration.
-    pub is_uploaded: bool,
+    /// Where it is kept; `None`: it is the appliance's own, or that of the configuration.
+    pub slot: Option<Slot>,
     /// The host names that it is made out to.
     pub names: Vec<String>,
     /// Who has signed it.
@@ -36,6 +43,14 @@ pub struct View {
     pub until_unix: u64,
     /// Its SHA-256: `AB:CD:…`.
     pub fingerprint: String,
+}
+
+impl View {
+    /// Whether it is made out to all of those host names.
+    #[must_use]
+    pub fn is_for(&self, names: &[String]) -> bool {
+        names.iter().all(|host| self.names.iter().any(|name| fits(name, host)))
+    }
 }
 
 /// Why a certificate is not taken: one sentence.
@@ -53,7 +68,8 @@ pub enum Refused {
 #[derive(Debug)]
 pub(super) struct Current {
     own: RwLock<Arc<CertifiedKey>>,
-    uploaded: RwLock<Option<Named>>,
+    /// By slot.
+    others: RwLock<[Option<Named>; Slot::ALL.len()]>,
 }
 
 #[derive(Debug, Clone)]
@@ -65,13 +81,25 @@ struct Named {
 /// The way to take a certificate, and to see those that are in use. Cloning is cheap.
 #[derive(Clone)]
 pub struct Uploads {
-    path: PathBuf,
+    state: PathBuf,
     current: Arc<Current>,
+}
+
+impl Slot {
+    const ALL: [Self; 2] = [Self::Uploaded, Self::Acme];
+
+    /// The chain and its key, in one file: after a power cut they go together.
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Uploaded => "uploaded.pem",
+            Self::Acme => "acme.pem",
+        }
+    }
 }
 
 impl Current {
     pub(super) fn new(own: Arc<CertifiedKey>) -> Self {
-        Self { own: RwLock::new(own), uploaded: RwLock::default() }
+        Self { own: RwLock::new(own), others: RwLock::default() }
     }
 
     pub(super) fn replace(&self, own: Arc<CertifiedKey>) {
@@ -82,44 +110,70 @@ impl Current {
         Arc::clone(&self.own.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn uploaded(&self) -> Option<Named> {
-        self.uploaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn get(&self, slot: Slot) -> Option<Named> {
+        self.others.read().unwrap_or_else(PoisonError::into_inner)[slot as usize].clone()
+    }
+
+    fn set(&self, slot: Slot, named: Option<Named>) {
+        self.others.write().unwrap_or_else(PoisonError::into_inner)[slot as usize] = named;
     }
 }
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let asked = hello.server_name().unwrap_or_default();
-        let uploaded = self.uploaded().filter(|named| named.names.iter().any(|name| fits(name, asked)));
-        Some(uploaded.map_or_else(|| self.own(), |named| named.key))
+        let mut others = Slot::ALL.into_iter().filter_map(|slot| self.get(slot));
+        let fitting = others.find(|named| named.names.iter().any(|name| fits(name, asked)));
+        Some(fitting.map_or_else(|| self.own(), |named| named.key))
     }
 }
 
 impl Uploads {
-    /// Takes up the one that lies in the state directory. One that cannot be used any more is left alone and told.
+    /// Takes up what the owner has uploaded before.
     pub(super) fn open(state: &Path, current: Arc<Current>) -> Self {
-        let uploads = Self { path: state.join(FILE), current };
-        match files::read(&uploads.path) {
+        let uploads = Self { state: state.to_owned(), current };
+        uploads.take_up(Slot::Uploaded);
+        uploads
+    }
+
+    /// Shows the one that lies in the state directory, if any. One that cannot be used any more is left alone and told.
+    pub fn take_up(&self, slot: Slot) {
+        let path = self.path(slot);
+        let unused = |cause: &str| {
+            log::warn!(
+                "the certificate in {} is not used: {cause}; another one has to be had",
+                path.display()
+            );
+        };
+        match files::read(&path) {
             Ok(None) => {}
             Ok(Some(pem)) => match named(&pem, &pem) {
-                Ok(named) => uploads.show(Some(named)),
-                Err(cause) => log::warn!("the uploaded certificate is not used: {cause}; upload another one"),
+                Ok(named) => self.current.set(slot, Some(named)),
+                Err(cause) => unused(&cause),
             },
-            Err(error) => log::warn!("the uploaded certificate is not used: {error}"),
+            Err(error) => unused(&error.to_string()),
         }
-        uploads
+    }
+
+    /// Shows it no longer, and keeps its file.
+    pub fn hide(&self, slot: Slot) {
+        self.current.set(slot, None);
+    }
+
+    fn path(&self, slot: Slot) -> PathBuf {
+        self.state.join(slot.file())
     }
 
     /// Takes another one; it is shown to whoever comes next, and connections that are open go on.
     ///
     /// # Errors
     /// See [`Refused`]: what was used before goes on being used.
-    pub fn put(&self, chain: &str, key: &str, now_unix: u64) -> Result<View, Refused> {
+    pub fn put(&self, slot: Slot, chain: &str, key: &str, now_unix: u64) -> Result<View, Refused> {
         if chain.len() > PEM_BYTES_MAX || key.len() > PEM_BYTES_MAX {
             return Err(Refused::Unfit(format!("chain and key have at most {PEM_BYTES_MAX} bytes each")));
         }
         let named = named(chain, key).map_err(Refused::Unfit)?;
-        let view = view(&named.key, true).map_err(Refused::Unfit)?;
+        let view = view(&named.key, Some(slot)).map_err(Refused::Unfit)?;
         if view.names.is_empty() {
             return Err(Refused::Unfit("it is made out to no host name".to_owned()));
         }
@@ -127,58 +181,56 @@ impl Uploads {
             return Err(Refused::Unfit("it has expired".to_owned()));
         }
         // The chain first: it may stand in the text of the key, too.
-        files::write(&self.path, &format!("{}\n{}\n", chain.trim(), key.trim()), Readers::OwnerAlone)?;
-        self.show(Some(named));
+        let content = format!("{}\n{}\n", chain.trim(), key.trim());
+        files::write(&self.path(slot), &content, Readers::OwnerAlone)?;
+        self.current.set(slot, Some(named));
         Ok(view)
     }
 
-    /// Shows it no longer. Whether there was one.
+    /// Shows it no longer, and forgets it. Whether there was one.
     ///
     /// # Errors
     /// When the file cannot be removed.
-    pub fn remove(&self) -> std::io::Result<bool> {
-        match std::fs::remove_file(&self.path) {
+    pub fn remove(&self, slot: Slot) -> std::io::Result<bool> {
+        match std::fs::remove_file(self.path(slot)) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let was_there = self.current.uploaded().is_some();
-        self.show(None);
+        let was_there = self.current.get(slot).is_some();
+        self.hide(slot);
         Ok(was_there)
     }
 
-    /// Those in use: the appliance's own, and the uploaded one.
+    /// Those in use: the appliance's own, and those from elsewhere.
     #[must_use]
     pub fn list(&self) -> Vec<View> {
-        let own = view(&self.current.own(), false);
-        let uploaded = self.current.uploaded().map(|named| view(&named.key, true));
-        own.into_iter().chain(uploaded.into_iter().flatten()).collect()
+        let own = view(&self.current.own(), None).ok();
+        own.into_iter().chain(Slot::ALL.into_iter().filter_map(|slot| self.get(slot))).collect()
     }
 
-    /// The name by which guests reach the appliance with the uploaded one: the first that stands for one host.
+    /// One from elsewhere, if there is one.
+    #[must_use]
+    pub fn get(&self, slot: Slot) -> Option<View> {
+        view(&self.current.get(slot)?.key, Some(slot)).ok()
+    }
+
+    /// The name by which guests reach the appliance with one from elsewhere: the first that stands for one host.
     #[must_use]
     pub fn public_name(&self) -> Option<String> {
-        self.current.uploaded()?.names.into_iter().find(|name| !name.starts_with('*'))
-    }
-
-    /// When the uploaded one ends, in seconds since the Unix epoch, if there is one.
-    #[must_use]
-    pub fn until_unix(&self) -> Option<u64> {
-        view(&self.current.uploaded()?.key, true).ok().map(|view| view.until_unix)
-    }
-
-    fn show(&self, named: Option<Named>) {
-        *self.current.uploaded.write().unwrap_or_else(PoisonError::into_inner) = named;
+        let names =
+            Slot::ALL.into_iter().filter_map(|slot| self.current.get(slot)).flat_map(|named| named.names);
+        names.into_iter().find(|name| !name.starts_with('*'))
     }
 }
 
 fn named(chain: &str, key: &str) -> Result<Named, String> {
     let key = Arc::new(certified(chain, key)?);
-    let names = view(&key, true)?.names;
+    let names = view(&key, None)?.names;
     Ok(Named { names, key })
 }
 
-fn view(key: &CertifiedKey, is_uploaded: bool) -> Result<View, String> {
+fn view(key: &CertifiedKey, slot: Option<Slot>) -> Result<View, String> {
     let der = key.cert.first().ok_or("no certificate is in it")?;
     let (_, leaf) = X509Certificate::from_der(der).map_err(|cause| format!("it cannot be read ({cause})"))?;
     let seconds = |time: OffsetDateTime| u64::try_from(time.unix_timestamp()).unwrap_or(0);
@@ -189,7 +241,7 @@ fn view(key: &CertifiedKey, is_uploaded: bool) -> Result<View, String> {
         _ => None,
     });
     Ok(View {
-        is_uploaded,
+        slot,
         names: names.collect(),
         issuer: leaf.issuer().to_string(),
         from_unix: seconds(leaf.validity().not_before.to_datetime()),
