@@ -1,6 +1,7 @@
 //! Certificates that an authority issues by ACME: had, shown, renewed while people meet, refused, and tried again.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderMap, StatusCode};
@@ -170,6 +171,40 @@ async fn one_that_ends_soon_is_renewed_by_itself_and_nobody_is_cut_off() {
 }
 
 #[tokio::test]
+async fn an_authority_says_when_it_wants_to_renew() {
+    let names = Names::start();
+    let (alcove, pebble) =
+        both(&names.dns, json!({ "certificateValidityPeriod": 90 * 86_400 }), willing).await;
+    let now = time::OffsetDateTime::from(std::fs::metadata(alcove.state()).unwrap().modified().unwrap());
+    let [from, to] = [10, 11].map(|days| now + time::Duration::days(days));
+    let rfc3339 =
+        |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
+    pebble.suggest(&rfc3339(from), &rfc3339(to));
+    want(&alcove, &pebble, json!({})).await;
+    let first = issued(&alcove, None).await;
+    let window = from.unix_timestamp()..=to.unix_timestamp();
+    let is_followed = || async {
+        timeout(PATIENCE, async {
+            while !window.contains(&issued(&alcove, None).await["renewal_unix_s"].as_i64().unwrap()) {}
+        })
+        .await
+        .expect("it is renewed when the authority says")
+    };
+    is_followed().await;
+    assert_eq!(pebble.hinted(), 1);
+    assert_eq!(renew(&alcove).await["state"], "succeeded");
+    issued(&alcove, Some(&first["fingerprint"])).await;
+    is_followed().await;
+    timeout(PATIENCE, async {
+        while pebble.hinted() < 2 {
+            issued(&alcove, None).await;
+        }
+    })
+    .await
+    .expect("of the next one, too");
+}
+
+#[tokio::test]
 async fn what_goes_wrong_is_told_with_what_to_do_and_tried_again_when_it_is_mended() {
     let names = Names::start();
     let blocked = json!({ "domainBlocklist": ["attic.example.test"] });
@@ -244,13 +279,21 @@ async fn an_authority_whose_address_nobody_vouches_for_is_not_believed() {
 #[tokio::test]
 async fn an_authority_that_wants_to_be_left_alone_is_over_a_start_too() {
     let names = Names::start();
-    let limited = |path: &str, _| {
+    let kept_meanwhile = Arc::new(Mutex::new((PathBuf::new(), Value::Null)));
+    let noted = Arc::clone(&kept_meanwhile);
+    let limited = move |path: &str, _| {
         let problem =
             json!({ "type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many certificates" });
         let later = vec![("retry-after", "7200".to_owned())];
-        (path == "/order-plz").then_some((StatusCode::TOO_MANY_REQUESTS, later, problem))
+        if path != "/order-plz" {
+            return None;
+        }
+        let mut noted = noted.lock().unwrap();
+        noted.1 = serde_json::from_str(&std::fs::read_to_string(&noted.0).unwrap()).unwrap();
+        Some((StatusCode::TOO_MANY_REQUESTS, later, problem))
     };
     let (alcove, pebble) = both(&names.dns, json!({}), limited).await;
+    kept_meanwhile.lock().unwrap().0 = alcove.state().join("acme.json");
     want(&alcove, &pebble, json!({})).await;
     let message = told(&alcove, "NotIssued").await.1;
     assert!(message.contains("rateLimited") && message.contains("too many certificates"), "{message}");
@@ -260,6 +303,10 @@ async fn an_authority_that_wants_to_be_left_alone_is_over_a_start_too() {
     let wait = next - time::OffsetDateTime::from(began);
     assert!((7190..=9100).contains(&wait.whole_seconds()), "{wait}");
     assert_eq!(pebble.orders(), 1);
+    // A box that goes down while it asks does not ask at once when it is back: that is noted before.
+    let meanwhile = kept_meanwhile.lock().unwrap().1.clone();
+    assert_eq!(meanwhile["failures"], 1, "{meanwhile}");
+    assert!(text(&meanwhile["trouble"]).contains("broken off by a restart"), "{meanwhile}");
     let alcove = again(alcove);
     assert_eq!(told(&alcove, "NotIssued").await.1, message);
     assert_eq!(pebble.orders(), 1, "nobody is asked again");
@@ -277,6 +324,14 @@ async fn an_account_is_bound_to_that_of_a_customer_where_the_authority_wants_tha
     want(&alcove, &pebble, json!({ "account": "kid-1", "account_key": key })).await;
     issued(&alcove, None).await;
     assert!(!alcove.log().contains(key));
+
+    // With the next one the authority hears how to reach the owner now.
+    patch(&alcove, "", json!({ "acme": { "contact": "mailto:others@example.test" } })).await;
+    for _ in 0..2 {
+        assert_eq!(renew(&alcove).await["state"], "succeeded");
+        assert_eq!(pebble.changes_of_accounts(), 1, "once");
+    }
+    assert_eq!(pebble.accounts(), 2, "one without, which was refused, and one that is bound");
 }
 
 /// How a zone answers for the texts of a name, by which the authority knows whose it is.

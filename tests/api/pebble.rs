@@ -1,6 +1,6 @@
 //! Pebble, a real authority for tests, behind a gate that notes what it is asked and can refuse; and the names that it sees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -153,6 +153,10 @@ struct Gate {
     /// How often each path was asked by POST: `/order-plz` is one more order.
     asked: Arc<Mutex<BTreeMap<String, u32>>>,
     refuse: Refuse,
+    /// In which window each certificate is to be renewed (RFC 9773), which this authority itself does not say.
+    window: Arc<Mutex<Option<(String, String)>>>,
+    /// Of which certificates that was asked.
+    hinted: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// The authority.
@@ -183,7 +187,8 @@ impl Pebble {
         let file = house.path("pebble.json");
         std::fs::write(&file, json!({ "pebble": config }).to_string()).unwrap();
         let arguments = (file.display().to_string(), dns.to_owned());
-        let gate = Gate { http: house.http(), behind, asked: Arc::default(), refuse: Arc::new(refuse) };
+        let (asked, window, hinted) = Default::default();
+        let gate = Gate { http: house.http(), behind, asked, refuse: Arc::new(refuse), window, hinted };
         let url = house.serve(axum::Router::new().fallback(pass).with_state(gate.clone()));
         let directory = format!("{url}/dir");
         let mut pebble = Self { house, program: None, arguments, management, gate, directory };
@@ -211,6 +216,16 @@ impl Pebble {
         Some(CertificateDer::from_pem_slice(&pem).ok()?.to_vec())
     }
 
+    /// From now on it says when certificates are to be renewed: dates of RFC 3339.
+    pub(crate) fn suggest(&self, from: &str, to: &str) {
+        *self.gate.window.lock().unwrap() = Some((from.to_owned(), to.to_owned()));
+    }
+
+    /// Of how many certificates it was asked that.
+    pub(crate) fn hinted(&self) -> usize {
+        self.gate.hinted.lock().unwrap().len()
+    }
+
     /// How many orders were asked for.
     pub(crate) fn orders(&self) -> u32 {
         self.asked("/order-plz")
@@ -219,6 +234,12 @@ impl Pebble {
     /// How many accounts were.
     pub(crate) fn accounts(&self) -> u32 {
         self.asked("/sign-me-up")
+    }
+
+    /// How often an account was changed.
+    pub(crate) fn changes_of_accounts(&self) -> u32 {
+        let asked = self.gate.asked.lock().unwrap();
+        asked.iter().filter(|(path, _)| path.starts_with("/my-account/")).map(|(_, count)| count).sum()
     }
 
     fn asked(&self, path: &str) -> u32 {
@@ -255,9 +276,21 @@ async fn pass(
             return response;
         }
     }
+    let window = gate.window.lock().unwrap().clone();
+    if let (Some((start, end)), Some(id)) = (&window, uri.path().strip_prefix("/when/")) {
+        gate.hinted.lock().unwrap().insert(id.to_owned());
+        let body = json!({ "suggestedWindow": { "start": start, "end": end } });
+        return ([(header::RETRY_AFTER, "3600")], body.to_string()).into_response();
+    }
     let url = format!("https://{}{uri}", gate.behind);
+    let here = headers[header::HOST].to_str().unwrap().to_owned();
     let answer = gate.http.request(method, url).headers(headers).body(body).send().await;
     let Ok(answer) = answer else { return StatusCode::BAD_GATEWAY.into_response() };
+    if window.is_some() && uri.path() == "/dir" {
+        let mut directory: Value = answer.json().await.unwrap();
+        directory["renewalInfo"] = json!(format!("https://{here}/when"));
+        return directory.to_string().into_response();
+    }
     let (status, headers) = (answer.status(), answer.headers().clone());
     let mut response = Response::new(Body::from(answer.bytes().await.unwrap()));
     (*response.status_mut(), *response.headers_mut()) = (status, headers);

@@ -1,11 +1,16 @@
 //! The account with the authority: made once, kept with its key, made anew with another authority.
 
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
+use instant_acme::{
+    Account, AccountCredentials, CertificateIdentifier, Error, ExternalAccountKey, NewAccount,
+};
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::asker::Asker;
 use super::failure::Failure;
@@ -19,6 +24,28 @@ pub(super) async fn open(path: &Path, acme: &Acme, asker: &Asker) -> Result<Acco
     match kept(path, acme) {
         Some(kept) => again(path, acme, asker, kept).await,
         None => make(path, acme, asker).await,
+    }
+}
+
+/// In which window the authority wants to renew that certificate (RFC 9773), in seconds since the Unix epoch, if it says
+/// so, and how long it is not to be asked again.
+pub(super) async fn renewal_window(
+    path: &Path,
+    acme: &Acme,
+    asker: &Asker,
+    leaf: &CertificateDer<'static>,
+) -> Result<(Option<(u64, u64)>, Duration), Failure> {
+    let certificate = CertificateIdentifier::try_from(leaf).map_err(|cause| {
+        Failure::there(format!("the certificate does not say who has signed it ({cause})"), "wait")
+    })?;
+    let account = open(path, acme, asker).await?;
+    match account.renewal_info(&certificate).await {
+        Ok((info, again)) => {
+            let unix = |at: OffsetDateTime| u64::try_from(at.unix_timestamp()).unwrap_or(0);
+            Ok((Some((unix(info.suggested_window.start), unix(info.suggested_window.end))), again))
+        }
+        Err(Error::Unsupported(_)) => Ok((None, Duration::MAX)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -37,7 +37,7 @@ const ALIASES_MAX: usize = 8;
 
 /// How often, and how many times, the other servers of a zone are looked at until they have the record.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-const LOOKS_MAX: usize = 30;
+const LOOKS_MAX: u32 = 30;
 
 const ADVICE: &str =
     "look at acme.dns_server, acme.dns_username and acme.dns_password, and at what that key may update";
@@ -193,4 +193,66 @@ async fn exchange(server: impl tokio::net::ToSocketAddrs, message: &Message) -> 
         return Err("the answer is to another question".to_owned());
     }
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use alcove_hal::simulated::VirtualClock;
+    use hickory_proto::op::OpCode;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const RECORD: &str = "_acme-challenge.den.example.org.";
+
+    /// A server that has the record from that question on, and answers with the numbers of the questions moved by so much.
+    async fn server(has_it_from: u32, moved: u16) -> (SocketAddr, Arc<AtomicU32>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, asked) = (listener.local_addr().unwrap(), Arc::new(AtomicU32::new(0)));
+        let count = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut question = vec![0; stream.read_u16().await.unwrap().into()];
+                stream.read_exact(&mut question).await.unwrap();
+                let id = Message::from_vec(&question).unwrap().metadata.id.wrapping_add(moved);
+                let mut answer = Message::response(id, OpCode::Query);
+                if count.fetch_add(1, Ordering::Relaxed) + 1 >= has_it_from {
+                    let name = Name::from_ascii(RECORD).unwrap();
+                    answer.add_answer(Record::from_rdata(
+                        name,
+                        TTL_S,
+                        RData::TXT(TXT::new(vec!["text".to_owned()])),
+                    ));
+                }
+                let answer = answer.to_vec().unwrap();
+                stream.write_u16(answer.len().try_into().unwrap()).await.unwrap();
+                stream.write_all(&answer).await.unwrap();
+            }
+        });
+        (address, asked)
+    }
+
+    fn update() -> DnsUpdate {
+        let key: Secret = serde_json::from_str("\"c2VzYW1l\"").unwrap();
+        DnsUpdate::new(("localhost".to_owned(), 53), "box", &key, Arc::new(VirtualClock::new())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_authority_is_called_when_every_server_of_the_zone_has_the_record() {
+        let (secondary, asked) = server(3, 0).await;
+        update().wait_for(secondary, &Name::from_ascii(RECORD).unwrap(), "text").await;
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+        let (other, asked) = server(1, 0).await;
+        update().wait_for(other, &Name::from_ascii(RECORD).unwrap(), "another text").await;
+        assert_eq!(asked.load(Ordering::Relaxed), LOOKS_MAX, "not for ever");
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_another_question_is_none() {
+        let (address, _) = server(1, 1).await;
+        let asked = exchange(address, &question(&Name::from_ascii(RECORD).unwrap(), RecordType::TXT)).await;
+        assert_eq!(asked, Err("the answer is to another question".to_owned()));
+    }
 }

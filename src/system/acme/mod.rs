@@ -1,12 +1,14 @@
 //! A certificate that an authority issues by itself (ACME, RFC 8555), renewed and swapped while connections go on.
 //!
 //! ```text
-//!   off ◀──▶ waits ── none there, other names, a third of its life left, or somebody asks ──▶ asks the authority
-//!    acme.directory  ▲                                                                           │         │
-//!                    ├── had: kept in acme.pem, shown to whoever comes next ◀────────────────────┘         │
-//!                    └── not had: told; tried again after 30 s, refused ones after 5 min, then twice as ◀──┘
-//!                        long, up to 12 h, or as long as the authority says; kept in acme.json over a start
+//!   off ◀──▶ waits ── none there, other names, it is time, or somebody asks ──▶ asks the authority
+//!    acme.directory  ▲                                                             │           │
+//!                    ├── had: kept in acme.pem, shown to whoever comes next ◀──────┘           │
+//!                    └── not had: told; tried again after 30 s, refused ones after 5 min, ◀────┘
+//!                        then twice as long, up to 12 h, or as long as the authority says;
+//!                        kept in acme.json over a start
 //! ```
+//! It is time when a third of the certificate's life is left, or when the authority says (RFC 9773), which is asked now and then.
 //! The account with the authority, and its key, are in `acme-account.json`. What an owner has uploaded is left alone.
 
 mod account;
@@ -31,7 +33,7 @@ use tokio::time::{sleep_until, timeout};
 use self::asker::Asker;
 use self::failure::Failure;
 use self::order::Tell;
-use self::plan::Plan;
+use self::plan::{HINT_AGAIN, Plan};
 use self::proof::{Answers, Proof};
 use super::certificates::{Slot, Uploads, View};
 use super::configuration::State;
@@ -121,6 +123,10 @@ impl Acme {
                     self.turn(&acme, (&mut plan, &settings), asked).await;
                     continue;
                 }
+                if let Some(view) = certificate.filter(|view| is_on && plan.wants_hint(view, now_unix)) {
+                    self.ask_when(&acme, &mut plan, &view).await;
+                    continue;
+                }
                 let wait = Duration::from_secs(next_unix.saturating_sub(now_unix)).min(LOOK_EVERY);
                 tokio::select! {
                     () = sleep_until((self.clock.now() + wait).into()), if is_on => {}
@@ -155,6 +161,20 @@ impl Acme {
         inner.asked.take()
     }
 
+    /// Asks the authority when it wants to renew that one. What it does not say is no trouble.
+    async fn ask_when(&self, acme: &config::Acme, plan: &mut Plan, view: &View) {
+        let said = async {
+            let leaf = self.uploads.leaf(Slot::Acme)?;
+            let asker = Asker::new(acme.authority.as_deref(), Arc::clone(&self.clock)).ok()?;
+            let asked = account::renewal_window(&self.state.join(ACCOUNT_FILE), acme, &asker, &leaf).await;
+            asked
+                .inspect_err(|failure| log::debug!("the authority does not say when: {}", failure.cause))
+                .ok()
+        };
+        let (window_unix, again) = said.await.unwrap_or((None, HINT_AGAIN));
+        plan.take_hint(view, window_unix, (again, self.clock.unix_time().as_secs()), dice());
+    }
+
     /// Tries once, and plans the next time.
     async fn turn(&self, acme: &config::Acme, (plan, settings): (&mut Plan, &str), asked: Option<Progress>) {
         let names = acme.names.join(", ");
@@ -163,6 +183,10 @@ impl Acme {
             acme.directory.as_deref().unwrap_or_default()
         );
         let tell = |percent, message: &str| asked.iter().for_each(|progress| progress.tell(percent, message));
+        let mut broken_off = plan.clone();
+        let failure = Failure::here("the last try was broken off by a restart", "nothing has to be done");
+        broken_off.failed(&failure, None, self.clock.unix_time().as_secs(), dice());
+        self.keep(&broken_off, settings);
         let outcome = self.obtain(acme, &tell).await;
         let now_unix = self.clock.unix_time().as_secs();
         let message = match &outcome {
@@ -175,9 +199,7 @@ impl Acme {
                 format!("no certificate for {names} was had: {}", failure.cause)
             }
         };
-        if let Err(error) = plan.keep(&self.state.join(PLAN_FILE), settings) {
-            log::warn!("when a certificate is asked for next is not remembered over a start: {error}");
-        }
+        self.keep(plan, settings);
         match outcome {
             Ok(_) => log::info!("{message}"),
             Err(_) => log::warn!("{message}"),
@@ -188,6 +210,13 @@ impl Acme {
             }
             (Err(_), Some(progress)) => progress.fail(&message, Value::Null),
             (_, None) => {}
+        }
+    }
+
+    /// A box that starts anew goes on from there.
+    fn keep(&self, plan: &Plan, settings: &str) {
+        if let Err(error) = plan.keep(&self.state.join(PLAN_FILE), settings) {
+            log::warn!("when a certificate is asked for next is not remembered over a start: {error}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! When a certificate is to be had next: before its end, and after failures ever later. No clock, no network.
+//! When a certificate is to be had next: before its end, or when the authority says, and after failures ever later. No clock,
+//! no network.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,8 +16,16 @@ const AGAIN_AFTER: Duration = Duration::from_secs(30);
 const AGAIN_AFTER_REFUSAL: Duration = Duration::from_mins(5);
 const AGAIN_AFTER_MAX: Duration = Duration::from_hours(12);
 
-/// A certificate is not replaced before this part of its life has passed, whatever the clock says.
+/// A certificate is not replaced before this part of its life has passed, or a day, whatever clock and authority say; nor
+/// later than when this part is left.
 const LIFE_PART_MIN: u64 = 10;
+const DAY_S: u64 = 86_400;
+
+/// How often the authority is asked when it wants to be asked for the next certificate, at least and at most (RFC 9773,
+/// 4.3.2), and how soon again when it does not answer.
+const HINT_AGAIN_MIN: Duration = Duration::from_mins(1);
+const HINT_AGAIN_MAX: Duration = Duration::from_hours(24);
+pub(super) const HINT_AGAIN: Duration = Duration::from_hours(6);
 
 /// What is remembered of the tries so far; kept, so that a box that starts again and again does not ask as often.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +38,19 @@ pub(super) struct Plan {
     wait_s: u64,
     /// Why the last try has failed.
     pub(super) trouble: Option<String>,
+    /// When the authority wants to be asked for the next one; found out anew after a start.
+    hint: Option<Hint>,
+}
+
+/// What an authority says of one certificate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Hint {
+    /// Which.
+    fingerprint: String,
+    /// When it wants to be asked for the next one, if it says so, in seconds since the Unix epoch.
+    renewal_unix: Option<u64>,
+    /// When it is asked again, likewise.
+    again_unix: u64,
 }
 
 impl Plan {
@@ -42,12 +64,13 @@ impl Plan {
             not_before_unix: kept["not_before_unix"].as_u64().unwrap_or(0),
             wait_s: kept["wait_s"].as_u64().unwrap_or(0),
             trouble: kept["trouble"].as_str().map(str::to_owned),
+            hint: None,
         }
     }
 
     /// Keeps it there.
     pub(super) fn keep(&self, path: &Path, settings: &str) -> Result<(), files::Error> {
-        let Self { failures, not_before_unix, wait_s, trouble } = self;
+        let Self { failures, not_before_unix, wait_s, trouble, .. } = self;
         let kept = json!({
             "settings": settings, "failures": failures, "not_before_unix": not_before_unix, "wait_s": wait_s,
             "trouble": trouble,
@@ -57,15 +80,51 @@ impl Plan {
 
     /// When one for those names is to be had next, in seconds since the Unix epoch; a time that has passed: now.
     pub(super) fn next_unix(&self, certificate: Option<&View>, names: &[String], now_unix: u64) -> u64 {
-        let due = certificate.filter(|view| view.is_for(names)).map_or(0, renewal_unix);
+        let due = certificate.filter(|view| view.is_for(names)).map_or(0, |view| self.renewal_unix(view));
         let not_before = if self.not_before_unix > now_unix + self.wait_s { 0 } else { self.not_before_unix };
         due.max(not_before)
     }
 
     /// One was had.
     pub(super) fn succeeded(&mut self, view: &View, now_unix: u64) {
-        let wait_s = life_s(view) / LIFE_PART_MIN;
-        *self = Self { failures: 0, not_before_unix: now_unix + wait_s, wait_s, trouble: None };
+        let wait_s = (life_s(view) / LIFE_PART_MIN).min(DAY_S);
+        *self = Self { not_before_unix: now_unix + wait_s, wait_s, ..Self::default() };
+    }
+
+    /// Whether the authority is to be asked when it wants to renew that one.
+    pub(super) fn wants_hint(&self, view: &View, now_unix: u64) -> bool {
+        let known = self.hint.as_ref().filter(|hint| hint.fingerprint == view.fingerprint);
+        known.is_none_or(|hint| hint.again_unix <= now_unix)
+    }
+
+    /// The authority wants to renew that one in that window, if it has said so, and to be asked again after so long. `dice`
+    /// (0 to 255) chooses the moment, so that not all come at once.
+    pub(super) fn take_hint(
+        &mut self,
+        view: &View,
+        window_unix: Option<(u64, u64)>,
+        (again, now_unix): (Duration, u64),
+        dice: u8,
+    ) {
+        let choose = |(from, to): (u64, u64)| from + to.saturating_sub(from) / 256 * u64::from(dice);
+        let before = self.hint.take().filter(|hint| hint.fingerprint == view.fingerprint);
+        // A moment that was chosen stays, as long as it lies in the window.
+        let chosen = before.and_then(|hint| hint.renewal_unix);
+        let renewal_unix = window_unix.map(|window| {
+            chosen.filter(|at| (window.0..=window.1).contains(at)).unwrap_or_else(|| choose(window))
+        });
+        let again_unix = now_unix + again.clamp(HINT_AGAIN_MIN, HINT_AGAIN_MAX).as_secs();
+        self.hint = Some(Hint { fingerprint: view.fingerprint.clone(), renewal_unix, again_unix });
+    }
+
+    /// When the authority says, and in time; else when a third of its life is left.
+    fn renewal_unix(&self, view: &View) -> u64 {
+        let hint = self.hint.as_ref().filter(|hint| hint.fingerprint == view.fingerprint);
+        let last = view.until_unix - life_s(view) / LIFE_PART_MIN;
+        match hint.and_then(|hint| hint.renewal_unix) {
+            Some(at) => at.min(last),
+            None => view.until_unix - life_s(view) / 3,
+        }
     }
 
     /// None was had. `dice` (0 to 255) spreads boxes that have failed together over a quarter more.
@@ -85,11 +144,6 @@ impl Plan {
         self.not_before_unix = now_unix + self.wait_s;
         self.trouble = Some(failure.cause.clone());
     }
-}
-
-/// When a third of its life is left.
-fn renewal_unix(view: &View) -> u64 {
-    view.until_unix - life_s(view) / 3
 }
 
 fn life_s(view: &View) -> u64 {
@@ -130,7 +184,27 @@ mod tests {
         let mut plan = Plan::default();
         let old = view(&["a.example"], NOW - 89 * DAY, 90);
         plan.succeeded(&old, NOW);
-        assert_eq!(plan.next_unix(Some(&old), &names(&["a.example"]), NOW), NOW + 9 * DAY);
+        assert_eq!(plan.next_unix(Some(&old), &names(&["a.example"]), NOW), NOW + DAY);
+    }
+
+    #[test]
+    fn the_authority_may_say_when_it_is_to_be_asked_for_the_next_one() {
+        let (had, wanted) = (view(&["a.example"], NOW, 90), names(&["a.example"]));
+        let mut plan = Plan::default();
+        let mut told = |window: Option<(u64, u64)>, dice| {
+            assert!(plan.wants_hint(&had, NOW + 8 * DAY));
+            plan.take_hint(&had, window, (HINT_AGAIN, NOW), dice);
+            assert!(!plan.wants_hint(&had, NOW + 5 * 3600) && plan.wants_hint(&had, NOW + 7 * 3600));
+            plan.next_unix(Some(&had), &wanted, NOW)
+        };
+        let window = (NOW + 40 * DAY, NOW + 42 * DAY);
+        assert_eq!(told(Some(window), 128), NOW + 41 * DAY);
+        assert_eq!(told(Some(window), 3), NOW + 41 * DAY, "what was chosen stays");
+        assert_eq!(told(Some((NOW - 2 * DAY, NOW - DAY)), 0), NOW - 2 * DAY, "at once");
+        assert_eq!(told(Some((NOW + 99 * DAY, NOW + 100 * DAY)), 0), NOW + 81 * DAY, "never too late");
+        assert_eq!(told(None, 0), NOW + 60 * DAY, "it does not say");
+        let other = View { fingerprint: "another".to_owned(), ..had.clone() };
+        assert!(plan.wants_hint(&other, NOW), "of the next one it says something else");
     }
 
     #[test]

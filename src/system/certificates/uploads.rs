@@ -215,6 +215,12 @@ impl Uploads {
         view(&self.current.get(slot)?.key, Some(slot)).ok()
     }
 
+    /// The same as DER, without its chain.
+    #[must_use]
+    pub fn leaf(&self, slot: Slot) -> Option<CertificateDer<'static>> {
+        self.current.get(slot)?.key.cert.first().cloned()
+    }
+
     /// The name by which guests reach the appliance with one from elsewhere: the first that stands for one host.
     #[must_use]
     pub fn public_name(&self) -> Option<String> {
