@@ -121,7 +121,9 @@ async fn a_certificate_is_issued_and_renewed_while_people_meet() {
     assert_eq!(told(&alcove, "Valid").await.0, "True");
 
     // What an authority may read is there for as long as it has to look.
-    for token in ["unknown", "..", "%2e%2e%2facme.pem"] {
+    let tokens = pebble.tokens();
+    assert_eq!(tokens.len(), 1, "{tokens:?}");
+    for token in [&tokens[0], "unknown", "..", "%2e%2e%2facme.pem"] {
         let path = format!("/.well-known/acme-challenge/{token}");
         assert_eq!(send(alcove.plain_request(plain, Method::GET, &path)).await.status, 404, "{token}");
     }
@@ -165,7 +167,11 @@ async fn one_that_ends_soon_is_renewed_by_itself_and_nobody_is_cut_off() {
         last = issued(&alcove, Some(&last["fingerprint"])).await;
         ann.ask(json!({ "hand": { "up": true } })).await.expect("her socket goes on");
     }
-    assert!(is_believed(&alcove, pebble.root().await.unwrap(), NAME).await);
+    // On a machine that is busy one may end before the next is there.
+    let root = pebble.root().await.unwrap();
+    timeout(PATIENCE, async { while !is_believed(&alcove, root.clone(), NAME).await {} })
+        .await
+        .expect("it is good");
     // An account is made once: of all that was asked, that was asked only in the beginning.
     assert_eq!(pebble.accounts(), 1);
 }

@@ -157,6 +157,8 @@ struct Gate {
     window: Arc<Mutex<Option<(String, String)>>>,
     /// Of which certificates that was asked.
     hinted: Arc<Mutex<BTreeSet<String>>>,
+    /// What it has looked for over plain HTTP.
+    tokens: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// The authority.
@@ -187,8 +189,9 @@ impl Pebble {
         let file = house.path("pebble.json");
         std::fs::write(&file, json!({ "pebble": config }).to_string()).unwrap();
         let arguments = (file.display().to_string(), dns.to_owned());
-        let (asked, window, hinted) = Default::default();
-        let gate = Gate { http: house.http(), behind, asked, refuse: Arc::new(refuse), window, hinted };
+        let (asked, window, hinted, tokens) = Default::default();
+        let refuse: Refuse = Arc::new(refuse);
+        let gate = Gate { http: house.http(), behind, asked, refuse, window, hinted, tokens };
         let url = house.serve(axum::Router::new().fallback(pass).with_state(gate.clone()));
         let directory = format!("{url}/dir");
         let mut pebble = Self { house, program: None, arguments, management, gate, directory };
@@ -224,6 +227,11 @@ impl Pebble {
     /// Of how many certificates it was asked that.
     pub(crate) fn hinted(&self) -> usize {
         self.gate.hinted.lock().unwrap().len()
+    }
+
+    /// What it has looked for over plain HTTP.
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.gate.tokens.lock().unwrap().iter().cloned().collect()
     }
 
     /// How many orders were asked for.
@@ -267,6 +275,11 @@ async fn pass(
             *count += 1;
             *count - 1
         };
+        // As authorities of the public web do.
+        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        if !headers.contains_key(header::CONTENT_LENGTH) || !agent.starts_with("alcove/") {
+            return StatusCode::LENGTH_REQUIRED.into_response();
+        }
         if let Some((status, more, problem)) = (gate.refuse)(uri.path(), before) {
             let mut response = (status, problem.to_string()).into_response();
             response.headers_mut().insert(header::CONTENT_TYPE, "application/problem+json".parse().unwrap());
@@ -292,7 +305,13 @@ async fn pass(
         return directory.to_string().into_response();
     }
     let (status, headers) = (answer.status(), answer.headers().clone());
-    let mut response = Response::new(Body::from(answer.bytes().await.unwrap()));
+    let body = answer.bytes().await.unwrap();
+    let state: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let is_http = |challenge: &&Value| challenge["type"] == "http-01";
+    let challenges = state["challenges"].as_array().into_iter().flatten().filter(is_http);
+    let tokens = challenges.filter_map(|challenge| challenge["token"].as_str().map(str::to_owned));
+    gate.tokens.lock().unwrap().extend(tokens);
+    let mut response = Response::new(Body::from(body));
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
     response.headers_mut().remove(header::TRANSFER_ENCODING);
     response

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use alcove_hal::clock::Clock;
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use super::failure::Failure;
 use crate::system::https;
+
+/// What the appliance calls itself (RFC 8555, 6.1).
+const USER_AGENT: &str = concat!("alcove/", env!("CARGO_PKG_VERSION"), " instant-acme");
 
 /// How long an answer may take: authorities that are busy think for a while.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -56,7 +59,8 @@ impl Asker {
     }
 
     async fn ask(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        parts.headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         let url = parts.uri.to_string();
         let mut asked =
             self.http.request(parts.method.clone(), &url).headers(parts.headers).timeout(ANSWER_MAX);

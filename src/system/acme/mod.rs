@@ -1,12 +1,11 @@
 //! A certificate that an authority issues by itself (ACME, RFC 8555), renewed and swapped while connections go on.
 //!
 //! ```text
-//!   off ◀──▶ waits ── none there, other names, it is time, or somebody asks ──▶ asks the authority
-//!    acme.directory  ▲                                                             │           │
-//!                    ├── had: kept in acme.pem, shown to whoever comes next ◀──────┘           │
-//!                    └── not had: told; tried again after 30 s, refused ones after 5 min, ◀────┘
-//!                        then twice as long, up to 12 h, or as long as the authority says;
-//!                        kept in acme.json over a start
+//!   off ◀─ acme.directory ─▶ waits ── none there, other names, it is time, or somebody asks ──▶ asks the authority
+//!                              ▲                                                                   │         │
+//!                              ├── had: kept in acme.pem, shown to whoever comes next ◀────────────┘         │
+//!                              └── not had: told; again after 30 s, refused ones after 5 min, then twice ◀───┘
+//!                                  as long, up to 12 h, or as long as the authority says; in acme.json
 //! ```
 //! It is time when a third of the certificate's life is left, or when the authority says (RFC 9773), which is asked now and then.
 //! The account with the authority, and its key, are in `acme-account.json`. What an owner has uploaded is left alone.
@@ -81,9 +80,6 @@ impl Acme {
     /// With what is kept in the state directory; shown at once, where a certificate is wanted still.
     #[must_use]
     pub fn open(state: &Path, uploads: Uploads, config: &config::Acme, clock: Arc<dyn Clock>) -> Self {
-        if config.directory.is_some() {
-            uploads.take_up(Slot::Acme);
-        }
         let (state, answers) = (state.to_owned(), Answers::default());
         let acme = Self { state, uploads, clock, answers, inner: Mutex::default(), wake: Notify::new() };
         acme.begin(config);
