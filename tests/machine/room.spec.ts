@@ -356,3 +356,13 @@ test('the check of the room makes a call through it', async () => {
   await expect(guest.run('alcove check')).rejects.toThrow(/not ready/)
   await guest.run('systemctl start alcove.socket alcove')
 })
+
+test('a factory reset keeps network and name where it is told to, and nothing else', async () => {
+  await guest.run("echo cedar-room > /data/hostname && printf '[Match]\\nName=none\\n' > /etc/systemd/network/90-kept.network && sync")
+  const before = await guest.bootId()
+  expect((await api('POST', 'commands/factory-reset?keep=network,name')).status).toBe(202)
+  await guest.restarted(before)
+  expect(await guest.run('hostname && cat /etc/systemd/network/90-kept.network')).toBe('cedar-room\n[Match]\nName=none\n')
+  expect(await guest.run('grep -c "^name" /etc/alcove/alcove.toml || true')).toBe('0\n')
+  expect(await guest.run('cat /run/alcove-preinit/notes')).toContain('stays, and: network hostname')
+})
