@@ -32,7 +32,7 @@ use tokio::time::{interval, sleep_until, timeout};
 
 use super::follower::Follower;
 use super::rooms::{Directory, Rooms};
-use super::tunnels::{Serve, Tunnels, be_dialled};
+use super::tunnels::{Serve, Tunnels};
 use crate::config::Fleet;
 use crate::system::conditions::Conditions;
 use crate::system::events::Events;
@@ -124,7 +124,7 @@ impl OnNats {
         let rooms = if fleet.nats_calls { Some(rooms) } else { rooms.strike_all().await };
         let Some(servers) = fleet.nats.clone() else { return };
         let client = loop {
-            match connect(&servers, &fleet, self.follower.box_id()).await {
+            match connect(&servers, &fleet, self.follower.box_id(), &self.tunnels).await {
                 Ok(client) => break client,
                 Err(error) => log::warn!("NATS is not used: {error:#}"),
             }
@@ -288,9 +288,8 @@ impl OnNats {
 
     /// Lets other boxes in through tunnels.
     async fn be_dialled(self: Arc<Self>, client: Client) {
-        let own = self.follower.box_id().to_owned();
         loop {
-            if let Err(error) = be_dialled(client.clone(), own.clone(), Arc::clone(&self.serve)).await {
+            if let Err(error) = self.tunnels.be_dialled(&client, &self.serve).await {
                 log::warn!("no other room reaches this one over NATS: {error:#}");
             }
             self.pause().await;
@@ -401,7 +400,8 @@ fn behind(bucket: &str, max_age: Duration) -> stream::Config {
     }
 }
 
-async fn connect(servers: &str, fleet: &Fleet, box_id: &str) -> anyhow::Result<Client> {
+async fn connect(servers: &str, fleet: &Fleet, box_id: &str, tunnels: &Tunnels) -> anyhow::Result<Client> {
+    let tunnels = tunnels.clone();
     let options = ConnectOptions::new()
         .name(format!("alcove {box_id}"))
         .tls_client_config(
@@ -409,12 +409,17 @@ async fn connect(servers: &str, fleet: &Fleet, box_id: &str) -> anyhow::Result<C
         )
         .subscription_capacity(WAITING_MAX)
         .retry_on_initial_connect()
-        .event_callback(|event| async move {
-            match event {
-                Event::Connected => log::info!("NATS is reached"),
-                Event::Disconnected => log::warn!("NATS is away; it is tried again by itself"),
-                Event::ServerError(error) => log::warn!("NATS refuses something: {error}"),
-                other => log::debug!("NATS: {other}"),
+        .event_callback(move |event| {
+            if matches!(event, Event::Disconnected) {
+                tunnels.end_all();
+            }
+            async move {
+                match event {
+                    Event::Connected => log::info!("NATS is reached"),
+                    Event::Disconnected => log::warn!("NATS is away; it is tried again by itself"),
+                    Event::ServerError(error) => log::warn!("NATS refuses something: {error}"),
+                    other => log::debug!("NATS: {other}"),
+                }
             }
         });
     let options = match &fleet.nats_credentials_file {

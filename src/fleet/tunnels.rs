@@ -6,7 +6,8 @@
 //!   A ◀═══ inbox of A, inbox of B: up to 8 kB each ══════▶ B     TLS of B, past whoever runs NATS
 //!   A ◀── an empty message ends it, from either side ────▶ B
 //! ```
-//! NATS may lose messages when its connection breaks or a reader is slow; TLS sees the gap, and the tunnel ends.
+//! A reader that is slow loses messages; TLS sees the gap, and the tunnel ends. When the connection to NATS breaks, all of
+//! them end at once: what was on its way is lost, and whoever is at the ends is to know.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -43,18 +44,26 @@ pub type Serve = Arc<dyn Fn(String, DuplexStream) -> Pin<Box<dyn Future<Output =
 pub struct Tunnels {
     own: String,
     client: Arc<watch::Sender<Option<Client>>>,
+    /// How often the connection to NATS has broken.
+    broken: Arc<watch::Sender<u64>>,
 }
 
 impl Tunnels {
     /// Those of the box with that id.
     #[must_use]
     pub fn of(own: &str) -> Self {
-        Self { own: own.to_owned(), client: Arc::new(watch::Sender::new(None)) }
+        let (client, broken) = (watch::Sender::new(None), watch::Sender::new(0));
+        Self { own: own.to_owned(), client: Arc::new(client), broken: Arc::new(broken) }
     }
 
     /// The box is on NATS from now on.
     pub(super) fn through(&self, client: &Client) {
         self.client.send_replace(Some(client.clone()));
+    }
+
+    /// The connection to NATS has broken: so have the tunnels.
+    pub(super) fn end_all(&self) {
+        self.broken.send_modify(|count| *count += 1);
     }
 
     /// Opens tunnels.
@@ -70,6 +79,7 @@ impl Tunnels {
     async fn open(&self, to: &str) -> anyhow::Result<DuplexStream> {
         let client = self.client.borrow().clone();
         let client = client.context("this box is not on NATS; set fleet.nats and fleet.nats_calls")?;
+        let broken = self.broken.subscribe();
         let inbox = client.new_inbox();
         let mut heard = client.subscribe(inbox.clone()).await.context("NATS takes no subscription")?;
         let subject = format!("alcove.box.{to}.dial.{}", self.own);
@@ -82,35 +92,36 @@ impl Tunnels {
         }
         let there = opened.reply.with_context(|| format!("the box {to} answers something else"))?;
         let (ours, theirs) = duplex(WAITING_BYTES);
-        tokio::spawn(carry(client, heard, there, theirs));
+        tokio::spawn(carry(client, (heard, broken), there, theirs));
         Ok(ours)
     }
-}
 
-/// Lets other boxes in through tunnels, until NATS is left.
-pub(super) async fn be_dialled(client: Client, own: String, serve: Serve) -> anyhow::Result<()> {
-    let mut dialled = client.subscribe(format!("alcove.box.{own}.dial.*")).await?;
-    let places = Arc::new(Semaphore::new(DIALLED_MAX));
-    let mut tasks = JoinSet::new();
-    while let Some(message) = dialled.next().await {
-        while tasks.try_join_next().is_some() {}
-        let from = box_of(&message.subject);
-        let (Some(from), Some(there), Ok(place)) =
-            (from, message.reply, Arc::clone(&places).try_acquire_owned())
-        else {
-            continue;
-        };
-        let inbox = client.new_inbox();
-        let heard = client.subscribe(inbox.clone()).await?;
-        client.publish_with_reply(there.clone(), inbox, Vec::new().into()).await?;
-        let (ours, theirs) = duplex(WAITING_BYTES);
-        let (client, serve) = (client.clone(), Arc::clone(&serve));
-        tasks.spawn(async move {
-            let _place = place;
-            tokio::join!(carry(client, heard, there, theirs), serve(from, ours));
-        });
+    /// Lets other boxes in through tunnels, until NATS is left.
+    pub(super) async fn be_dialled(&self, client: &Client, serve: &Serve) -> anyhow::Result<()> {
+        let mut dialled = client.subscribe(format!("alcove.box.{}.dial.*", self.own)).await?;
+        let places = Arc::new(Semaphore::new(DIALLED_MAX));
+        let mut tasks = JoinSet::new();
+        while let Some(message) = dialled.next().await {
+            while tasks.try_join_next().is_some() {}
+            let from = box_of(&message.subject);
+            let (Some(from), Some(there), Ok(place)) =
+                (from, message.reply, Arc::clone(&places).try_acquire_owned())
+            else {
+                continue;
+            };
+            let broken = self.broken.subscribe();
+            let inbox = client.new_inbox();
+            let heard = client.subscribe(inbox.clone()).await?;
+            client.publish_with_reply(there.clone(), inbox, Vec::new().into()).await?;
+            let (ours, theirs) = duplex(WAITING_BYTES);
+            let (client, serve) = (client.clone(), Arc::clone(serve));
+            tasks.spawn(async move {
+                let _place = place;
+                tokio::join!(carry(client, (heard, broken), there, theirs), serve(from, ours));
+            });
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The box that a subject names last.
@@ -119,8 +130,13 @@ pub(super) fn box_of(subject: &str) -> Option<String> {
     box_id::is_one(id).then(|| id.to_owned())
 }
 
-/// Carries bytes both ways until one of them has ended.
-async fn carry(client: Client, mut heard: Subscriber, there: Subject, stream: DuplexStream) {
+/// Carries bytes both ways until one of them has ended, or the connection to NATS has broken.
+async fn carry(
+    client: Client,
+    (mut heard, mut broken): (Subscriber, watch::Receiver<u64>),
+    there: Subject,
+    stream: DuplexStream,
+) {
     let (mut reader, mut writer) = split(stream);
     let away = async {
         let mut chunk = [0; CHUNK_BYTES];
@@ -140,6 +156,7 @@ async fn carry(client: Client, mut heard: Subscriber, there: Subject, stream: Du
     tokio::select! {
         () = away => {}
         () = here => {}
+        _ = broken.changed() => {}
     }
     // Whoever is there may be gone.
     let _ = client.publish(there, Vec::new().into()).await;

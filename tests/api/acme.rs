@@ -11,13 +11,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::appliance::{Appliance, send, text};
+use crate::appliance::{Appliance, send, soon, text};
 use crate::certificates::is_believed;
 use crate::configuration::{condition, patch};
 use crate::operations::over;
-use crate::pebble::{House, Names, PATIENCE, Pebble, Refusal, ZONE_KEY, Zone, free_port};
+use crate::pebble::{House, Names, Pebble, Refusal, ZONE_KEY, Zone, free_port};
 use crate::words::Words;
 
 const NAME: &str = "den.example.test";
@@ -42,14 +41,10 @@ fn willing(_: &str, _: u32) -> Option<Refusal> {
 
 /// Where it serves plain HTTP: its log says so.
 async fn plain_port(alcove: &Appliance) -> u16 {
-    let found = timeout(PATIENCE, async {
-        loop {
-            let log = alcove.log();
-            if let Some((before, _)) = log.split_once(" (HTTP)") {
-                return before.rsplit(' ').next().unwrap().parse().unwrap();
-            }
-            tokio::task::yield_now().await;
-        }
+    let found = soon(async || {
+        let log = alcove.log();
+        let (before, _) = log.split_once(" (HTTP)")?;
+        Some(before.rsplit(' ').next().unwrap().parse().unwrap())
     });
     found.await.expect("it says where")
 }
@@ -64,30 +59,22 @@ async fn want(alcove: &Appliance, pebble: &Pebble, more: Value) {
 
 /// The certificate that was issued, once there is one that is another one than that.
 async fn issued(alcove: &Appliance, before: Option<&Value>) -> Value {
-    let found = timeout(PATIENCE, async {
-        loop {
-            let listed = alcove.get("certificates").await.with_status(200).json();
-            let issued = listed.as_array().unwrap().iter().find(|one| one["source"] == "acme").cloned();
-            if let Some(one) = issued.filter(|one| Some(&one["fingerprint"]) != before) {
-                return one;
-            }
-        }
+    let found = soon(async || {
+        let listed = alcove.get("certificates").await.with_status(200).json();
+        let issued = listed.as_array().unwrap().iter().find(|one| one["source"] == "acme").cloned();
+        issued.filter(|one| Some(&one["fingerprint"]) != before)
     });
-    found.await.unwrap_or_else(|_| panic!("none is issued: {}", alcove.log()))
+    found.await.unwrap_or_else(|| panic!("none is issued: {}", alcove.log()))
 }
 
 /// What is told of the certificate, once it is told for that reason.
 async fn told(alcove: &Appliance, reason: &str) -> (Value, String) {
     let mut last = Value::Null;
-    let found = timeout(PATIENCE, async {
-        loop {
-            last = condition(&alcove.get("status").await.json(), "CertificateValid");
-            if last["reason"] == reason {
-                return;
-            }
-        }
+    let found = soon(async || {
+        last = condition(&alcove.get("status").await.json(), "CertificateValid");
+        (last["reason"] == reason).then_some(())
     });
-    assert!(found.await.is_ok(), "{last}: {}", alcove.log());
+    assert!(found.await.is_some(), "{last}: {}", alcove.log());
     (last["status"].clone(), text(&last["message"]))
 }
 
@@ -114,7 +101,7 @@ async fn a_certificate_is_issued_and_renewed_while_people_meet() {
     let life = first["until_unix_s"].as_u64().unwrap() - first["from_unix_s"].as_u64().unwrap();
     let renewal = || async { issued(&alcove, None).await["renewal_unix_s"].as_u64().unwrap() };
     let due = first["until_unix_s"].as_u64().unwrap() - life / 3;
-    timeout(PATIENCE, async { while renewal().await != due {} }).await.expect("it is renewed in time");
+    soon(async || (renewal().await == due).then_some(())).await.expect("it is renewed in time");
     let root = pebble.root().await.unwrap();
     assert!(is_believed(&alcove, root.clone(), NAME).await);
     assert!(!is_believed(&alcove, root, "attic.example.test").await, "others are shown the box's own");
@@ -148,11 +135,8 @@ async fn a_certificate_is_issued_and_renewed_while_people_meet() {
 
     // Switched off, it is shown no longer; the owner's own goes on beside it.
     patch(&alcove, "", json!({ "acme": { "directory": null } })).await;
-    timeout(PATIENCE, async {
-        while alcove.get("certificates").await.json().as_array().unwrap().len() > 1 {}
-    })
-    .await
-    .expect("it is shown no longer");
+    let count = async || alcove.get("certificates").await.json().as_array().unwrap().len();
+    soon(async || (count().await == 1).then_some(())).await.expect("it is shown no longer");
 }
 
 #[tokio::test]
@@ -169,9 +153,7 @@ async fn one_that_ends_soon_is_renewed_by_itself_and_nobody_is_cut_off() {
     }
     // On a machine that is busy one may end before the next is there.
     let root = pebble.root().await.unwrap();
-    timeout(PATIENCE, async { while !is_believed(&alcove, root.clone(), NAME).await {} })
-        .await
-        .expect("it is good");
+    soon(async || is_believed(&alcove, root.clone(), NAME).await.then_some(())).await.expect("it is good");
     // An account is made once: of all that was asked, that was asked only in the beginning.
     assert_eq!(pebble.accounts(), 1);
 }
@@ -190,24 +172,16 @@ async fn an_authority_says_when_it_wants_to_renew() {
     let first = issued(&alcove, None).await;
     let window = from.unix_timestamp()..=to.unix_timestamp();
     let is_followed = || async {
-        timeout(PATIENCE, async {
-            while !window.contains(&issued(&alcove, None).await["renewal_unix_s"].as_i64().unwrap()) {}
-        })
-        .await
-        .expect("it is renewed when the authority says")
+        let renewal = async || issued(&alcove, None).await["renewal_unix_s"].as_i64().unwrap();
+        let is_so = soon(async || window.contains(&renewal().await).then_some(()));
+        is_so.await.expect("it is renewed when the authority says")
     };
     is_followed().await;
     assert_eq!(pebble.hinted(), 1);
     assert_eq!(renew(&alcove).await["state"], "succeeded");
     issued(&alcove, Some(&first["fingerprint"])).await;
     is_followed().await;
-    timeout(PATIENCE, async {
-        while pebble.hinted() < 2 {
-            issued(&alcove, None).await;
-        }
-    })
-    .await
-    .expect("of the next one, too");
+    soon(async || (pebble.hinted() >= 2).then_some(())).await.expect("of the next one, too");
 }
 
 #[tokio::test]
@@ -227,9 +201,8 @@ async fn what_goes_wrong_is_told_with_what_to_do_and_tried_again_when_it_is_mend
     let says = |what: &'static str| {
         let alcove = &alcove;
         async move {
-            let found =
-                timeout(PATIENCE, async { while !told(alcove, "NotIssued").await.1.contains(what) {} });
-            assert!(found.await.is_ok(), "{what}: {}", told(alcove, "NotIssued").await.1);
+            let found = soon(async || told(alcove, "NotIssued").await.1.contains(what).then_some(()));
+            assert!(found.await.is_some(), "{what}: {}", told(alcove, "NotIssued").await.1);
         }
     };
     says("(rejectedIdentifier)").await;
@@ -385,7 +358,7 @@ async fn records_are_put_by_signed_updates_and_taken_away_afterwards() {
     assert_eq!(had, ["attic.example.test", NAME]);
     assert!(seen.lock().unwrap().iter().any(|path| path.starts_with("/chalZ/")));
     for name in ["_acme-challenge.den.example.test.", "proof.attic.example.test."] {
-        timeout(PATIENCE, async { while texts(&zone, name).await > 0 {} }).await.expect("it is taken away");
+        soon(async || (texts(&zone, name).await == 0).then_some(())).await.expect("it is taken away");
     }
     assert!(!alcove.log().contains("stays in the DNS"), "{}", alcove.log());
     for secret in [ZONE_KEY, wrong] {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::appliance::{Appliance, text};
+use crate::appliance::{Appliance, soon, text};
 
 /// How long something may take that is to happen at all; machines that build are busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,10 +49,9 @@ fn wanted(serial: u32, ring_seconds: u32) -> String {
 
 /// Waits until the appliance rings for so long.
 async fn rings_for(alcove: &Appliance, seconds: u32) {
-    let reached = timeout(PATIENCE, async {
-        while alcove.get("config").await.json()["config"]["calls"]["ring_seconds"] != seconds {}
-    });
-    assert!(reached.await.is_ok(), "{}", alcove.log());
+    let rings_for = async || alcove.get("config").await.json()["config"]["calls"]["ring_seconds"].clone();
+    let reached = soon(async || (rings_for().await == seconds).then_some(()));
+    assert!(reached.await.is_some(), "{}", alcove.log());
 }
 
 /// Waits for an event of that type, whose data say that.

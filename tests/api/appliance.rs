@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use alcove::system::tokens::Tokens;
 use command_fds::{CommandFdExt as _, FdMapping};
@@ -221,6 +222,26 @@ pub(crate) async fn send(request: reqwest::RequestBuilder) -> Reply {
     let answer = request.send().await.unwrap();
     let kind = answer.headers().get("content-type").map_or("", |kind| kind.to_str().unwrap()).to_owned();
     Reply { status: answer.status(), kind, body: answer.bytes().await.unwrap().to_vec() }
+}
+
+/// How long something may take that is to happen at all; machines that build are busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often is looked for it: whoever is looked at needs the time, too.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Looks until there is something; nothing when that takes too long.
+pub(crate) async fn soon<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let mut turns = tokio::time::interval(LOOK_EVERY);
+    let found = async {
+        loop {
+            turns.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.ok()
 }
 
 /// A text in JSON.

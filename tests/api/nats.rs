@@ -9,53 +9,30 @@ use minisign::KeyPair;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::appliance::{Appliance, text};
+use crate::appliance::{Appliance, soon, text};
 use crate::nats_server::Server;
 use crate::words::Words;
 
-/// How long something may take that is to happen at all; machines that build are busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// A bucket, once a box has made it.
 pub(crate) async fn bucket(context: &jetstream::Context, name: &str) -> kv::Store {
-    timeout(PATIENCE, async {
-        loop {
-            if let Ok(bucket) = context.get_key_value(name).await {
-                return bucket;
-            }
-        }
-    })
-    .await
-    .expect("a box makes it")
+    soon(async || context.get_key_value(name).await.ok()).await.expect("a box makes it")
 }
 
 /// What a box has put into a bucket, once that is what it should be.
 pub(crate) async fn put(bucket: &kv::Store, id: &str, is_there: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;
-    let found = timeout(PATIENCE, async {
-        loop {
-            if let Ok(Some(value)) = bucket.get(id).await {
-                last = serde_json::from_slice(&value).unwrap();
-                if is_there(&last) {
-                    return;
-                }
-            }
-        }
+    let found = soon(async || {
+        last = serde_json::from_slice(&bucket.get(id).await.ok()??).unwrap();
+        is_there(&last).then_some(())
     });
-    assert!(found.await.is_ok(), "{id}: {last}");
+    assert!(found.await.is_some(), "{id}: {last}");
     last
 }
 
 async fn ask(client: &async_nats::Client, id: &str, question: Value) -> (u64, Value) {
-    let answer = timeout(PATIENCE, async {
-        loop {
-            // Before the box has subscribed nobody answers.
-            let asked = client.request(format!("alcove.box.{id}.ask"), question.to_string().into()).await;
-            if let Ok(answer) = asked {
-                return answer;
-            }
-        }
-    });
+    // Before the box has subscribed nobody answers.
+    let answer =
+        soon(async || client.request(format!("alcove.box.{id}.ask"), question.to_string().into()).await.ok());
     let answer: Value = serde_json::from_slice(&answer.await.unwrap().payload).unwrap();
     (answer["status"].as_u64().unwrap(), answer["body"].clone())
 }
@@ -121,15 +98,8 @@ async fn while_nats_is_away_nothing_is_lost_and_nothing_is_stuck() {
     let _ann = Words::join(&alcove, "meanwhile", &token, "Ann").await;
     server.revive();
     alcove.meeting(json!({ "name": "after" })).await;
-    let opened = timeout(PATIENCE, async {
-        loop {
-            if let Some(opened) = opened(&context, &id).await
-                && opened.contains(&"after".to_owned())
-            {
-                return opened;
-            }
-        }
-    });
+    let opened =
+        soon(async || opened(&context, &id).await.filter(|opened| opened.contains(&"after".to_owned())));
     let opened = opened.await.expect("the events arrive");
     let ours: Vec<_> = opened.iter().filter(|name| *name != "room").collect();
     assert_eq!(ours, ["before", "meanwhile", "after"], "each once, in their order");
@@ -170,10 +140,9 @@ async fn a_box_is_told_over_nats_what_to_be_and_believes_its_owner_alone() {
         desired.put(key, entry.to_string().into()).await.unwrap();
     };
     let rings_for = async |seconds: u32| {
-        let reached = timeout(PATIENCE, async {
-            while alcove.get("config").await.json()["config"]["calls"]["ring_seconds"] != seconds {}
-        });
-        assert!(reached.await.is_ok(), "{}", alcove.log());
+        let seen = async || alcove.get("config").await.json()["config"]["calls"]["ring_seconds"].clone();
+        let reached = soon(async || (seen().await == seconds).then_some(()));
+        assert!(reached.await.is_some(), "{}", alcove.log());
     };
     publish("all", &owner, 1, 21).await;
     rings_for(21).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use async_nats::jetstream;
 use serde_json::{Value, json};
 
-use crate::appliance::{Appliance, text};
+use crate::appliance::{Appliance, soon, text};
 use crate::configuration::patch;
 use crate::nats::{box_id, bucket};
 use crate::nats_server::Server;
@@ -60,23 +60,34 @@ async fn rooms_of_a_fleet_are_in_each_others_directory_and_ring_each_other_throu
     assert_eq!(silent.get("users").await.json()["users"].as_array().unwrap().len(), 1);
 
     // Either way round, whoever of the two has reached the other.
-    for (from, to, name, caller) in [(&aspen, &cedar, "Cedar", "Aspen"), (&cedar, &aspen, "Aspen", "Cedar")] {
-        let (here, there) = call(from, to, name).await;
-        let ann = Words::join(from, &here, &from.token(&here, "host").await, "Ann").await;
-        let path = format!("meetings/{there}/participants");
-        until(to, &path, |all| all.to_string().contains("\"Ann\"") && all.to_string().contains(caller)).await;
-        drop(ann);
+    for (from, to, name) in [(&aspen, &cedar, "Cedar"), (&cedar, &aspen, "Aspen")] {
+        drop(meet(from, to, name).await);
         hang_up(from, to).await;
     }
 
-    // NATS goes while they speak: the sound goes on without it, and when it is back all can be rung again.
-    let (here, _) = call(&aspen, &birch, "Birch").await;
+    // NATS goes while they speak: they go on, whoever is not reached is shown so, and when it is back all is as before.
+    let (mut ann, path) = meet(&aspen, &birch, "Birch").await;
     server.kill();
-    assert_eq!(aspen.get(&format!("meetings/{here}")).await.status, 200);
+    for (side, other) in [(&birch, "Cedar"), (&cedar, "Birch")] {
+        until(side, "users", |users| entry(users, other).is_some_and(|one| one["presence"] == "offline"))
+            .await;
+    }
     server.revive();
+    let you = ann.id();
+    ann.ask(json!({ "rename": { "participant": you, "name": "Anna" } })).await.unwrap();
+    until(&birch, &path, |all| all.to_string().contains("\"Anna\"")).await;
     hang_up(&aspen, &birch).await;
     call(&birch, &cedar, "Cedar").await;
     hang_up(&birch, &cedar).await;
+}
+
+/// One room has called the other, and Ann, who is in the one, is seen in the other: her words, and where she is seen.
+async fn meet(from: &Appliance, to: &Appliance, name: &str) -> (Words, String) {
+    let (here, there) = call(from, to, name).await;
+    let ann = Words::join(from, &here, &from.token(&here, "host").await, "Ann").await;
+    let path = format!("meetings/{there}/participants");
+    until(to, &path, |all| all.to_string().contains("\"Ann\"")).await;
+    (ann, path)
 }
 
 #[tokio::test]
@@ -99,13 +110,10 @@ async fn whoever_is_no_box_of_the_fleet_is_not_let_in() {
     let (id, client) = (box_id(&birch).await, server.join().await);
     bucket(&jetstream::new(client.clone()), "alcove_directory").await;
     let introduce = async |from: &str, words: &str| -> Value {
-        loop {
-            let subject = format!("alcove.box.{id}.introduce.{from}");
-            // Before the box has subscribed nobody answers.
-            if let Ok(answer) = client.request(subject, words.to_owned().into()).await {
-                return serde_json::from_slice(&answer.payload).unwrap();
-            }
-        }
+        let subject = format!("alcove.box.{id}.introduce.{from}");
+        // Before the box has subscribed nobody answers.
+        let answer = soon(async || client.request(subject.clone(), words.to_owned().into()).await.ok());
+        serde_json::from_slice(&answer.await.unwrap().payload).unwrap()
     };
     for (from, words) in [
         ("-", "{"),

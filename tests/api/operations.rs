@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::appliance::{Appliance, Reply, text};
+use crate::appliance::{Appliance, Reply, soon, text};
 use crate::words::Words;
 
 /// How long something may take that is to happen at all; machines that build are busy.
@@ -15,16 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An operation, once it is over.
 pub(crate) async fn over(alcove: &Appliance, id: &Value) -> Value {
-    timeout(PATIENCE, async {
-        loop {
-            let operation = alcove.get(&format!("operations/{id}")).await.with_status(200).json();
-            if operation["state"] != "running" {
-                return operation;
-            }
-        }
-    })
-    .await
-    .expect("it is over in time")
+    let over = soon(async || {
+        let operation = alcove.get(&format!("operations/{id}")).await.with_status(200).json();
+        (operation["state"] != "running").then_some(operation)
+    });
+    over.await.expect("it is over in time")
 }
 
 #[tokio::test]
@@ -98,7 +93,7 @@ async fn the_box_shows_which_it_is() {
     let screen = || async { alcove.get("display/snapshot.png").await.with_status(200).body };
     let before = screen().await;
     alcove.post("commands/identify?seconds=300", json!({})).await.with_status(204);
-    let changed = timeout(PATIENCE, async { while screen().await == before {} });
+    let changed = soon(async || (screen().await != before).then_some(()));
     changed.await.expect("the screen shows it");
     alcove.post("commands/identify?seconds=0", json!({})).await.problem(400, "invalid-parameter");
     alcove.post("commands/identify?seconds=301", json!({})).await.problem(400, "invalid-parameter");

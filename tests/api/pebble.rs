@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
+use crate::appliance::soon;
+
 /// How long something may take that is to happen at all; machines that build are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -66,8 +68,10 @@ impl Names {
     /// Tells it something: `set-txt`, `set-cname` and so on.
     pub(crate) async fn tell(&self, what: &str, body: Value) {
         let http = alcove::system::https::asker().unwrap();
+        let mut turns = tokio::time::interval(Duration::from_millis(50));
         timeout(PATIENCE, async {
             loop {
+                turns.tick().await;
                 let told = http.post(format!("http://{}/{what}", self.management)).json(&body).send().await;
                 if told.is_ok_and(|answer| answer.status() == 200) {
                     return;
@@ -208,7 +212,7 @@ impl Pebble {
             [("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_WFE_NONCEREJECT", "0"), ("PEBBLE_AUTHZREUSE", "0")];
         self.program =
             Some(Program::start("pebble", &["-strict", "-config", file, "-dnsserver", dns], &variables));
-        timeout(PATIENCE, async { while self.root().await.is_none() {} }).await.expect("pebble starts");
+        soon(async || self.root().await).await.expect("pebble starts");
     }
 
     /// The root of what it issues, as DER.
