@@ -1,5 +1,5 @@
-//! The appliance among other programs: certificates, tokens, the log, systemd, the image, the memory that is
-//! kept, and files that are secret.
+//! The appliance among other programs: certificates, tokens, the log, systemd, the image, the network, the memory that
+//! is kept, and files that are secret.
 
 pub mod acme;
 pub mod api_tokens;

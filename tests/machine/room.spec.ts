@@ -1,4 +1,5 @@
 // A real machine: systemd, V4L2, ALSA and DRM of a kernel, and the package as it is shipped.
+import { setTimeout as pause } from 'node:timers/promises'
 import { test, expect, type Browser, type Page } from '../browser/support/playwright.ts'
 import { ask, type Answer } from '../browser/support/appliance.ts'
 import { launch, person } from '../browser/support/browser.ts'
@@ -345,6 +346,30 @@ test('alcove.toml on the partition boot becomes the configuration, and what is c
   await restart()
   await expect.poll(name, { message: 'the same file is taken once' }).toBe('Aspen')
   await guest.run('mount -o remount,rw /boot && rm /boot/alcove.toml && mount -o remount,ro /boot && sync')
+})
+
+test('a static address that cuts the box off is taken back by itself', async () => {
+  const ca = Buffer.from(await guest.run('cat /var/lib/alcove/tls/ca.pem'))
+  const token = (await guest.run('cat /var/lib/alcove/admin-token')).trim()
+  const config = `https://localhost:${guest.ports.https}/api/v1/config`
+  const before = await guest.run('ip -4 -o address show scope global')
+  /** What is sent to an address that nobody has is never answered. */
+  const isAnswered = (answer: Promise<Answer>) =>
+    Promise.race([answer.then(({ status }) => status === 200, () => false), pause(3_000, false)])
+
+  // QEMU leads what comes from outside to the address that its own DHCP gives, and to no other.
+  const network = { address: '10.0.2.77/24', gateway: '10.0.2.2' }
+  const began = performance.now()
+  await isAnswered(ask(`${config}?confirmWithin=15`, 'PATCH', ca, token, { network }))
+  await expect.poll(() => isAnswered(ask(config, 'GET', ca, token, undefined)), { message: 'it is cut off' }).toBe(false)
+  await expect.poll(() => isAnswered(ask(config, 'GET', ca, token, undefined)), {
+    message: 'it comes back by itself', timeout: 60_000,
+  }).toBe(true)
+  console.log(`  reached again ${((performance.now() - began) / 1000).toFixed(1)} s after an address was set for 15 s`)
+  expect((await api('GET', 'config')).json().taken_back).toContain('nobody confirmed it within 15 seconds')
+  expect(await guest.run('journalctl -b -u systemd-networkd -o cat --no-pager'), 'it was so').toContain('05-alcove.network')
+  expect(await guest.run('ip -4 -o address show scope global')).toContain(before.match(/inet \S+/)![0])
+  expect(await guest.run('systemctl show alcove-network -p Result; systemctl is-active alcove-network.path')).toBe('Result=success\nactive\n')
 })
 
 test('the check of the room makes a call through it', async () => {
