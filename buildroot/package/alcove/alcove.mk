@@ -53,8 +53,8 @@ ALCOVE_POST_INSTALL_TARGET_HOOKS += ALCOVE_INSTALL_CONFIGURATION
 define ALCOVE_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 644 $(@D)/systemd/alcove.service $(TARGET_DIR)/usr/lib/systemd/system/alcove.service
 	$(INSTALL) -D -m 644 $(@D)/systemd/alcove.socket $(TARGET_DIR)/usr/lib/systemd/system/alcove.socket
-	$(INSTALL) -D -m 644 $(@D)/systemd/alcove-network.path $(TARGET_DIR)/usr/lib/systemd/system/alcove-network.path
-	$(INSTALL) -D -m 644 $(@D)/systemd/alcove-network.service $(TARGET_DIR)/usr/lib/systemd/system/alcove-network.service
+	$(INSTALL) -D -m 644 $(@D)/systemd/network/alcove-network.path $(TARGET_DIR)/usr/lib/systemd/system/alcove-network.path
+	$(INSTALL) -D -m 644 $(@D)/systemd/network/alcove-network.service $(TARGET_DIR)/usr/lib/systemd/system/alcove-network.service
 endef
 
 $(eval $(cargo-package))
