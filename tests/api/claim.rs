@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::appliance::{Appliance, Reply, alcove as program, send, text};
+use crate::appliance::{Appliance, Reply, alcove as program, send, soon, text};
 use crate::configuration::applied;
 use crate::kept::killed;
 
@@ -175,13 +175,9 @@ async fn the_levels_of_the_microphone_are_told_while_it_captures() {
     let alcove = Appliance::start("");
     assert_eq!(alcove.get("device/levels").await.json(), json!({}), "nothing captures");
     alcove.post("commands/join", json!({ "meeting": "room" })).await.with_status(200);
-    for _ in 0..10_000 {
-        if let Some(dbov) = alcove.get("device/levels").await.json()["microphone_dbov"].as_i64() {
-            assert!((-127..=0).contains(&dbov));
-            return;
-        }
-    }
-    panic!("the microphone is not heard: {}", alcove.log());
+    let level = soon(async || alcove.get("device/levels").await.json()["microphone_dbov"].as_i64()).await;
+    let dbov = level.unwrap_or_else(|| panic!("the microphone is not heard: {}", alcove.log()));
+    assert!((-127..=0).contains(&dbov));
 }
 
 #[tokio::test]

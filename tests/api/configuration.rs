@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::appliance::{Appliance, Reply, send, text};
+use crate::appliance::{Appliance, Reply, send, soon, text};
 use crate::kept::killed;
 use crate::words::Words;
 
@@ -36,17 +36,17 @@ pub(crate) async fn patch(alcove: &Appliance, query: &str, body: Value) -> Value
 /// Waits until a generation of the configuration is in effect.
 pub(crate) async fn applied(alcove: &Appliance, generation: &Value) -> Value {
     let path = format!("/api/v1/status?waitFor=ConfigApplied&generation={generation}&timeout=60");
-    // Whatever happens, the test ends.
-    for _ in 0..10_000 {
+    let applied = soon(async || {
         let request = alcove.request(Method::GET, &path).bearer_auth(&alcove.admin);
         // While it starts anew it says so, or cuts off; the next answer comes when it has started.
         match request.send().await {
-            Ok(answer) if answer.status() == 200 => return answer.json().await.unwrap(),
+            Ok(answer) if answer.status() == 200 => return Some(answer.json().await.unwrap()),
             Ok(answer) => assert_eq!(answer.status(), 503, "{}", answer.text().await.unwrap()),
             Err(error) => assert!(error.is_request() || error.is_body(), "{error:?}"),
         }
-    }
-    panic!("generation {generation} is never in effect: {}", alcove.log())
+        None
+    });
+    applied.await.unwrap_or_else(|| panic!("generation {generation} is never in effect: {}", alcove.log()))
 }
 
 /// One of the conditions of a status.
@@ -225,13 +225,8 @@ async fn an_address_that_nobody_gives_the_machine_is_told_and_taken_back() {
 
 /// Asks until the answer is that one.
 async fn reads(asked: &impl AsyncFn() -> String, wanted: &str, why: &str) {
-    // Whatever happens, the test ends.
-    for _ in 0..10_000 {
-        if asked().await == wanted {
-            return;
-        }
-    }
-    panic!("{wanted} is never read: {why}");
+    let read = soon(async || (asked().await == wanted).then_some(()));
+    assert!(read.await.is_some(), "{wanted} is never read: {why}");
 }
 
 #[tokio::test]
