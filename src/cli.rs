@@ -27,6 +27,9 @@ pub enum Command {
         /// Uses simulated hardware even where there is real one
         #[arg(long)]
         simulated: bool,
+        /// Where a USB stick is mounted that says what the appliance is to be
+        #[arg(long, value_name = "DIR", default_value = "/run/alcove-stick")]
+        stick: PathBuf,
     },
     /// Shows cameras, microphones, loudspeakers, displays and encoders, which are used, and why
     Devices {

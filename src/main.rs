@@ -32,12 +32,12 @@ fn main() -> ExitCode {
 
 fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run { config, state, simulated } => {
+        Command::Run { config, state, simulated, stick } => {
             let (files, fault) = config::files_for_service(config.as_deref())?;
             system::log::install(Arc::new(SystemClock))?;
             let fault =
                 fault.map(|fault| format!("{fault}. Everything is as by default until that is mended."));
-            daemon::run(files, &state, simulated, fault.into_iter().collect())
+            daemon::run(files, (&state, &stick), simulated, fault.into_iter().collect())
         }
         Command::Devices { json } => show_devices(json),
         Command::Check { state, within } => {

@@ -36,6 +36,7 @@ use crate::config::Config;
 use crate::config::layers::Layers;
 use crate::fleet::agent::Agent;
 use crate::fleet::follower::Follower;
+use crate::fleet::stick::Stick;
 use crate::fleet::tunnels::Tunnels;
 use crate::meeting::Role;
 use crate::room::devices;
@@ -79,11 +80,17 @@ const CLOCK_JUMP: Duration = Duration::from_hours(1);
 /// Where the image's first process writes what it could not do.
 const BOOT_TROUBLE: &str = "/run/alcove-preinit/notes";
 
-/// Runs the appliance until SIGTERM or SIGINT, and starts it anew in between where a changed configuration asks for it.
+/// Runs the appliance until SIGTERM or SIGINT, and starts it anew in between where a changed configuration asks for it. It
+/// keeps what lasts in `state`, and finds USB sticks at `stick`.
 ///
 /// # Errors
 /// When a port is in use, or the state directory or a certificate cannot be used: one sentence each.
-pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<String>) -> anyhow::Result<()> {
+pub fn run(
+    files: Layers,
+    (state, stick): (&Path, &Path),
+    simulated: bool,
+    mut troubles: Vec<String>,
+) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let asked_state = state;
     let (state, trouble) = files::state_folder(state)?;
@@ -132,6 +139,7 @@ pub fn run(files: Layers, state: &Path, simulated: bool, mut troubles: Vec<Strin
         troubles,
     };
     runtime.spawn(lasting.agent()?.run());
+    runtime.spawn(lasting.stick(stick).run());
     let mut listeners = Listeners::new(passed);
     let mut is_first = true;
     let ended = loop {
@@ -176,6 +184,11 @@ impl Lasting<'_> {
     fn agent(&self) -> anyhow::Result<Agent> {
         let conditions = self.conditions.subscribe();
         Ok(Agent { follower: Arc::clone(&self.follower), conditions, http: https::asker()? })
+    }
+
+    fn stick(&self, folder: &Path) -> Stick {
+        let (follower, events) = (Arc::clone(&self.follower), Arc::clone(&self.telling.events));
+        Stick { folder: folder.to_owned(), follower, events, claim: self.claim.subscribe() }
     }
 }
 

@@ -34,7 +34,7 @@ const HELD: Duration = Duration::from_secs(5);
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// What a box is told by when nobody else is.
-const FOR_ALL: &str = "all.toml";
+pub(super) const FOR_ALL: &str = "all.toml";
 
 /// What fetches.
 pub struct Agent {
@@ -192,7 +192,8 @@ impl Agent {
     }
 }
 
-async fn file(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
+/// A file, if it has no more bytes.
+pub(super) async fn file(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
     let failed = |cause: &dyn std::fmt::Display| format!("cannot read {}: {cause}", path.display());
     let length = tokio::fs::metadata(path).await.map_err(|cause| failed(&cause))?.len();
     if length > bytes_max as u64 {

@@ -9,6 +9,7 @@ pub mod follower;
 mod hosts;
 pub mod nats;
 pub mod rooms;
+pub mod stick;
 pub mod tunnels;
 
 use std::fmt::Write as _;

@@ -529,7 +529,7 @@ _alcove() {
             return 0
             ;;
         alcove__subcmd__run)
-            opts="-h -V --config --state --simulated --help --version"
+            opts="-h -V --config --state --simulated --stick --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,6 +540,10 @@ _alcove() {
                     return 0
                     ;;
                 --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stick)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

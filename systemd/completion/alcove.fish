@@ -37,6 +37,7 @@ complete -c alcove -n "__fish_alcove_needs_command" -f -a "config" -d 'Shows the
 complete -c alcove -n "__fish_alcove_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c alcove -n "__fish_alcove_using_subcommand run" -l config -d 'The configuration; /etc/alcove/alcove.toml where it exists and none is named' -r -F
 complete -c alcove -n "__fish_alcove_using_subcommand run" -l state -d 'Where keys and tokens are kept' -r -F
+complete -c alcove -n "__fish_alcove_using_subcommand run" -l stick -d 'Where a USB stick is mounted that says what the appliance is to be' -r -F
 complete -c alcove -n "__fish_alcove_using_subcommand run" -l simulated -d 'Uses simulated hardware even where there is real one'
 complete -c alcove -n "__fish_alcove_using_subcommand run" -s h -l help -d 'Print help'
 complete -c alcove -n "__fish_alcove_using_subcommand run" -s V -l version -d 'Print version'

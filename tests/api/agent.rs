@@ -21,14 +21,14 @@ use crate::appliance::{Appliance, soon, text};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whoever owns the fleet.
-struct Owner(KeyPair);
+pub(crate) struct Owner(KeyPair);
 
 impl Owner {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(KeyPair::generate_unencrypted_keypair().unwrap())
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.0.pk.to_base64()
     }
 
@@ -37,25 +37,25 @@ impl Owner {
     }
 
     /// Puts a signed document into a folder.
-    fn write(&self, folder: &Path, name: &str, text: &str) {
+    pub(crate) fn write(&self, folder: &Path, name: &str, text: &str) {
         std::fs::write(folder.join(format!("{name}.minisig")), self.sign(text)).unwrap();
         std::fs::write(folder.join(name), text).unwrap();
     }
 }
 
-fn wanted(serial: u32, ring_seconds: u32) -> String {
+pub(crate) fn wanted(serial: u32, ring_seconds: u32) -> String {
     format!("for = \"*\"\nserial = {serial}\n[calls]\nring_seconds = {ring_seconds}\n")
 }
 
 /// Waits until the appliance rings for so long.
-async fn rings_for(alcove: &Appliance, seconds: u32) {
+pub(crate) async fn rings_for(alcove: &Appliance, seconds: u32) {
     let rings_for = async || alcove.get("config").await.json()["config"]["calls"]["ring_seconds"].clone();
     let reached = soon(async || (rings_for().await == seconds).then_some(()));
     assert!(reached.await.is_some(), "{}", alcove.log());
 }
 
 /// Waits for an event of that type, whose data say that.
-async fn event(alcove: &Appliance, kind: &str, says: &str) {
+pub(crate) async fn event(alcove: &Appliance, kind: &str, says: &str) {
     let log = alcove.state().join("events.log");
     let is_there = || {
         let text = std::fs::read_to_string(&log).unwrap_or_default();

@@ -34,5 +34,6 @@ mod returns;
 mod room;
 mod rooms;
 mod sdp;
+mod stick;
 mod systemd;
 mod words;

@@ -75,7 +75,7 @@ export class Guest {
       '-drive', `file=${join(this.folder, 'disk')},if=none,format=qcow2,id=disk`, '-device', 'virtio-blk-pci,drive=disk',
       '-netdev', `user,id=net${forwards}`, '-device', 'virtio-net-pci,netdev=net,romfile=',
       '-device', 'virtio-rng-pci', '-device', 'virtio-gpu-pci,romfile=,xres=1280,yres=720',
-      '-device', 'i6300esb', '-virtfs', `local,path=${this.share},mount_tag=share,security_model=none,readonly=on`,
+      '-device', 'i6300esb', '-device', 'qemu-xhci,id=usb', '-virtfs', `local,path=${this.share},mount_tag=share,security_model=none,readonly=on`,
     ], { stdio: ['ignore', 'ignore', 'inherit'] })
     await this.#started('', bootMax)
     return performance.now() - began
@@ -121,6 +121,17 @@ export class Guest {
     const file = join(this.folder, 'screen.png')
     await this.#ask({ execute: 'screendump', arguments: { filename: file, format: 'png' } })
     return readFileSync(file)
+  }
+
+  /** Puts a USB stick in that has that file system. */
+  async plug(file: string): Promise<void> {
+    await this.#ask({ execute: 'blockdev-add', arguments: { driver: 'raw', 'node-name': 'stick', file: { driver: 'file', filename: file } } })
+    await this.#ask({ execute: 'device_add', arguments: { driver: 'usb-storage', id: 'stick', drive: 'stick', bus: 'usb.0' } })
+  }
+
+  /** Pulls the stick out. */
+  async unplug(): Promise<void> {
+    await this.#ask({ execute: 'device_del', arguments: { id: 'stick' } })
   }
 
   /** Pulls the plug: what was not on the disk is lost. */

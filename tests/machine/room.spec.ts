@@ -1,4 +1,5 @@
 // A real machine: systemd, V4L2, ALSA and DRM of a kernel, and the package as it is shipped.
+import { execFileSync } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { test, expect, type Browser, type Page } from '../browser/support/playwright.ts'
 import { ask, type Answer } from '../browser/support/appliance.ts'
@@ -370,6 +371,20 @@ test('a static address that cuts the box off is taken back by itself', async () 
   expect(await guest.run('journalctl -b -u systemd-networkd -o cat --no-pager'), 'it was so').toContain('05-alcove.network')
   expect(await guest.run('ip -4 -o address show scope global')).toContain(before.match(/inet \S+/)![0])
   expect(await guest.run('systemctl show alcove-network -p Result; systemctl is-active alcove-network.path')).toBe('Result=success\nactive\n')
+})
+
+test('a USB stick named ALCOVE configures a box that nobody owns', async () => {
+  const stick = `${guest.share}/stick`
+  execFileSync('mkfs.vfat', ['-C', '-n', 'ALCOVE', stick, '4096'])
+  execFileSync('mcopy', ['-i', stick, '-', '::alcove.toml'], { input: '[calls]\nring_seconds = 21\n' })
+  const rings = async () => (await api('GET', 'config')).json().config.calls.ring_seconds
+  expect(await rings()).toBe(60)
+  await guest.plug(stick)
+  await expect.poll(rings, { message: 'what it says is so', timeout: 60_000 }).toBe(21)
+  expect(await guest.run('findmnt -no OPTIONS /run/alcove-stick')).toMatch(/^ro,nosuid,nodev,noexec/)
+  await guest.unplug()
+  await expect.poll(() => guest.run('findmnt -no TARGET /run/alcove-stick || true'), { message: 'it is out' }).toBe('')
+  expect(await rings(), 'what was said stays').toBe(21)
 })
 
 test('the check of the room makes a call through it', async () => {
