@@ -88,7 +88,8 @@ pub(super) async fn show_trouble(mut conditions: watch::Receiver<Conditions>, ha
         }
         match handle.refresh_screen().await {
             Ok(()) => shown = trouble,
-            Err(refusal) => log::warn!("the screen does not say yet what is wrong: {refusal}"),
+            // It is drawn anew every five minutes, and when the appliance has started anew.
+            Err(refusal) => log::debug!("the screen does not say yet what is wrong: {refusal}"),
         }
     }
 }
