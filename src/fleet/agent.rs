@@ -139,9 +139,7 @@ impl Agent {
         if source.starts_with('/') {
             let folder = Path::new(source);
             let name = if folder.join(&own).exists() { own.as_str() } else { FOR_ALL };
-            let text = file(&folder.join(name), DOCUMENT_BYTES_MAX).await?;
-            let signature = file(&folder.join(format!("{name}.minisig")), SIGNATURE_BYTES_MAX).await?;
-            let signature = String::from_utf8_lossy(&signature).into_owned();
+            let (text, signature) = signed(folder, name).await?;
             return Ok(Fetched::News { text, signature, etag: None });
         }
         let base = format!("{}/", source.trim_end_matches('/'));
@@ -190,6 +188,13 @@ impl Agent {
             Err(error) => log::debug!("fleet.report was not told: {}", error.without_url()),
         }
     }
+}
+
+/// A document of a folder, and its signature.
+pub(super) async fn signed(folder: &Path, name: &str) -> Result<(Vec<u8>, String), String> {
+    let text = file(&folder.join(name), DOCUMENT_BYTES_MAX).await?;
+    let signature = file(&folder.join(format!("{name}.minisig")), SIGNATURE_BYTES_MAX).await?;
+    Ok((text, String::from_utf8_lossy(&signature).into_owned()))
 }
 
 /// A file, if it has no more bytes.

@@ -16,12 +16,12 @@ use tokio::fs::symlink_metadata;
 use tokio::sync::watch;
 use tokio::time::interval;
 
-use super::agent::{FOR_ALL, file};
+use super::agent::{FOR_ALL, file, signed};
 use super::follower::Follower;
 use crate::config::change::Change;
 use crate::config::layers::Layer;
 use crate::system::configuration::Terms;
-use crate::system::desired::{DOCUMENT_BYTES_MAX, SIGNATURE_BYTES_MAX};
+use crate::system::desired::DOCUMENT_BYTES_MAX;
 use crate::system::events::Events;
 
 /// How often is looked for one.
@@ -108,9 +108,8 @@ impl Stick {
     async fn follow(&self, name: &str) -> Result<u64, String> {
         let key = self.follower.configuration().state().config.fleet.key.clone();
         let key = key.ok_or("the document of the USB stick is believed by nobody: set fleet.key")?;
-        let text = file(&self.folder.join(name), DOCUMENT_BYTES_MAX).await?;
-        let signature = file(&self.folder.join(format!("{name}.minisig")), SIGNATURE_BYTES_MAX).await?;
-        let desired = self.follower.read(&text, &String::from_utf8_lossy(&signature), &key)?;
+        let (text, signature) = signed(&self.folder, name).await?;
+        let desired = self.follower.read(&text, &signature, &key)?;
         self.follower.follow(&key, &desired)?;
         Ok(desired.serial)
     }

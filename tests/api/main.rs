@@ -13,6 +13,7 @@ mod claim;
 mod configuration;
 mod control;
 mod crowd;
+mod debian;
 mod events;
 mod fleet;
 mod floods;

@@ -1,7 +1,6 @@
 //! Debian's nats-server as tests have it: open on this machine, or behind TLS for those alone who bear credentials.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,10 +10,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::appliance::Appliance;
+use crate::debian::Program;
 
 /// A server, with JetStream in a folder of its own.
 pub(crate) struct Server {
-    child: Child,
+    program: Program,
     folder: TempDir,
     port: u16,
 }
@@ -29,9 +29,9 @@ impl Server {
     fn start_with(config: impl FnOnce(&Path) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("nats.conf"), config(folder.path())).unwrap();
-        let mut child = run(folder.path(), "-1");
+        let mut program = run(folder.path(), "-1");
         let port = loop {
-            assert_eq!(child.try_wait().unwrap(), None, "nats-server goes on running");
+            assert!(program.is_running(), "nats-server goes on running");
             let files = std::fs::read_dir(folder.path()).unwrap().flatten();
             let told = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "ports"));
             let told = told.filter_map(|file| std::fs::read_to_string(file.path()).ok()).next();
@@ -41,7 +41,7 @@ impl Server {
             }
             std::thread::yield_now();
         };
-        Self { child, folder, port }
+        Self { program, folder, port }
     }
 
     /// Speaks TLS alone, and lets in who bears credentials of its operator. The server, and the files of authority
@@ -87,13 +87,12 @@ impl Server {
 
     /// The power fails.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.program.kill();
     }
 
     /// It comes back, with what it has kept.
     pub(crate) fn revive(&mut self) {
-        self.child = run(self.folder.path(), &self.port.to_string());
+        self.program = run(self.folder.path(), &self.port.to_string());
     }
 
     pub(crate) async fn join(&self) -> async_nats::Client {
@@ -108,25 +107,12 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be dead already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn run(folder: &Path, port: &str) -> Child {
-    let mut command = Command::new("nats-server");
-    // Debian has it where only root looks.
-    command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap()));
-    command
-        .args(["--addr", "127.0.0.1", "--port", port, "--jetstream", "--store_dir"])
-        .arg(folder.join("store"))
-        .arg("--config")
-        .arg(folder.join("nats.conf"));
-    command.arg("--ports_file_dir").arg(folder).stderr(Stdio::null()).stdout(Stdio::null());
-    command.spawn().expect("nats-server is there (.ci/setup servers)")
+fn run(folder: &Path, port: &str) -> Program {
+    let [store, config] = ["store", "nats.conf"].map(|file| folder.join(file).display().to_string());
+    let ports = folder.display().to_string();
+    let arguments = ["--addr", "127.0.0.1", "--port", port, "--jetstream", "--store_dir", &store];
+    let arguments = [&arguments[..], &["--config", &config, "--ports_file_dir", &ports]].concat();
+    Program::start("nats-server", &arguments, &[])
 }
 
 /// A token of NATS's own kind (JWT, signed with an nkey), in which `by` says something of `of`.

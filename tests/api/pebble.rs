@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,30 +19,10 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::appliance::soon;
+use crate::debian::Program;
 
 /// How long something may take that is to happen at all; machines that build are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A program that ends with the test.
-pub(crate) struct Program(Child);
-
-impl Program {
-    /// Starts one of Debian's servers, which may be where only root looks.
-    pub(crate) fn start(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(name);
-        command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap()));
-        command.args(arguments).envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().unwrap_or_else(|why| panic!("{name} is there (.ci/setup servers): {why}")))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// A port that was free a moment ago: these servers take no port of their own choice.
 pub(crate) fn free_port() -> u16 {

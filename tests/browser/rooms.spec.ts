@@ -136,19 +136,25 @@ async function meetsPerson(page: Page, name: string, colour: readonly number[], 
   console.log(`${name} elsewhere: picture ${width}x${height} ${age} ms old, heard at ${tone} Hz`)
 }
 
+/** Ann calls a room, which accepts; Ben goes in there, and all see and hear each other: Ben. */
+async function calls(ann: Page, room: string, there: Place, name: string): Promise<Page> {
+  await ann.getByTestId(`video-${room}`).click()
+  await rung(there)
+  ask(there, 'POST', 'commands/accept')
+  await expect(ann.getByTestId('meeting')).toBeVisible()
+  await meetsRoom(ann, name)
+  const ben = await goIn(there, await meetingOf(there), 'Ben', blue, 1_100)
+  await meetsPerson(ben, 'Ann', red, 700)
+  await meetsPerson(ann, 'Ben', blue, 1_100)
+  return ben
+}
+
 test('somebody rings the room of the other appliance, and everybody on both sides sees and hears everybody', async () => {
   test.setTimeout(180_000)
   const { aspen, birch, birchAtAspen } = await both()
   const ann = await signIn(aspen, 'Ann', red, 700)
   await expect(ann.getByTestId(`user-${birchAtAspen}`)).toHaveAttribute('data-presence', 'online')
-  await ann.getByTestId(`video-${birchAtAspen}`).click()
-  await rung(birch)
-  ask(birch, 'POST', 'commands/accept')
-  await expect(ann.getByTestId('meeting')).toBeVisible()
-  await meetsRoom(ann, 'Birch')
-  const ben = await goIn(birch, await meetingOf(birch), 'Ben', blue, 1_100)
-  await meetsPerson(ben, 'Ann', red, 700)
-  await meetsPerson(ann, 'Ben', blue, 1_100)
+  const ben = await calls(ann, birchAtAspen, birch, 'Birch')
   ask(aspen, 'POST', 'commands/join', { meeting: await meetingOf(aspen) })
   await meetsRoom(ben, 'Aspen')
 
@@ -256,14 +262,7 @@ test('rooms of a fleet find each other over NATS, ring each other there, and see
 
   const ann = await signIn(aspen, 'Ann', red, 700)
   const cedarAtAspen = ask(aspen, 'GET', 'users').users.find((user: any) => user.name === 'Cedar').id
-  await ann.getByTestId(`video-${cedarAtAspen}`).click()
-  await rung(cedar)
-  ask(cedar, 'POST', 'commands/accept')
-  await expect(ann.getByTestId('meeting')).toBeVisible()
-  await meetsRoom(ann, 'Cedar')
-  const ben = await goIn(cedar, await meetingOf(cedar), 'Ben', blue, 1_100)
-  await meetsPerson(ben, 'Ann', red, 700)
-  await meetsPerson(ann, 'Ben', blue, 1_100)
+  await calls(ann, cedarAtAspen, cedar, 'Cedar')
   ask(cedar, 'POST', 'commands/hang-up')
   await expect.poll(() => ask(aspen, 'GET', 'calls').calls.length).toBe(0)
 })
