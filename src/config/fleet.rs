@@ -10,6 +10,9 @@ use super::{GivenRole, Secret};
 /// A public key of minisign in base64: two bytes of algorithm, eight of its number, 32 of the key.
 const KEY_CHARS: usize = 56;
 
+/// The longest name of a JetStream domain.
+const DOMAIN_CHARS_MAX: usize = 64;
+
 /// The longest address, in bytes.
 const ADDRESS_BYTES_MAX: usize = 2048;
 
@@ -40,6 +43,9 @@ pub struct Fleet {
     /// The file with the authorities that the servers are believed by, besides those of the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nats_authority: Option<PathBuf>,
+    /// The JetStream domain of the servers that keep what the fleet knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nats_domain: Option<String>,
     /// What may be asked of the box from there: one of the roles of tokens.
     pub nats_role: GivenRole,
     /// Whether the rooms there that want it too are in the directory, and ring each other.
@@ -57,6 +63,7 @@ impl Default for Fleet {
             nats: None,
             nats_credentials_file: None,
             nats_authority: None,
+            nats_domain: None,
             nats_role: GivenRole::Admin,
             nats_calls: false,
         }
@@ -106,10 +113,19 @@ impl Fleet {
                 "give addresses that begin with tls:// or nats://, with commas between",
             );
         }
+        // A part of the subjects that JetStream is asked by.
+        let is_token = |domain: &String| {
+            (1..=DOMAIN_CHARS_MAX).contains(&domain.len())
+                && domain.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        };
+        if self.nats_domain.as_ref().is_some_and(|domain| !is_token(domain)) {
+            return fault("fleet.nats_domain", "give 1 to 64 letters, digits, '-' and '_'");
+        }
         if self.nats.is_none() {
             let needs_it = [
                 ("fleet.nats_credentials_file", self.nats_credentials_file.is_some()),
                 ("fleet.nats_authority", self.nats_authority.is_some()),
+                ("fleet.nats_domain", self.nats_domain.is_some()),
                 ("fleet.nats_calls", self.nats_calls),
             ];
             if let Some((key, _)) = needs_it.into_iter().find(|(_, is_set)| *is_set) {

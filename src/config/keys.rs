@@ -169,6 +169,7 @@ pub const KEYS: &[Key] = &[
     restart("fleet.nats", Range::Text("tls://host or nats://host, several with commas between"), "Names the NATS servers over which the fleet sees and asks the appliance."),
     restart("fleet.nats_credentials_file", FILE, "Names the file (.creds) that lets the appliance in there.").in_files(),
     restart("fleet.nats_authority", Range::Text("the path of a PEM file"), "Names authorities by which the servers are believed, besides those that the machine knows.").in_files(),
+    restart("fleet.nats_domain", Range::Text("1 to 64 letters, digits, '-' and '_'"), "Is the JetStream domain that keeps what the fleet knows, where the server is a leaf node; unset: the server's own."),
     restart("fleet.nats_role", Range::OneOf(ROLES), "Is what whoever asks over NATS may do, as the roles of tokens say."),
     restart("fleet.nats_calls", Range::Switch, "Puts the fleet's rooms that want it too into the directory, and lets them ring each other over NATS."),
 ];

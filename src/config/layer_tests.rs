@@ -160,7 +160,11 @@ fn every_key_has_a_meaning_a_type_a_moment_and_somebody_who_may_set_it() {
         let (section, name) = key.place();
         let property = &schema["properties"][section]["properties"][name];
         assert!(property["description"].as_str().unwrap().ends_with('.'), "{}", key.name);
-        assert!(["live", "restart"].contains(&property["x-applies"].as_str().unwrap()), "{}", key.name);
+        assert!(
+            ["live", "restart"].contains(&property["x-applies"].as_str().unwrap()),
+            "{}",
+            key.name
+        );
         assert!(
             ["administrators", "files"].contains(&property["x-set-by"].as_str().unwrap()),
             "{}",
@@ -205,6 +209,7 @@ fn fitting(key: &'static Key) -> BoxedStrategy<Value> {
             "calls.contact" => text("mailto:rooms@example.org"),
             "calls.webhook" => text("https://example.org/calls"),
             "fleet.source" | "fleet.report" => text("https://fleet.example/rooms"),
+            "fleet.nats_domain" => text("hub"),
             "fleet.nats" => text("tls://nats.example, nats://192.0.2.1:4222"),
             "fleet.key" => text("RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"),
             "maintenance.window" => text("22:30-04:00"),

@@ -92,6 +92,7 @@ report_token = "open sesame"
 nats = "tls://nats.example"
 nats_credentials_file = "/etc/alcove/nats.creds"
 nats_authority = "/etc/alcove/nats.pem"
+nats_domain = "hub"
 "#;
 
 #[test]

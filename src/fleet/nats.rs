@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::kv::{Operation, Store};
-use async_nats::jetstream::{self, stream};
+use async_nats::jetstream::{self, ErrorCode, stream};
 use async_nats::{Client, ConnectOptions, Event, HeaderMap};
 use futures_util::StreamExt as _;
 use futures_util::stream::select;
@@ -54,6 +55,9 @@ const ASKED_MAX: usize = 16;
 
 /// The longest question, in bytes.
 const QUESTION_BYTES_MAX: usize = 64 * 1024;
+
+/// On how many servers of a cluster is kept what the fleet knows.
+const REPLICAS: usize = 3;
 
 /// How long events are kept in the stream, and how many bytes of them, over all boxes.
 const EVENTS_KEPT: Duration = Duration::from_hours(7 * 24);
@@ -133,7 +137,10 @@ impl OnNats {
         let this = Arc::new(self);
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&this).be_asked(client.clone()));
-        let context = jetstream::new(client.clone());
+        let context = match &fleet.nats_domain {
+            Some(domain) => jetstream::with_domain(client.clone(), domain),
+            None => jetstream::new(client.clone()),
+        };
         if let Some(rooms) = rooms {
             this.tunnels.through(&client);
             tasks.spawn(Arc::clone(&this).be_dialled(client.clone()));
@@ -200,24 +207,23 @@ impl OnNats {
 
     /// Hands over what happens, each event until it was taken.
     async fn hand_over(self: Arc<Self>, context: jetstream::Context) {
+        let (mut newest, started) = (self.events.subscribe(), self.events.newest());
         loop {
             let config = stream::Config {
                 name: STREAM.to_owned(),
                 subjects: vec!["alcove.event.>".to_owned()],
                 max_age: EVENTS_KEPT,
                 max_bytes: EVENTS_BYTES_MAX,
-                num_replicas: 1,
                 ..stream::Config::default()
             };
-            match timeout(ANSWER_MAX, context.get_or_create_stream(config)).await {
-                Ok(Ok(_)) => break,
+            match timeout(ANSWER_MAX, made(&context, config)).await {
+                Ok(Ok(())) => break,
                 Ok(Err(error)) => log::debug!("NATS has no stream {STREAM} yet: {error}"),
                 Err(_) => {}
             }
             self.pause().await;
         }
-        let mut newest = self.events.subscribe();
-        let mut handed = Handed::open(&self.state, self.events.newest());
+        let mut handed = Handed::open(&self.state, started);
         loop {
             newest.mark_unchanged();
             let page = self.events.after(handed.told, PAGE);
@@ -357,9 +363,9 @@ impl OnNats {
             if let Ok(Ok(bucket)) = timeout(ANSWER_MAX, context.get_key_value(name)).await {
                 return bucket;
             }
-            match timeout(ANSWER_MAX, context.create_stream(behind(name, max_age))).await {
+            match timeout(ANSWER_MAX, made(context, behind(name, max_age))).await {
                 // Now it is there.
-                Ok(Ok(_)) => continue,
+                Ok(Ok(())) => continue,
                 Ok(Err(error)) => log::debug!("NATS has no bucket {name} yet: {error}"),
                 Err(_) => {}
             }
@@ -369,17 +375,40 @@ impl OnNats {
 }
 
 impl Handed {
-    /// Goes on where it was; the first time with what happens from `newest` on.
-    fn open(state: &Path, newest: u64) -> Self {
+    /// Goes on where it was; the first time with what has happened since `started`.
+    fn open(state: &Path, started: u64) -> Self {
         let path = state.join(FILE);
         let text = files::read(&path).ok().flatten().unwrap_or_default();
         let kept: Value = serde_json::from_str(&text).unwrap_or_default();
-        Self { path, told: kept["told"].as_u64().unwrap_or(newest) }
+        Self { path, told: kept["told"].as_u64().unwrap_or(started) }
     }
 
     fn keep(&self) -> Result<(), files::Error> {
         files::write(&self.path, &format!("{}\n", json!({ "told": self.told })), Readers::OwnerAlone)
     }
+}
+
+/// Makes a stream, unless it is there: on so many servers of a cluster that one may fail, on a server alone where there
+/// is no cluster. One whose servers have not all found each other yet is asked again, or little would be kept for good.
+async fn made(context: &jetstream::Context, config: stream::Config) -> Result<(), CreateStreamError> {
+    let safe = stream::Config { num_replicas: REPLICAS, ..config.clone() };
+    match context.get_or_create_stream(safe).await {
+        Err(error) if is(&error, ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED) => {
+            context.get_or_create_stream(config).await.map(drop)
+        }
+        outcome => outcome.map(drop).inspect_err(|error| {
+            if is(error, ErrorCode::CLUSTER_NO_PEERS) {
+                log::warn!(
+                    "the NATS cluster has fewer than {REPLICAS} servers that could keep {}",
+                    config.name
+                );
+            }
+        }),
+    }
+}
+
+fn is(error: &CreateStreamError, code: ErrorCode) -> bool {
+    matches!(error.kind(), CreateStreamErrorKind::JetStream(cause) if cause.error_code() == code)
 }
 
 /// The stream behind a bucket (NATS ADR-8), as servers from 2.9 on take it.
@@ -392,7 +421,6 @@ fn behind(bucket: &str, max_age: Duration) -> stream::Config {
         max_messages: -1,
         max_age,
         discard: stream::DiscardPolicy::New,
-        num_replicas: 1,
         allow_rollup: true,
         deny_delete: true,
         allow_direct: true,

@@ -15,8 +15,9 @@ use tokio::net::TcpStream;
 use crate::appliance::{Appliance, send, soon, text};
 use crate::certificates::is_believed;
 use crate::configuration::{condition, patch};
+use crate::debian::free_port;
 use crate::operations::over;
-use crate::pebble::{House, Names, Pebble, Refusal, ZONE_KEY, Zone, free_port};
+use crate::pebble::{House, Names, Pebble, Refusal, ZONE_KEY, Zone};
 use crate::words::Words;
 
 const NAME: &str = "den.example.test";

@@ -231,7 +231,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Looks until there is something; nothing when that takes too long.
-pub(crate) async fn soon<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+pub(crate) async fn soon<T>(look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    within(PATIENCE, look).await
+}
+
+/// What is found within that time.
+pub(crate) async fn within<T>(patience: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let mut turns = tokio::time::interval(LOOK_EVERY);
     let found = async {
         loop {
@@ -241,7 +246,7 @@ pub(crate) async fn soon<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<
             }
         }
     };
-    tokio::time::timeout(PATIENCE, found).await.ok()
+    tokio::time::timeout(patience, found).await.ok()
 }
 
 /// A text in JSON.

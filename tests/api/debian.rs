@@ -1,5 +1,6 @@
 //! Debian's servers, as tests start them.
 
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 /// A program that ends with the test.
@@ -32,4 +33,9 @@ impl Drop for Program {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// A port that was free a moment ago: these servers take no port of their own choice.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

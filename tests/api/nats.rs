@@ -9,9 +9,12 @@ use minisign::KeyPair;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::appliance::{Appliance, soon, text};
-use crate::nats_server::Server;
+use crate::appliance::{Appliance, soon, text, within};
+use crate::nats_server::{Server, box_on, join};
 use crate::words::Words;
+
+/// How long the servers of a cluster may take, on a machine that builds, to agree on who leads each stream.
+const ELECTION_MAX: Duration = Duration::from_secs(180);
 
 /// A bucket, once a box has made it.
 pub(crate) async fn bucket(context: &jetstream::Context, name: &str) -> kv::Store {
@@ -104,6 +107,61 @@ async fn while_nats_is_away_nothing_is_lost_and_nothing_is_stuck() {
     let ours: Vec<_> = opened.iter().filter(|name| *name != "room").collect();
     assert_eq!(ours, ["before", "meanwhile", "after"], "each once, in their order");
     assert_eq!(ask(&client, &id, json!({ "path": "/api/v1/status" })).await.0, 200, "it is asked again");
+}
+
+#[tokio::test]
+async fn in_a_cluster_a_server_may_fail_and_nothing_is_lost() {
+    let mut servers = Server::start_cluster();
+    let boxes = ["Aspen", "Birch"].map(|name| box_on(&servers, &format!("[room]\nname = \"{name}\"\n")));
+    let client = join(&servers).await;
+    let context = jetstream::new(client.clone());
+    let status = bucket(&context, "alcove_status").await;
+    let events = soon(async || context.get_stream("alcove_events").await.ok()).await.expect("a box makes it");
+    for stream in [&status.stream, &events] {
+        let config = &stream.cached_info().config;
+        assert_eq!(config.num_replicas, 3, "all of them keep {}", config.name);
+    }
+    let mut ids = Vec::new();
+    for alcove in &boxes {
+        let id = box_id(alcove).await;
+        put(&status, &id, |_| true).await;
+        ids.push(id);
+    }
+    servers[0].kill();
+    for (alcove, id) in boxes.iter().zip(&ids) {
+        alcove.meeting(json!({ "name": "den" })).await;
+        // The others agree first on who leads.
+        let told = within(ELECTION_MAX, async || {
+            opened(&context, id).await.filter(|opened| opened.contains(&"den".to_owned()))
+        });
+        let told = told.await.unwrap_or_else(|| panic!("what happens is told: {}", alcove.log()));
+        assert_eq!(told.iter().filter(|name| *name == "den").count(), 1, "once");
+        assert_eq!(ask(&client, id, json!({ "path": "/api/v1/status" })).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_box_on_a_leaf_is_in_the_fleet_as_any_other() {
+    let [hub, leaf] = Server::start_with_leaf();
+    let boxes = [
+        hub.box_on("[room]\nname = \"Aspen\"\n"),
+        leaf.box_on("nats_domain = \"hub\"\n[room]\nname = \"Birch\"\n"),
+    ];
+    let context = jetstream::new(hub.join().await);
+    let (status, directory) =
+        (bucket(&context, "alcove_status").await, bucket(&context, "alcove_directory").await);
+    for (alcove, room) in boxes.iter().zip(["Aspen", "Birch"]) {
+        let id = box_id(alcove).await;
+        put(&directory, &id, |card| card["room"] == room).await;
+        put(&status, &id, |told| told["conditions"].to_string().contains("\"Ready\"")).await;
+        alcove.meeting(json!({ "name": "den" })).await;
+        let told =
+            soon(async || opened(&context, &id).await.filter(|opened| opened.contains(&"den".to_owned())));
+        assert!(told.await.is_some(), "what happens in {room} is told");
+        for client in [hub.join().await, leaf.join().await] {
+            assert_eq!(ask(&client, &id, json!({ "path": "/api/v1/status" })).await.0, 200);
+        }
+    }
 }
 
 /// The meetings that a box has told to have opened, as the stream has them.

@@ -1,4 +1,5 @@
-//! Debian's nats-server as tests have it: open on this machine, or behind TLS for those alone who bear credentials.
+//! Debian's nats-server as tests have it: open on this machine, a cluster, a leaf of another one, or behind TLS for those
+//! alone who bear credentials.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::appliance::Appliance;
-use crate::debian::Program;
+use crate::debian::{Program, free_port};
 
 /// A server, with JetStream in a folder of its own.
 pub(crate) struct Server {
@@ -22,7 +23,31 @@ pub(crate) struct Server {
 impl Server {
     /// Lets everybody in.
     pub(crate) fn start() -> Self {
-        Self::start_with(|_| String::new())
+        Self::start_with(|_| "jetstream: enabled\n".to_owned())
+    }
+
+    /// Three that keep together what they are given.
+    pub(crate) fn start_cluster() -> [Self; 3] {
+        let ports = [(); 3].map(|()| free_port());
+        let routes = ports.map(|port| format!("nats://127.0.0.1:{port}"));
+        ports.map(|port| {
+            Self::start_with(|_| {
+                let cluster =
+                    json!({ "name": "house", "listen": format!("127.0.0.1:{port}"), "routes": routes });
+                format!("jetstream: enabled\nserver_name: \"{port}\"\ncluster: {cluster}\n")
+            })
+        })
+    }
+
+    /// One with the JetStream domain `hub` that takes others as leaves, and a leaf of it with a JetStream of its own.
+    pub(crate) fn start_with_leaf() -> [Self; 2] {
+        let port = free_port();
+        let hub = Self::start_with(|_| {
+            format!("jetstream: {{ domain: hub }}\nleafnodes: {{ host: \"127.0.0.1\", port: {port} }}\n")
+        });
+        let remote = json!({ "remotes": [{ "url": format!("nats://127.0.0.1:{port}") }] });
+        let leaf = Self::start_with(|_| format!("jetstream: {{ domain: site }}\nleafnodes: {remote}\n"));
+        [hub, leaf]
     }
 
     /// Has those lines in its configuration, which may name files of its folder.
@@ -73,7 +98,7 @@ impl Server {
             certificates(folder);
             let system = system.public_key();
             format!(
-                "operator: \"{of_operator}\"\nsystem_account: {system}\nresolver: MEMORY\n\
+                "jetstream: enabled\noperator: \"{of_operator}\"\nsystem_account: {system}\nresolver: MEMORY\n\
                  resolver_preload: {{ {system}: \"{of_system}\", {}: \"{of_account}\" }}\n\
                  tls {{ cert_file: {:?}, key_file: {:?} }}\n",
                 account.public_key(),
@@ -96,21 +121,35 @@ impl Server {
     }
 
     pub(crate) async fn join(&self) -> async_nats::Client {
-        let address = format!("127.0.0.1:{}", self.port);
-        async_nats::ConnectOptions::new().retry_on_initial_connect().connect(address).await.unwrap()
+        join(std::slice::from_ref(self)).await
     }
 
     /// A box that is on it, with more lines after those of its section `fleet`.
     pub(crate) fn box_on(&self, more: &str) -> Appliance {
-        let config = format!("[fleet]\nnats = \"nats://127.0.0.1:{}\"\n{more}", self.port);
-        Appliance::start(&config)
+        box_on(std::slice::from_ref(self), more)
     }
+
+    fn address(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+}
+
+/// Joins whichever of them is there.
+pub(crate) async fn join(servers: &[Server]) -> async_nats::Client {
+    let addresses: Vec<_> = servers.iter().map(Server::address).collect();
+    async_nats::ConnectOptions::new().retry_on_initial_connect().connect(addresses).await.unwrap()
+}
+
+/// A box that is on whichever of them is there, with more lines after those of its section `fleet`.
+pub(crate) fn box_on(servers: &[Server], more: &str) -> Appliance {
+    let addresses: Vec<_> = servers.iter().map(Server::address).collect();
+    Appliance::start(&format!("[fleet]\nnats = {:?}\n{more}", addresses.join(",")))
 }
 
 fn run(folder: &Path, port: &str) -> Program {
     let [store, config] = ["store", "nats.conf"].map(|file| folder.join(file).display().to_string());
     let ports = folder.display().to_string();
-    let arguments = ["--addr", "127.0.0.1", "--port", port, "--jetstream", "--store_dir", &store];
+    let arguments = ["--addr", "127.0.0.1", "--port", port, "--store_dir", &store];
     let arguments = [&arguments[..], &["--config", &config, "--ports_file_dir", &ports]].concat();
     Program::start("nats-server", &arguments, &[])
 }

@@ -19,15 +19,10 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::appliance::soon;
-use crate::debian::Program;
+use crate::debian::{Program, free_port};
 
 /// How long something may take that is to happen at all; machines that build are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A port that was free a moment ago: these servers take no port of their own choice.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// Answers every name with this machine, and with the records that it is told.
 pub(crate) struct Names {
