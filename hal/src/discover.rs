@@ -37,16 +37,16 @@ pub struct Wishes {
     pub display: Wish,
 }
 
-/// The hardware of the room. A seat is absent where no device is wished for.
+/// The hardware of the room.
 pub struct Hardware {
     /// What others see.
-    pub camera: Option<Arc<Seat<dyn CameraDevice>>>,
+    pub camera: Arc<Seat<dyn CameraDevice>>,
     /// What others hear.
-    pub microphone: Option<Arc<Seat<dyn MicrophoneDevice>>>,
+    pub microphone: Arc<Seat<dyn MicrophoneDevice>>,
     /// Where others are heard.
-    pub speaker: Option<Arc<Seat<dyn SpeakerDevice>>>,
+    pub speaker: Arc<Seat<dyn SpeakerDevice>>,
     /// Where the scene is shown. With nothing in this seat, it is seen in the snapshot only.
-    pub display: Option<Arc<Seat<dyn DisplayDevice>>>,
+    pub display: Arc<Seat<dyn DisplayDevice>>,
     /// The encoders and decoders.
     pub codecs: Arc<dyn Codecs>,
     /// The simulated devices, whether they are used or not: handles for tests.
@@ -77,8 +77,7 @@ pub fn discover(options: &DiscoverOptions, clock: &Arc<dyn Clock>) -> Hardware {
     let display: Arc<dyn DisplayDevice> = Arc::clone(&simulation.display) as _;
     let display = place.seat(&wishes.display, <dyn DisplayDevice>::name, displays(), display);
     let probing = clock.now();
-    let found = camera.iter().flat_map(|seat| seat.found());
-    let own_h264: Vec<Probe> = found.filter_map(|camera| camera.try_h264()).collect();
+    let own_h264: Vec<Probe> = camera.found().iter().filter_map(|camera| camera.try_h264()).collect();
     let codecs = GstCodecs::probe(Arc::clone(clock), &own_h264);
     Hardware {
         camera,
@@ -155,28 +154,36 @@ impl Place<'_> {
         name: fn(&Device) -> &str,
         looker: Looker<Device>,
         simulated: Arc<Device>,
-    ) -> Option<Arc<Seat<Device>>> {
-        let clock = Arc::clone(self.clock);
-        match wish {
-            Wish::None => None,
-            _ if self.simulated_only => Some(Arc::new(Seat::fixed(simulated, name, clock))),
-            Wish::Simulated => Some(Arc::new(Seat::fixed(simulated, name, clock))),
-            Wish::Auto | Wish::Named(_) => {
-                Some(Arc::new(Seat::new(wish.clone(), name, looker, simulated, clock)))
-            }
-        }
+    ) -> Arc<Seat<Device>> {
+        let (wish, clock) = (wish.clone(), Arc::clone(self.clock));
+        Arc::new(if self.simulated_only {
+            Seat::fixed(simulated, wish, name, clock)
+        } else {
+            Seat::new(wish, name, looker, simulated, clock)
+        })
     }
 }
 
 impl Hardware {
+    /// What is wished for now.
+    #[must_use]
+    pub fn wishes(&self) -> Wishes {
+        Wishes {
+            camera: self.camera.wish(),
+            microphone: self.microphone.wish(),
+            speaker: self.speaker.wish(),
+            display: self.display.wish(),
+        }
+    }
+
     /// What is there now, what is used, and why.
     #[must_use]
     pub fn report(&self) -> Report {
         let mut told = Told { simulated_only: self.simulated_only, devices: Vec::new(), notes: Vec::new() };
-        told.tell(DeviceClass::Camera, self.camera.as_deref());
-        told.tell(DeviceClass::Microphone, self.microphone.as_deref());
-        told.tell(DeviceClass::Speaker, self.speaker.as_deref());
-        told.tell(DeviceClass::Display, self.display.as_deref());
+        told.tell(DeviceClass::Camera, &self.camera);
+        told.tell(DeviceClass::Microphone, &self.microphone);
+        told.tell(DeviceClass::Speaker, &self.speaker);
+        told.tell(DeviceClass::Display, &self.display);
         Report {
             devices: told.devices,
             encoders: self.encoders.clone(),
@@ -195,15 +202,16 @@ struct Told {
 }
 
 impl Told {
-    fn tell<Device: ?Sized>(&mut self, class: DeviceClass, seat: Option<&Seat<Device>>) {
-        let Some(seat) = seat else {
+    fn tell<Device: ?Sized>(&mut self, class: DeviceClass, seat: &Seat<Device>) {
+        let wish = seat.wish();
+        if wish == Wish::None {
             self.notes.push(format!("no {} is used: the configuration says so", class.word()));
             return;
-        };
+        }
         let in_use = seat.device().map(|device| seat.name_of(&device).to_owned());
         let (present, problems) = seat.present();
         self.notes.extend(problems);
-        if let Wish::Named(part) = seat.wish()
+        if let Wish::Named(part) = &wish
             && !present.iter().any(|(name, _)| name.contains(part.as_str()))
         {
             self.notes.push(format!(
@@ -215,7 +223,7 @@ impl Told {
             .into_iter()
             .map(|(name, simulated)| {
                 let chosen = in_use.as_ref() == Some(&name);
-                let reason = self.reason(class, seat.wish(), &name, chosen, simulated).to_owned();
+                let reason = self.reason(class, &wish, &name, chosen, simulated).to_owned();
                 DeviceReport { class, name, chosen, simulated, reason }
             })
             .collect();

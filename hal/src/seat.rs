@@ -8,7 +8,8 @@
 //! ```
 //! The room's own is the one that was asked for, else the first that was there. A device that was pulled is
 //! waited for under its name, whichever number the kernel gives it next; a simulated one stands in only where
-//! there was never a real one.
+//! there was never a real one. What is asked for may change at any
+//! time; the own one stays it unless another one is asked for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -55,18 +56,18 @@ pub struct Looker<Device: ?Sized> {
 
 /// Where one device of the room has its place.
 pub struct Seat<Device: ?Sized> {
-    wish: Wish,
     name: fn(&Device) -> &str,
     looker: Option<Looker<Device>>,
-    stand_in: Option<Arc<Device>>,
+    simulated: Arc<Device>,
     clock: Arc<dyn Clock>,
     state: Mutex<State<Device>>,
 }
 
 struct State<Device: ?Sized> {
+    wish: Wish,
     listed: Vec<String>,
     looked_at: Option<Instant>,
-    looks: u64,
+    changes: u64,
     found: Found<Device>,
     own: Option<Own<Device>>,
 }
@@ -96,23 +97,23 @@ impl<Device: ?Sized> Seat<Device> {
         simulated: Arc<Device>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let stand_in = looker.has_stand_in.then_some(simulated);
-        Self { wish, name, looker: Some(looker), stand_in, clock, state: Mutex::default() }
+        Self { name, looker: Some(looker), simulated, clock, state: Mutex::new(State::new(wish)) }
     }
 
-    /// A seat whose device is always the same.
+    /// A seat that has no device but this one, whatever is wished for; none, if none is.
     #[must_use]
-    pub fn fixed(device: Arc<Device>, name: fn(&Device) -> &str, clock: Arc<dyn Clock>) -> Self {
-        let (wish, looker, stand_in) = (Wish::Simulated, None, Some(device));
-        Self { wish, name, looker, stand_in, clock, state: Mutex::default() }
+    pub fn fixed(device: Arc<Device>, wish: Wish, name: fn(&Device) -> &str, clock: Arc<dyn Clock>) -> Self {
+        Self { name, looker: None, simulated: device, clock, state: Mutex::new(State::new(wish)) }
     }
 
-    /// The device to use now. It may have been pulled: then it is the one that is waited for.
+    /// The device to use now. It may have been pulled: then it is the one that is waited for. None where there is
+    /// none, or none is wished for: then the kernel's devices are not touched.
     #[must_use]
     pub fn device(&self) -> Option<Arc<Device>> {
         let mut state = self.look();
         let best = self.best(&state);
-        if let Some((rank, device)) = &best
+        if self.looked_for(&state).is_some()
+            && let Some((rank, device)) = &best
             && (*rank == Rank::AskedFor || *rank == Rank::Other && state.own.is_none())
         {
             state.own = Some(Own { device: Arc::clone(device), missing_since: None });
@@ -120,27 +121,31 @@ impl<Device: ?Sized> Seat<Device> {
         best.map(|(_, device)| device)
     }
 
-    /// Whether a better device than the one in use has come.
+    /// Whether the device in use is to be closed: a better one has come, or another one or none is wished for now.
     #[must_use]
     pub fn is_outdone(&self, in_use: &Arc<Device>) -> bool {
         let state = self.look();
         let rank = self.rank(&state, in_use);
-        self.best(&state).is_some_and(|(best, _)| best < rank)
+        self.best(&state).is_none_or(|(best, _)| best < rank)
     }
 
-    /// How often the devices were found to have changed: whoever waits for a device goes on when this does.
+    /// How often the devices, or what is wished for, have changed: whoever waits for a device goes on when this does.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        self.look().looks
+        self.look().changes
     }
 
     /// The names of what is there, whether each is a simulated one, and what cannot be used and why.
     #[must_use]
     pub fn present(&self) -> (Vec<(String, bool)>, Vec<String>) {
         let state = self.look();
-        let real = state.found.devices.iter().map(|device| ((self.name)(device).to_owned(), false));
-        let stand_in = self.stand_in.iter().filter(|_| state.found.devices.is_empty());
-        let stand_in = stand_in.map(|device| ((self.name)(device).to_owned(), true));
+        let told = |device: &Arc<Device>, is_simulated| ((self.name)(device).to_owned(), is_simulated);
+        let Some(looked) = self.looked_for(&state) else {
+            return (self.chosen(&state).iter().map(|device| told(device, true)).collect(), Vec::new());
+        };
+        let real = state.found.devices.iter().map(|device| told(device, false));
+        let stand_in = (looked.has_stand_in && state.found.devices.is_empty()).then_some(&self.simulated);
+        let stand_in = stand_in.map(|device| told(device, true));
         (real.chain(stand_in).collect(), state.found.problems.clone())
     }
 
@@ -158,24 +163,48 @@ impl<Device: ?Sized> Seat<Device> {
 
     /// What the configuration says of this seat.
     #[must_use]
-    pub const fn wish(&self) -> &Wish {
-        &self.wish
+    pub fn wish(&self) -> Wish {
+        self.locked().wish.clone()
+    }
+
+    /// From now on the configuration says this. Whoever uses the device finds it outdone if it is another one now.
+    pub fn set_wish(&self, wish: Wish) {
+        let mut state = self.locked();
+        if state.wish != wish {
+            state.wish = wish;
+            state.changes += 1;
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State<Device>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How devices are looked for, where that is wished for at all.
+    fn looked_for(&self, state: &State<Device>) -> Option<&Looker<Device>> {
+        let is_wished = matches!(state.wish, Wish::Auto | Wish::Named(_));
+        self.looker.as_ref().filter(|_| is_wished)
+    }
+
+    /// The device where none is looked for: the simulated one, or none at all.
+    fn chosen(&self, state: &State<Device>) -> Option<&Arc<Device>> {
+        (state.wish != Wish::None).then_some(&self.simulated)
     }
 
     /// Looks whether devices have come or gone, if that was not done just now.
     fn look(&self) -> MutexGuard<'_, State<Device>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(looker) = &self.looker else { return state };
+        let mut state = self.locked();
+        let Some(looker) = self.looked_for(&state) else { return state };
         let now = self.clock.now();
         if state.looked_at.is_some_and(|at| now.saturating_duration_since(at) < LOOK_EVERY) {
             return state;
         }
-        state.looked_at = Some(now);
+        let is_first = state.looked_at.replace(now).is_none();
         // Taken before the look: what comes in between is seen the next time.
         let listed = (looker.list)();
-        if state.looks == 0 || listed != state.listed {
+        if is_first || listed != state.listed {
             state.listed = listed;
-            state.looks += 1;
+            state.changes += 1;
             let found = (looker.find)();
             self.take_over(&mut state, found);
         }
@@ -212,6 +241,9 @@ impl<Device: ?Sized> Seat<Device> {
 
     /// The best device there is, or the one that is waited for.
     fn best(&self, state: &State<Device>) -> Option<(Rank, Arc<Device>)> {
+        let Some(looked) = self.looked_for(state) else {
+            return self.chosen(state).map(|device| (Rank::AskedFor, Arc::clone(device)));
+        };
         let ranked = |device: &Arc<Device>| (self.rank(state, device), Arc::clone(device));
         let best = state.found.devices.iter().map(ranked).min_by_key(|(rank, _)| *rank);
         match (best, &state.own) {
@@ -221,18 +253,21 @@ impl<Device: ?Sized> Seat<Device> {
             }
             (Some(best), _) => Some(best),
             (None, Some(own)) => Some((Rank::Own, Arc::clone(&own.device))),
-            (None, None) => self.stand_in.clone().map(|device| (Rank::StandIn, device)),
+            (None, None) => looked.has_stand_in.then(|| (Rank::StandIn, Arc::clone(&self.simulated))),
         }
     }
 
     fn rank(&self, state: &State<Device>, device: &Arc<Device>) -> Rank {
         let is = |other: &Arc<Device>| Arc::ptr_eq(other, device);
-        let is_asked_for =
-            matches!(&self.wish, Wish::Named(part) if (self.name)(device).contains(part.as_str()));
-        if self.stand_in.as_ref().is_some_and(is) {
-            Rank::StandIn
-        } else if is_asked_for {
+        let is_asked_for = match (self.looked_for(state), &state.wish) {
+            (None, _) => self.chosen(state).is_some_and(is),
+            (Some(_), Wish::Named(part)) => (self.name)(device).contains(part.as_str()),
+            (Some(_), _) => false,
+        };
+        if is_asked_for {
             Rank::AskedFor
+        } else if is(&self.simulated) {
+            Rank::StandIn
         } else if state.own.as_ref().is_some_and(|own| is(&own.device)) {
             Rank::Own
         } else {
@@ -241,10 +276,10 @@ impl<Device: ?Sized> Seat<Device> {
     }
 }
 
-impl<Device: ?Sized> Default for State<Device> {
-    fn default() -> Self {
+impl<Device: ?Sized> State<Device> {
+    const fn new(wish: Wish) -> Self {
         let found = Found { devices: Vec::new(), problems: Vec::new() };
-        Self { listed: Vec::new(), looked_at: None, looks: 0, found, own: None }
+        Self { wish, listed: Vec::new(), looked_at: None, changes: 0, found, own: None }
     }
 }
 

@@ -135,3 +135,46 @@ fn a_device_that_is_looked_at_again_is_the_same_one() {
     room.plug(&[EYE, HDMI]);
     assert!(Arc::ptr_eq(&in_use, &room.device()), "what was learned about it is kept");
 }
+
+#[test]
+fn what_is_wished_for_may_change_and_the_device_in_use_goes_on_where_it_fits() {
+    let room = Room::new(Wish::Auto, &[EYE, HDMI]);
+    let eye = room.device();
+    let before = room.seat.changes();
+    room.seat.set_wish(Wish::Named("HDMI".to_owned()));
+    assert!(room.seat.is_outdone(&eye) && room.seat.changes() > before);
+    let hdmi = room.device();
+    assert_eq!(*hdmi, HDMI);
+    for wish in [Wish::Auto, Wish::Named("absent".to_owned()), Wish::Named("HDMI".to_owned())] {
+        room.seat.set_wish(wish);
+        assert!(!room.seat.is_outdone(&hdmi), "nobody asks for another one");
+        assert_eq!(room.uses(), HDMI);
+    }
+}
+
+#[test]
+fn the_simulated_one_may_be_wished_for_and_given_up_again() {
+    let room = Room::new(Wish::Auto, &[EYE]);
+    let eye = room.device();
+    room.seat.set_wish(Wish::Simulated);
+    assert!(room.seat.is_outdone(&eye));
+    let simulated = room.device();
+    assert_eq!(*simulated, SIMULATED);
+    assert_eq!(room.seat.present().0, [(SIMULATED.to_owned(), true)]);
+    room.seat.set_wish(Wish::Auto);
+    assert!(room.seat.is_outdone(&simulated));
+    assert_eq!(room.uses(), EYE);
+}
+
+#[test]
+fn where_none_is_wished_for_there_is_none_and_the_kernel_is_not_asked() {
+    let room = Room::new(Wish::Auto, &[EYE]);
+    let eye = room.device();
+    room.seat.set_wish(Wish::None);
+    let before = room.seat.changes();
+    room.plug(&[EYE, HDMI]);
+    assert!(room.seat.is_outdone(&eye) && room.seat.device().is_none());
+    assert_eq!((room.seat.changes(), room.seat.present().0), (before, vec![]));
+    room.seat.set_wish(Wish::Auto);
+    assert_eq!(room.uses(), EYE, "it is still the room's own");
+}

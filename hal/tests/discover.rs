@@ -23,11 +23,11 @@ fn find(simulated: bool) -> Hardware {
 }
 
 fn camera_of(hardware: &Hardware) -> Arc<dyn CameraDevice> {
-    hardware.camera.as_ref().and_then(|seat| seat.device()).expect("a camera, simulated or not")
+    hardware.camera.device().expect("a camera, simulated or not")
 }
 
 fn speaker_of(hardware: &Hardware) -> Arc<dyn SpeakerDevice> {
-    hardware.speaker.as_ref().and_then(|seat| seat.device()).expect("a loudspeaker, simulated or not")
+    hardware.speaker.device().expect("a loudspeaker, simulated or not")
 }
 
 #[test]
@@ -52,8 +52,7 @@ fn simulated_devices_are_used_when_asked_for_and_can_be_unplugged() {
         assert!(report.is_simulated(class), "{class:?}");
     }
     let mut camera = camera_of(&hardware).open(simulated::DISPLAY_MODE).unwrap();
-    let mut display =
-        hardware.display.as_ref().unwrap().device().unwrap().open(simulated::DISPLAY_MODE).unwrap();
+    let mut display = hardware.display.device().unwrap().open(simulated::DISPLAY_MODE).unwrap();
     display.show(&camera.next_frame(PATIENCE).unwrap()).unwrap();
     assert_eq!(hardware.simulation.display.frames(), 1);
     hardware.simulation.camera.plug().unplug();

@@ -77,7 +77,8 @@ pub(crate) struct Changed {
     changes: Vec<KeyChange>,
     /// What will surprise whoever asked, a sentence each.
     warnings: Vec<String>,
-    /// `live`: at once. `restart`: with a start of the daemon, which takes some seconds.
+    /// `live`: at once. `media`: as a device is opened anew, within a second. `restart`: with a start of the daemon,
+    /// which takes some seconds.
     applies: &'static str,
     /// When that is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +97,7 @@ pub(crate) struct KeyChange {
     before: Option<Value>,
     /// The value afterwards, likewise.
     after: Option<Value>,
-    /// `live` or `restart`.
+    /// `live`, `media` or `restart`.
     applies: &'static str,
 }
 
@@ -127,7 +128,7 @@ pub(crate) struct Explained {
     meaning: &'static str,
     /// What may stand there, in words.
     range: String,
-    /// `live` or `restart`.
+    /// `live`, `media` or `restart`.
     applies: &'static str,
 }
 
@@ -419,7 +420,7 @@ fn tagged(etag: &str, body: impl IntoResponse) -> Response {
 
 fn changed(generation: u64, outcome: &Outcome, terms: &Terms) -> Changed {
     let applies = change::applies(&outcome.differences);
-    let disturbs = applies == crate::config::Applies::Restart;
+    let disturbs = applies > crate::config::Applies::Live;
     let each = outcome.differences.iter().map(|difference| KeyChange {
         key: difference.key.name,
         before: difference.before.clone(),

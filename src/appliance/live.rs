@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use alcove_hal::Wishes;
+
 use crate::appliance::run::Appliance;
 use crate::config::MeetingCodec;
 
@@ -24,6 +26,8 @@ pub struct LiveSettings {
     pub ring_for: Duration,
     /// How loud the room rings, in percent.
     pub ring_volume: u8,
+    /// The devices that the room is to use.
+    pub devices: Wishes,
 }
 
 impl Appliance {
@@ -31,6 +35,10 @@ impl Appliance {
     pub(super) fn configure(&mut self, live: LiveSettings) {
         self.meetings.set_timeouts(live.away_timeout, live.idle_timeout);
         self.exchange.calls.set_ring_for(live.ring_for);
+        if self.settings.live.devices != live.devices {
+            self.room.choose(&live.devices);
+            self.room_has_other_devices();
+        }
         self.settings.live = live;
         self.turn_bell(self.clock.now());
         self.refresh_scene();

@@ -60,10 +60,6 @@ impl RoomSeat {
     pub(super) const fn camera_on(&self) -> bool {
         self.camera_on && !self.without_pictures
     }
-
-    const fn state(on: bool) -> meeting::TrackState {
-        if on { meeting::TrackState::On } else { meeting::TrackState::Muted }
-    }
 }
 
 impl Appliance {
@@ -127,12 +123,9 @@ impl Appliance {
         self.connect_room(name, participant);
         self.seat.without_pictures = self.begins_with_sound_alone(name);
         let video = self.meetings.get(name).is_ok_and(|core| core.settings().mode == meeting::Mode::Video);
-        let tracks = [
-            (Source::Microphone, RoomSeat::state(self.seat.microphone_on)),
-            (Source::Camera, RoomSeat::state(self.seat.camera_on())),
-        ];
-        for (source, state) in tracks.into_iter().take(if video { 2 } else { 1 }) {
-            self.command(name, Command::SetTrack { participant, source, state })?;
+        let tracks = [Source::Microphone, Source::Camera];
+        for source in tracks.into_iter().take(if video { 2 } else { 1 }) {
+            self.tell_room_track(source)?;
         }
         self.room.set_microphone(self.seat.microphone_on);
         self.room.set_camera(video && self.seat.camera_on());
@@ -193,18 +186,39 @@ impl Appliance {
         self.seat.without_pictures &= camera.is_none();
         let (microphone_on, camera_on) = (self.seat.microphone_on, self.seat.camera_on);
         self.store.write(move |db| kept::mute(db, microphone_on, camera_on));
-        let Some((name, participant)) = self.seat.taken.clone() else { return Ok(()) };
+        if self.seat.taken.is_none() {
+            return Ok(());
+        }
         if microphone.is_some() {
-            let state = RoomSeat::state(self.seat.microphone_on);
             self.room.set_microphone(self.seat.microphone_on);
-            self.command(&name, Command::SetTrack { participant, source: Source::Microphone, state })?;
+            self.tell_room_track(Source::Microphone)?;
         }
         if camera.is_some() {
-            let state = RoomSeat::state(self.seat.camera_on);
-            self.command(&name, Command::SetTrack { participant, source: Source::Camera, state })?;
+            self.tell_room_track(Source::Camera)?;
             self.room.set_camera(self.seat.camera_on);
         }
         Ok(())
+    }
+
+    /// The meeting learns whether the room is to be seen or heard: its switch, and whether it has a device at all.
+    fn tell_room_track(&mut self, source: Source) -> Result<(), Refusal> {
+        let Some((name, participant)) = self.seat.taken.clone() else { return Ok(()) };
+        let is_on = match source {
+            Source::Microphone => self.seat.microphone_on && self.room.has_microphone(),
+            _ => self.seat.camera_on() && self.room.has_camera(),
+        };
+        let state = if is_on { meeting::TrackState::On } else { meeting::TrackState::Muted };
+        self.command(&name, Command::SetTrack { participant, source, state })
+    }
+
+    /// The room has a camera or microphone that it had not, or has none any more.
+    pub(super) fn room_has_other_devices(&mut self) {
+        for source in [Source::Microphone, Source::Camera] {
+            // In a meeting of sound alone there is no camera to tell of.
+            if let Err(refusal) = self.tell_room_track(source) {
+                log::debug!("the room's {source:?} is not told of: {refusal}");
+            }
+        }
     }
 
     pub(super) fn room_view(&self) -> RoomView {

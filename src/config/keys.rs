@@ -42,6 +42,8 @@ pub enum Range {
 pub enum Applies {
     /// At once, in living meetings too.
     Live,
+    /// When a device was closed and another one opened, which takes less than a second.
+    Media,
     /// When the daemon has started anew, which takes some seconds and cuts everybody off for as long.
     Restart,
 }
@@ -61,6 +63,7 @@ impl Applies {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
+            Self::Media => "media",
             Self::Restart => "restart",
         }
     }
@@ -109,10 +112,10 @@ const SECRET: Range = Range::Text("1 to 512 bytes; it is never shown");
 /// All keys, in the order of the document.
 pub const KEYS: &[Key] = &[
     restart("room.name", Range::Text("1 to 64 characters"), "Names the room, and its standing meeting after it."),
-    restart("room.camera", DEVICE, "Chooses the camera; `alcove devices` lists them."),
-    restart("room.microphone", DEVICE, "Chooses the microphone."),
-    restart("room.speaker", DEVICE, "Chooses the loudspeaker."),
-    restart("room.display", DEVICE, "Chooses the display that shows the scene."),
+    media("room.camera", DEVICE, "Chooses the camera; `alcove devices` lists them."),
+    media("room.microphone", DEVICE, "Chooses the microphone."),
+    media("room.speaker", DEVICE, "Chooses the loudspeaker."),
+    media("room.display", DEVICE, "Chooses the display that shows the scene."),
     live("room.show_chat", Range::Switch, "Shows on the room's screen what people write to everybody; everybody in the room reads it."),
     restart("http.https_port", PORT, "Serves the page, the API and the WebSocket by HTTPS, and takes media over TCP; 0 takes a free port.").guarded(),
     restart("http.http_port", PORT, "Serves plain HTTP, which has no microphone or camera; 0 takes a free port.").guarded(),
@@ -183,6 +186,10 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
 const fn live(name: &'static str, range: Range, meaning: &'static str) -> Key {
     let setter = Setter::Administrators;
     Key { name, range, applies: Applies::Live, setter, is_private: false, is_guarded: false, meaning }
+}
+
+const fn media(name: &'static str, range: Range, meaning: &'static str) -> Key {
+    Key { applies: Applies::Media, ..live(name, range, meaning) }
 }
 
 const fn restart(name: &'static str, range: Range, meaning: &'static str) -> Key {

@@ -161,7 +161,7 @@ fn every_key_has_a_meaning_a_type_a_moment_and_somebody_who_may_set_it() {
         let property = &schema["properties"][section]["properties"][name];
         assert!(property["description"].as_str().unwrap().ends_with('.'), "{}", key.name);
         assert!(
-            ["live", "restart"].contains(&property["x-applies"].as_str().unwrap()),
+            ["live", "media", "restart"].contains(&property["x-applies"].as_str().unwrap()),
             "{}",
             key.name
         );

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::keys::{KEYS, Key, Range};
 use super::{Config, texts};
 
-/// The schema: one object of sections. Beside the words of the standard, each key has `x-applies` (`live` or
-/// `restart`), `x-set-by` (`administrators` or `files`), `x-unit` where it has one, and `x-confirm` where a change undoes
+/// The schema: one object of sections. Beside the words of the standard, each key has `x-applies` (`live`, `media`
+/// or `restart`), `x-set-by` (`administrators` or `files`), `x-unit` where it has one, and `x-confirm` where a change undoes
 /// itself unless it is confirmed; `writeOnly` marks secrets.
 #[must_use]
 pub fn schema() -> Value {

@@ -76,6 +76,7 @@ pub(super) fn value<'a>(document: &'a toml::Table, key: &Key) -> Option<&'a toml
 const fn takes_effect(applies: Applies) -> &'static str {
     match applies {
         Applies::Live => "Takes effect at once.",
+        Applies::Media => "Takes effect within a second, as the device is opened.",
         Applies::Restart => "Takes effect with a restart of the daemon.",
     }
 }

@@ -1,10 +1,11 @@
-//! Brings what is configured into effect: at once what can change in life, the rest by a start anew when that disturbs
-//! nobody; and takes back what nobody confirms. The screen follows, too.
+//! Brings what is configured into effect: at once what can change in life; other devices, or the rest by a start anew,
+//! when that disturbs nobody; and takes back what nobody confirms. The screen follows, too.
 //!
 //! ```text
 //!   a change ─▶ live keys: handed to the loop ─▶ nothing else differs ─▶ in effect ─▶ waits to be confirmed
-//!                        │                                                             │ too long: taken back
-//!                        └─▶ others differ ─▶ wait for the moment ─▶ start anew        ▼
+//!                        │                               ▲                             │ too long: taken back
+//!                        │                               │ devices alone: chosen anew  ▼
+//!                        └─▶ others differ ─▶ wait for the moment ─▶ start anew
 //! ```
 
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use super::settings;
 use crate::appliance::Handle;
 use crate::config::change;
 use crate::config::kept::When;
-use crate::config::{Applies, Config};
+use crate::config::{Applies, Config, Room};
 use crate::system::conditions::Conditions;
 use crate::system::configuration::{Configuration, State};
 
@@ -33,26 +34,35 @@ pub(super) async fn follow(
     clock: &dyn Clock,
 ) {
     let mut changes = configuration.subscribe();
-    let mut living = started.clone();
+    // What the daemon goes by, but for the keys that are live.
+    let mut used = started.clone();
+    let mut living = settings::live(&used, &used);
     let mut unconfirmed = Unconfirmed::default();
     loop {
         let state = changes.borrow_and_update().clone();
-        if settings::live(&living) != settings::live(&state.config) {
-            if let Err(refusal) = handle.configure(settings::live(&state.config)).await {
+        let applies = |used: &Config| change::applies(&change::differences(used, &state.config));
+        let needed = applies(&used);
+        if needed > Applies::Live && is_the_moment(&state, handle, clock).await {
+            if needed == Applies::Restart {
+                return;
+            }
+            used.room = Room { name: used.room.name, ..state.config.room.clone() };
+        }
+        let live = settings::live(&state.config, &used);
+        if living != live {
+            if let Err(refusal) = handle.configure(live.clone()).await {
                 log::warn!("the configuration takes effect later: {refusal}");
                 tokio::time::timeout(LOOK_EVERY, changes.changed()).await.ok();
                 changes.mark_changed();
                 continue;
             }
-            living = Config::clone(&state.config);
+            living = live;
         }
-        let is_waiting = is_waiting(started, &state);
+        let is_waiting = applies(&used) > Applies::Live;
         if !is_waiting {
             // Not sooner: an address that cuts the appliance off is undone only when all else is in effect, too.
             network.settle(&state.config.network).await;
             configuration.observe(state.generation);
-        } else if is_the_moment(&state, handle, clock).await {
-            return;
         }
         let deadline = unconfirmed.deadline(&state, is_waiting, clock.now());
         tokio::select! {
@@ -92,11 +102,6 @@ pub(super) async fn show_trouble(mut conditions: watch::Receiver<Conditions>, ha
             Err(refusal) => log::debug!("the screen does not say yet what is wrong: {refusal}"),
         }
     }
-}
-
-/// Whether what is wanted needs a start anew.
-fn is_waiting(started: &Config, state: &State) -> bool {
-    change::applies(&change::differences(started, &state.config)) == Applies::Restart
 }
 
 async fn is_the_moment(state: &State, handle: &Handle, clock: &dyn Clock) -> bool {

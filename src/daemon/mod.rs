@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alcove_hal::clock::Clock;
-use alcove_hal::report::Report;
 use alcove_hal::{DiscoverOptions, Hardware};
 use anyhow::Context;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -282,15 +281,15 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
     for address in appliance.media_addresses() {
         log::info!("media arrives at {address}, UDP and TCP");
     }
-    let devices: Arc<dyn Fn() -> Report + Send + Sync> = Arc::new(move || hardware.report());
+    let hardware = Arc::new(hardware);
     let facts = Facts {
         room_name: config.room.name.clone(),
         public_url,
         authority_pem: certificates.authority_pem().map(str::to_owned),
         authority_fingerprint: certificates.authority_fingerprint(),
         devices: {
-            let devices = Arc::clone(&devices);
-            Arc::new(move || serde_json::json!(devices()))
+            let hardware = Arc::clone(&hardware);
+            Arc::new(move || serde_json::json!(hardware.report()))
         },
         has_mail: mailer.is_some(),
     };
@@ -307,9 +306,8 @@ async fn serve(lasting: &Lasting<'_>, parts: Parts<'_>) -> anyhow::Result<Ended>
         handle: handle.clone(),
         configuration: Arc::clone(configuration),
         clock: Arc::clone(clock),
-        devices,
+        hardware,
         simulated: lasting.simulated,
-        config: config.clone(),
         certificate_until,
         uploads: uploads.clone(),
         acme: Arc::clone(&acme),

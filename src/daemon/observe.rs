@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use alcove_hal::clock::Clock;
 use alcove_hal::report::{DeviceClass, Report};
+use alcove_hal::seat::Wish;
+use alcove_hal::{Hardware, Wishes};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
@@ -13,7 +15,6 @@ use tokio::sync::watch;
 use super::{network, witness};
 use crate::appliance::Handle;
 use crate::appliance::handle::StatusView;
-use crate::config::{Choice, Config};
 use crate::room::DeviceState;
 use crate::system::acme::{Acme, Standing};
 use crate::system::certificates::{Slot, Uploads, View as Certificate};
@@ -44,12 +45,9 @@ pub(super) struct Observer {
     pub(super) handle: Handle,
     pub(super) configuration: Arc<Configuration>,
     pub(super) clock: Arc<dyn Clock>,
-    /// The devices of the machine at the moment.
-    pub(super) devices: Arc<dyn Fn() -> Report + Send + Sync>,
+    pub(super) hardware: Arc<Hardware>,
     /// Everything is simulated, as was asked.
     pub(super) simulated: bool,
-    /// The configuration that it was started with.
-    pub(super) config: Config,
     /// When the certificate in use ends, in seconds since the Unix epoch.
     pub(super) certificate_until: watch::Receiver<u64>,
     /// The certificates from elsewhere.
@@ -75,9 +73,11 @@ impl Observer {
                 _ = turns.tick() => {}
                 changed = changes.changed() => if changed.is_err() { return },
             }
-            if report.is_none() || turn % DEVICES_EVERY == 0 {
-                let devices = Arc::clone(&self.devices);
-                report = tokio::task::spawn_blocking(move || devices()).await.ok();
+            let state = self.configuration.state();
+            let is_news = generations != (state.generation, state.observed);
+            if report.is_none() || is_news || turn % DEVICES_EVERY == 0 {
+                let hardware = Arc::clone(&self.hardware);
+                report = tokio::task::spawn_blocking(move || hardware.report()).await.ok();
             }
             if turn % UPDATES_EVERY == 0 && machine::is_image() {
                 updates = self.updates.view().await.ok();
@@ -85,8 +85,8 @@ impl Observer {
             turn += 1;
             let status = self.handle.status().await.ok();
             let at = self.clock.unix_ms();
-            let state = self.configuration.state();
-            if std::mem::replace(&mut generations, (state.generation, state.observed)) != generations {
+            if is_news {
+                generations = (state.generation, state.observed);
                 witness::configuration_changed(&self.events, &state, at);
             }
             self.told.send_if_modified(|conditions| {
@@ -173,13 +173,14 @@ impl Observer {
         status: Option<&StatusView>,
     ) -> Finding {
         let word = class.word();
-        let choice = match class {
-            DeviceClass::Camera => &self.config.room.camera,
-            DeviceClass::Microphone => &self.config.room.microphone,
-            DeviceClass::Speaker => &self.config.room.speaker,
-            DeviceClass::Display => &self.config.room.display,
+        let Wishes { camera, microphone, speaker, display } = self.hardware.wishes();
+        let wish = match class {
+            DeviceClass::Camera => camera,
+            DeviceClass::Microphone => microphone,
+            DeviceClass::Speaker => speaker,
+            DeviceClass::Display => display,
         };
-        if *choice == Choice::None {
+        if wish == Wish::None {
             return Finding::unknown("SwitchedOff", format!("no {word} is to be used: {key} is \"none\""));
         }
         let figures = status.map(|status| &status.room.figures);
@@ -202,7 +203,7 @@ impl Observer {
                 format!("there is no {word}; plug one in, or set {key} to \"none\""),
             );
         };
-        let is_meant = self.simulated || *choice == Choice::Simulated;
+        let is_meant = self.simulated || wish == Wish::Simulated;
         match (chosen.simulated, is_meant) {
             (true, false) => {
                 let message = format!(

@@ -14,7 +14,7 @@ use crate::appliance::{
 };
 use crate::config::{Config, Secret};
 use crate::meeting::Role;
-use crate::room::RoomSettings;
+use crate::room::{RoomSettings, devices};
 use crate::system::claim::Claim;
 use crate::system::conditions::Conditions;
 use crate::system::mail::Mailer;
@@ -104,7 +104,7 @@ pub(super) fn settings(
         media_workers: media_workers(config),
         people_per_worker: config.media.people_per_worker.into(),
         announce: config.media.announce.clone(),
-        live: live(config),
+        live: live(config, config),
         room: RoomSettings {
             name: config.room.name.clone(),
             mode: crate::room::MODE,
@@ -181,8 +181,8 @@ fn media_workers(config: &Config) -> usize {
     config.media.workers.map_or_else(|| cores.saturating_sub(1).max(1), usize::from)
 }
 
-/// What may change while it runs.
-pub(super) fn live(config: &Config) -> LiveSettings {
+/// What may change while it runs: what is configured, with the devices that are `used`.
+pub(super) fn live(config: &Config, used: &Config) -> LiveSettings {
     let (meetings, calls) = (&config.meetings, &config.calls);
     LiveSettings {
         participants_max: meetings.max_participants,
@@ -193,5 +193,6 @@ pub(super) fn live(config: &Config) -> LiveSettings {
         chat_on_screen: config.room.show_chat,
         ring_for: Duration::from_secs(calls.ring_seconds.into()),
         ring_volume: calls.ring_volume,
+        devices: devices::wishes(&used.room),
     }
 }

@@ -43,7 +43,7 @@ impl CameraTask {
     /// ```text
     ///         wanted                 first picture
     ///  off ──────────▶ opening ◀───────────────▶ capturing
-    ///   ▲                 │  lost: the notice        │   outdone: a better camera was plugged in
+    ///   ▲                 │  lost: the notice        │   outdone: another camera is to be used, or none
     ///   └─────────────────┴──────────────────────────┘
     ///          not wanted: the device is dropped
     /// ```
@@ -63,7 +63,10 @@ impl CameraTask {
         while is_wanted(&shared.wanted()) && !shared.is_stopping() {
             let changes = self.seat.changes();
             let Some(device) = self.seat.device() else {
-                shared.rest_until(sight.patience.for_a_device(shared.clock.now()), is_wanted);
+                *locked(&shared.own_picture) = None;
+                shared.report_off(DeviceClass::Camera);
+                let look_at = sight.patience.for_a_device(shared.clock.now());
+                shared.rest_until(look_at, |wanted| is_wanted(wanted) && self.seat.changes() == changes);
                 continue;
             };
             let outcome = device
@@ -86,7 +89,7 @@ impl CameraTask {
         Ladder::new(Arc::clone(&self.codecs), Arc::clone(&self.mailbox), self.courier.clone(), mode)
     }
 
-    /// Captures until the camera is not wanted, or a better one has come. A notice that is shown stays until the
+    /// Captures until the camera is not wanted, or another one is to be used. A notice that is shown stays until the
     /// first picture is there.
     fn capture(
         &self,

@@ -48,12 +48,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
+use alcove_hal::Wishes;
 use alcove_hal::audio::{MicrophoneDevice, SpeakerDevice};
 use alcove_hal::camera::{CameraDevice, VideoMode};
 use alcove_hal::clock::Clock;
 use alcove_hal::codec::Codecs;
 use alcove_hal::display::DisplayDevice;
-use alcove_hal::seat::Seat;
+use alcove_hal::seat::{Seat, Wish};
 
 use crate::room::camera::CameraTask;
 use crate::room::layout::Size;
@@ -90,17 +91,17 @@ pub struct RoomSettings {
     pub join_text: String,
 }
 
-/// The devices of a room. What is absent is left out: no camera, no picture.
+/// The devices of a room. Each seat may have none in it: no camera, no picture.
 #[derive(Clone)]
 pub struct Devices {
     /// What others see.
-    pub camera: Option<Arc<Seat<dyn CameraDevice>>>,
+    pub camera: Arc<Seat<dyn CameraDevice>>,
     /// What others hear.
-    pub microphone: Option<Arc<Seat<dyn MicrophoneDevice>>>,
+    pub microphone: Arc<Seat<dyn MicrophoneDevice>>,
     /// Where others are heard.
-    pub speaker: Option<Arc<Seat<dyn SpeakerDevice>>>,
+    pub speaker: Arc<Seat<dyn SpeakerDevice>>,
     /// Where the scene is shown; snapshots work without.
-    pub display: Option<Arc<Seat<dyn DisplayDevice>>>,
+    pub display: Arc<Seat<dyn DisplayDevice>>,
     /// Encoders and decoders.
     pub codecs: Arc<dyn Codecs>,
 }
@@ -226,6 +227,7 @@ fn decodes(codecs: &dyn Codecs) -> Vec<VideoCodec> {
 /// The room as a participant. It owns its threads; dropping it stops and joins them.
 pub struct Room {
     shared: Arc<Shared>,
+    devices: Devices,
     mailbox: Arc<Mailbox>,
     courier: Thread,
     snapshots: Snapshots,
@@ -255,7 +257,8 @@ impl Room {
         let (threads, courier) = start_threads(devices, settings.mode, &shared, &mailbox);
         let snapshots = Snapshots::new(Arc::clone(&shared.composed));
         let (mode, joins, decodes) = (settings.mode, Mutex::default(), decodes(&*devices.codecs));
-        Self { shared, mailbox, courier, snapshots, mode, decodes, joins, threads }
+        let devices = devices.clone();
+        Self { shared, devices, mailbox, courier, snapshots, mode, decodes, joins, threads }
     }
 
     /// Takes part in a meeting through `link`; the link before is dropped.
@@ -326,6 +329,28 @@ impl Room {
         ladder::heights(self.mode)
     }
 
+    /// Other devices are wished for from now on: those in use that are not wished for are closed, others opened.
+    pub fn choose(&self, wishes: &Wishes) {
+        let Wishes { camera, microphone, speaker, display } = wishes.clone();
+        self.devices.camera.set_wish(camera);
+        self.devices.microphone.set_wish(microphone);
+        self.devices.speaker.set_wish(speaker);
+        self.devices.display.set_wish(display);
+        self.shared.wake_all();
+    }
+
+    /// Whether a camera is wished for at all.
+    #[must_use]
+    pub fn has_camera(&self) -> bool {
+        self.devices.camera.wish() != Wish::None
+    }
+
+    /// Whether a microphone is wished for at all.
+    #[must_use]
+    pub fn has_microphone(&self) -> bool {
+        self.devices.microphone.wish() != Wish::None
+    }
+
     /// Switches the microphone; off means that nothing captures.
     pub fn set_microphone(&self, on: bool) {
         self.shared.want(|wanted| wanted.microphone = on);
@@ -386,8 +411,8 @@ impl Room {
         let counters = &self.shared.counters;
         let frames = Counters::read(&counters.frames);
         RoomStatus {
-            microphone_on: wanted.microphone,
-            camera_on: wanted.camera,
+            microphone_on: wanted.microphone && self.has_microphone(),
+            camera_on: wanted.camera && self.has_camera(),
             devices: self.shared.devices(),
             microphone_dbov: counters.microphone_dbov(),
             frames,
@@ -429,35 +454,33 @@ fn start_threads(
     let mut courier_task = Courier::new(Arc::clone(mailbox), to_mixer);
     let link = spawn("room-link", shared, move |shared| courier_task.run(shared));
     let courier = link.thread().clone();
-    let camera = devices.camera.clone().map(|seat| CameraTask {
-        seat,
+    let camera = CameraTask {
+        seat: Arc::clone(&devices.camera),
         codecs: Arc::clone(&devices.codecs),
         mailbox: Arc::clone(mailbox),
         courier: courier.clone(),
         painter: Arc::clone(&painter),
         mode,
-    });
-    let voice = devices.microphone.clone().map(|seat| VoiceTask {
-        seat,
+    };
+    let voice = VoiceTask {
+        seat: Arc::clone(&devices.microphone),
         mailbox: Arc::clone(mailbox),
         courier: courier.clone(),
-    });
+    };
     let mut sound = SoundTask {
-        seat: devices.speaker.clone(),
+        seat: Arc::clone(&devices.speaker),
         packets,
         mixer: Mixer::default(),
         ringer: Ringer::default(),
     };
-    let display = devices.display.clone();
+    let display = Arc::clone(&devices.display);
     let codecs = Arc::clone(&devices.codecs);
     let threads = vec![
         spawn("room-paint", shared, move |shared| composer::paint(shared, &painter)),
-        spawn("room-camera", shared, move |shared| camera.iter().for_each(|task| task.run(shared))),
-        spawn("room-voice", shared, move |shared| voice.iter().for_each(|task| task.run(shared))),
+        spawn("room-camera", shared, move |shared| camera.run(shared)),
+        spawn("room-voice", shared, move |shared| voice.run(shared)),
         spawn("room-sound", shared, move |shared| sound.run(shared)),
-        spawn("room-screen", shared, move |shared| {
-            display.iter().for_each(|seat| screen::run(shared, seat, mode));
-        }),
+        spawn("room-screen", shared, move |shared| screen::run(shared, &display, mode)),
         spawn("room-decoders", shared, move |shared| slots::run_decoders(shared, &codecs)),
     ];
     let sleeper = |index: usize| threads[index].thread().clone();

@@ -18,6 +18,7 @@ pub(super) fn run(shared: &Shared, seat: &Seat<dyn DisplayDevice>, wanted: Video
     while !shared.is_stopping() {
         let changes = seat.changes();
         let Some(device) = seat.device() else {
+            shared.report_off(DeviceClass::Display);
             shared.rest_until(patience.for_a_device(shared.clock.now()), |_| seat.changes() == changes);
             continue;
         };
@@ -30,11 +31,13 @@ pub(super) fn run(shared: &Shared, seat: &Seat<dyn DisplayDevice>, wanted: Video
             shared.report_loss(DeviceClass::Display, device.name(), &cause);
             let retry_at = patience.after_failure(shared.clock.now(), &cause);
             shared.rest_until(retry_at, |_| seat.changes() == changes);
+        } else {
+            shared.report(DeviceClass::Display, device.name(), DeviceState::Off);
         }
     }
 }
 
-/// Shows pictures until the room stops, or a better display was plugged in.
+/// Shows pictures until the room stops, or another display or none is to be used.
 fn show_all(
     shared: &Shared,
     seat: &Seat<dyn DisplayDevice>,

@@ -261,7 +261,8 @@ impl Shared {
         }
     }
 
-    fn wake_all(&self) {
+    /// Whoever may have to act on what has changed does.
+    pub(super) fn wake_all(&self) {
         if let Some(Sleepers { painter, camera, voice, sound, screen, decoders }) = self.sleepers.get() {
             for sleeper in [painter, camera, voice, sound, screen, decoders] {
                 sleeper.unpark();

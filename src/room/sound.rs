@@ -55,7 +55,9 @@ impl VoiceTask {
         while is_wanted(&shared.wanted()) && !shared.is_stopping() {
             let changes = self.seat.changes();
             let Some(device) = self.seat.device() else {
-                shared.rest_until(patience.for_a_device(shared.clock.now()), is_wanted);
+                shared.report_off(DeviceClass::Microphone);
+                let look_at = patience.for_a_device(shared.clock.now());
+                shared.rest_until(look_at, |wanted| is_wanted(wanted) && self.seat.changes() == changes);
                 continue;
             };
             let outcome = device.open().and_then(|mut microphone| {
@@ -75,7 +77,7 @@ impl VoiceTask {
         shared.report_off(DeviceClass::Microphone);
     }
 
-    /// Captures until the microphone is not wanted, or a better one has come.
+    /// Captures until the microphone is not wanted, or another one is to be used.
     fn capture(
         &self,
         shared: &Shared,
@@ -125,7 +127,7 @@ fn samples(count: usize) -> u32 {
 
 /// What the loudspeaker's thread works with.
 pub(super) struct SoundTask {
-    pub(super) seat: Option<Arc<Seat<dyn SpeakerDevice>>>,
+    pub(super) seat: Arc<Seat<dyn SpeakerDevice>>,
     /// Each with the number of the join that it belongs to.
     pub(super) packets: Consumer<(u64, Delivered)>,
     pub(super) mixer: Mixer,
@@ -148,7 +150,7 @@ impl SoundTask {
     fn play(&mut self, shared: &Shared, join: Option<u64>) {
         self.mixer.clear();
         let mut output = Output {
-            seat: self.seat.clone(),
+            seat: Arc::clone(&self.seat),
             open: None,
             retry: None,
             due: shared.clock.now(),
@@ -179,7 +181,7 @@ impl SoundTask {
 
 /// The loudspeaker, or the clock while there is none: either sets the pace.
 struct Output {
-    seat: Option<Arc<Seat<dyn SpeakerDevice>>>,
+    seat: Arc<Seat<dyn SpeakerDevice>>,
     open: Option<(Arc<dyn SpeakerDevice>, Box<dyn Speaker>)>,
     retry: Option<Retry>,
     due: Instant,
@@ -194,18 +196,16 @@ struct Retry {
 
 impl Output {
     fn write(&mut self, shared: &Shared, block: &Block) {
-        if let Some(seat) = self.seat.clone() {
-            self.choose(shared, &seat);
-            if let Some((device, speaker)) = &mut self.open {
-                match speaker.write(block) {
-                    Ok(()) => {
-                        self.due = shared.clock.now();
-                        return;
-                    }
-                    Err(cause) => {
-                        let device = Arc::clone(device);
-                        self.lose(shared, &seat, &*device, &cause);
-                    }
+        self.choose(shared);
+        if let Some((device, speaker)) = &mut self.open {
+            match speaker.write(block) {
+                Ok(()) => {
+                    self.due = shared.clock.now();
+                    return;
+                }
+                Err(cause) => {
+                    let device = Arc::clone(device);
+                    self.lose(shared, &*device, &cause);
                 }
             }
         }
@@ -215,15 +215,19 @@ impl Output {
     }
 
     /// Opens the loudspeaker that is to be used now, if it is not open and may be tried.
-    fn choose(&mut self, shared: &Shared, seat: &Seat<dyn SpeakerDevice>) {
-        self.open.take_if(|(device, _)| seat.is_outdone(device));
-        let waits = |retry: &Retry| shared.clock.now() < retry.at && seat.changes() == retry.changes;
+    fn choose(&mut self, shared: &Shared) {
+        if let Some((device, speaker)) = self.open.take_if(|(device, _)| self.seat.is_outdone(device)) {
+            drop(speaker);
+            shared.report(DeviceClass::Speaker, device.name(), DeviceState::Off);
+        }
+        let changes = self.seat.changes();
+        let waits = |retry: &Retry| shared.clock.now() < retry.at && changes == retry.changes;
         if self.open.is_some() || self.retry.as_ref().is_some_and(waits) {
             return;
         }
-        let Some(device) = seat.device() else {
-            self.retry =
-                Some(Retry { at: self.patience.for_a_device(shared.clock.now()), changes: seat.changes() });
+        let Some(device) = self.seat.device() else {
+            shared.report_off(DeviceClass::Speaker);
+            self.retry = Some(Retry { at: self.patience.for_a_device(shared.clock.now()), changes });
             return;
         };
         match device.open() {
@@ -233,20 +237,14 @@ impl Output {
                 shared.report(DeviceClass::Speaker, device.name(), DeviceState::InUse);
                 self.open = Some((device, speaker));
             }
-            Err(cause) => self.lose(shared, seat, &*device, &cause),
+            Err(cause) => self.lose(shared, &*device, &cause),
         }
     }
 
-    fn lose(
-        &mut self,
-        shared: &Shared,
-        seat: &Seat<dyn SpeakerDevice>,
-        device: &dyn SpeakerDevice,
-        cause: &alcove_hal::Error,
-    ) {
+    fn lose(&mut self, shared: &Shared, device: &dyn SpeakerDevice, cause: &alcove_hal::Error) {
         self.open = None;
         let at = self.patience.after_failure(shared.clock.now(), cause);
-        self.retry = Some(Retry { at, changes: seat.changes() });
+        self.retry = Some(Retry { at, changes: self.seat.changes() });
         shared.report_loss(DeviceClass::Speaker, device.name(), cause);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alcove_hal::audio::{MicrophoneDevice, SpeakerDevice};
 use alcove_hal::display::DisplayDevice;
-use alcove_hal::seat::Seat;
+use alcove_hal::seat::{Seat, Wish};
 use alcove_hal::simulated::microphone::MARKER_HZ;
 use alcove_hal::simulated::{SimulatedRoom, time_code};
 
@@ -44,8 +44,8 @@ fn seat<Device: ?Sized>(
     device: Arc<Device>,
     name: fn(&Device) -> &str,
     clock: &Arc<dyn Clock>,
-) -> Option<Arc<Seat<Device>>> {
-    Some(Arc::new(Seat::fixed(device, name, Arc::clone(clock))))
+) -> Arc<Seat<Device>> {
+    Arc::new(Seat::fixed(device, Wish::Auto, name, Arc::clone(clock)))
 }
 
 impl House {
@@ -345,6 +345,33 @@ fn every_device_may_be_pulled_and_the_scene_goes_on() {
     house.events.lock().unwrap().clear();
     house.until("all devices", |house| {
         classes.iter().all(|class| house.was_told(*class, |state| *state == DeviceState::InUse))
+    });
+}
+
+#[test]
+fn devices_that_are_not_wished_for_any_more_are_closed_in_a_meeting_and_opened_when_they_are_again() {
+    let mut house = House::new();
+    house.join();
+    let classes = [DeviceClass::Camera, DeviceClass::Microphone, DeviceClass::Speaker, DeviceClass::Display];
+    let all_are = |house: &House, wanted: &DeviceState| {
+        classes.iter().all(|class| house.was_told(*class, |state| state == wanted))
+    };
+    house.until("all devices", |house| all_are(house, &DeviceState::InUse));
+    let none =
+        Wishes { camera: Wish::None, microphone: Wish::None, speaker: Wish::None, display: Wish::None };
+    house.room().choose(&none);
+    house.until("their end", |house| all_are(house, &DeviceState::Off));
+    let status = house.room().status();
+    assert!(!status.microphone_on && !status.camera_on, "whatever the switches say");
+    house.until("what was on its way", |house| house.room().status().frames > status.frames + 3);
+    house.published.clear();
+    house.until("more pictures", |house| house.room().status().frames > status.frames + 30);
+    assert_eq!((house.published.len(), house.room().status().camera_frames), (0, status.camera_frames));
+    house.events.lock().unwrap().clear();
+    house.room().choose(&Wishes::default());
+    house.until("all devices", |house| all_are(house, &DeviceState::InUse));
+    house.until("what they capture", |house| {
+        house.packets(Source::Camera).count() > 3 && house.packets(Source::Microphone).count() > 3
     });
 }
 

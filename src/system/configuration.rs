@@ -344,7 +344,7 @@ impl Configuration {
         let mut kept = inner.kept.clone();
         let before = kept.generation;
         let differences = change::differences(&inner.config, &config);
-        let disturbs = change::applies(&differences) == Applies::Restart;
+        let disturbs = change::applies(&differences) > Applies::Live;
         let was_proven = kept.proven == before;
         kept.add(&layers, author, at_unix_ms);
         if was_proven && !disturbs {

@@ -184,6 +184,42 @@ async fn a_change_that_disturbs_waits_until_nobody_is_in_a_meeting() {
 }
 
 #[tokio::test]
+async fn devices_are_chosen_anew_without_a_restart_and_everybody_sees_it() {
+    let alcove = Appliance::start("");
+    let token = alcove.token("room", "speaker").await;
+    let mut guest = Words::join(&alcove, "room", &token, "Ann").await;
+    let mut room_camera = async || {
+        loop {
+            let told = guest.event("track").await;
+            if told["source"] == "camera" {
+                return text(&told["state"]);
+            }
+        }
+    };
+    assert_eq!(room_camera().await, "on");
+    let without = json!({"room": {"camera": "none"}});
+    let waits = patch(&alcove, "?dryRun=true", without.clone()).await;
+    assert_eq!((&waits["applies"], &waits["waits_for"]), (&json!("media"), &json!("idle")), "it disturbs");
+    let done = patch(&alcove, "?apply=now", without).await;
+    let status = applied(&alcove, &done["generation"]).await;
+    assert_eq!(condition(&status, "ConfigApplied")["status"], "True");
+    assert_eq!(room_camera().await, "muted");
+    let camera = async || {
+        let status = alcove.get("status").await.json();
+        text(&condition(&status, "CameraReady")["reason"])
+    };
+    reads(&camera, "SwitchedOff", "the room has none").await;
+    alcove.post("commands/mute", json!({"camera": false})).await.with_status(200);
+    assert_eq!(alcove.get("status").await.json()["room"]["camera_on"], false, "there is none to switch on");
+    let done = patch(&alcove, "?apply=now", json!({"room": {"camera": "simulated"}})).await;
+    applied(&alcove, &done["generation"]).await;
+    assert_eq!(room_camera().await, "on");
+    reads(&camera, "Simulated", "it is wished for").await;
+    guest.ask(json!({"leave": {}})).await.expect("the meeting was not disturbed");
+    assert_eq!(alcove.log().matches("serving pages").count(), 1, "it has not started anew");
+}
+
+#[tokio::test]
 async fn a_change_of_access_that_nobody_confirms_undoes_itself() {
     let alcove = Appliance::start("");
     let dry = patch(&alcove, "?dryRun=true", json!({"tls": {"names": ["den.example"]}})).await;

@@ -48,11 +48,7 @@ pub(crate) fn record(clock: &Arc<dyn Clock>) -> anyhow::Result<Recording> {
 
 fn record_camera(hardware: &Hardware, clock: &Arc<dyn Clock>) -> anyhow::Result<Vec<Vec<Picture>>> {
     let mode = |height: u32| VideoMode { width: height * 16 / 9, height, fps: 30 };
-    let camera = hardware
-        .camera
-        .as_ref()
-        .and_then(|seat| seat.device())
-        .context("no camera, not even a simulated one")?;
+    let camera = hardware.camera.device().context("no camera, not even a simulated one")?;
     let mut camera = camera.open(mode(720))?;
     let taken: Vec<Arc<Mutex<Vec<Payload>>>> = LAYERS.iter().map(|_| Arc::default()).collect();
     let mut encoders = Vec::new();
@@ -102,11 +98,7 @@ fn pictures(payloads: &[Payload]) -> Vec<Picture> {
 }
 
 fn record_microphone(hardware: &Hardware) -> anyhow::Result<Vec<Arc<[u8]>>> {
-    let microphone = hardware
-        .microphone
-        .as_ref()
-        .and_then(|seat| seat.device())
-        .context("no microphone, not even a simulated one")?;
+    let microphone = hardware.microphone.device().context("no microphone, not even a simulated one")?;
     let mut microphone = microphone.open()?;
     let mut encoder = VoiceEncoder::new().map_err(anyhow::Error::msg)?;
     let mut sound = Vec::new();

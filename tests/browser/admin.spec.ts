@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { test, expect, type Browser, type BrowserContext, type Page, type TestInfo } from '@playwright/test'
 import { startAppliance, stopCleanly, type Appliance } from './support/appliance.ts'
 import { launch, person, type Person } from './support/browser.ts'
+import { idOf, join as joinMeeting, look, seen } from './support/meeting.ts'
 
 /** The daemon that is tested prints the code, too. */
 const program = process.env.ALCOVE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? '../../target', 'release/alcove')
@@ -187,6 +188,32 @@ test('a change is tried out, applied, overtaken, and taken back', async ({}, inf
   await expect(page.getByTestId('revisions')).toContainText('back to revision 1')
   await isUsable(page, 'earlier settings')
   await picture(page, info, 'revisions')
+})
+
+test('a camera is given up and chosen again while people are in a meeting, who stay in it and see it', async ({}, info) => {
+  const guest = await opens()
+  await joinMeeting(guest, appliance.joinUrl, 'Ann')
+  const room = await idOf(guest, 'Aspen')
+  await seen(guest, room)
+  const page = await opens()
+  const choose = async (camera: string) => {
+    await page.getByTestId('set-room.camera').selectOption(camera)
+    await page.getByTestId('review').click()
+    await expect(page.getByTestId('difference-room.camera')).toContainText('with the device')
+    await page.getByTestId('apply-now').check()
+    await isUsable(page, 'another camera')
+    await picture(page, info, `camera-${camera}`, false)
+    await page.getByTestId('apply').click()
+    await expect(page.getByTestId('drafts')).toBeHidden()
+  }
+  await signsIn(page, appliance.adminToken, '#settings')
+  await choose('none')
+  await expect.poll(() => look(guest, room), { message: 'the room is seen no longer' }).toBeNull()
+  await expect(guest.getByTestId(`tile-camera-${room}`)).toContainText('Aspen')
+  await picture(guest, info, 'without-camera', false)
+  await choose('simulated')
+  await seen(guest, room)
+  expect(appliance.log().match(/serving pages/g), 'it has not started anew').toHaveLength(1)
 })
 
 test('a change that can cut one off is kept by whoever still gets through', async ({}, info) => {

@@ -1,5 +1,8 @@
 /** The configuration as a form: which field each key has, what was typed there, and what of that still fits. */
 
+/** When a key takes effect: at once, when a device was opened anew, when the daemon has started anew. */
+export type Applies = "live" | "media" | "restart";
+
 /** What the appliance knows of a key. */
 export interface KeyInfo {
   readonly key: string;
@@ -12,7 +15,7 @@ export interface KeyInfo {
   readonly why_not?: string;
   readonly meaning: string;
   readonly range: string;
-  readonly applies: "live" | "restart";
+  readonly applies: Applies;
 }
 
 /** What the schema says of a key. */
@@ -61,9 +64,9 @@ export interface Conflict {
 /** What a change does, or would do. */
 export interface Changed {
   readonly generation: number;
-  readonly changes: readonly { key: string; before: unknown; after: unknown; applies: "live" | "restart" }[];
+  readonly changes: readonly { key: string; before: unknown; after: unknown; applies: Applies }[];
   readonly warnings: readonly string[];
-  readonly applies: "live" | "restart";
+  readonly applies: Applies;
   readonly waits_for?: string;
   readonly confirm_within_s?: number;
 }

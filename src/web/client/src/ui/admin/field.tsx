@@ -35,7 +35,7 @@ export function FieldRow(props: Props) {
         <p class="origin">
           <code>{info.key}</code>
           <span class={`tag layer ${info.layer}`}>{textOr(`layer.${info.layer}`, info.layer)}</span>
-          {info.applies === "restart" && <span class="tag" title={t("config.restart.hint")}>{signs.restart}{t("config.restart")}</span>}
+          {info.applies !== "live" && <span class="tag" title={t(`config.${info.applies}.hint`)}>{signs.restart}{t(`config.${info.applies}`)}</span>}
           {property["x-confirm"] && <span class="tag" title={t("config.confirm.hint")}>{signs.clock}{t("config.confirm")}</span>}
         </p>
         <Origin field={field} />

@@ -70,7 +70,7 @@ export function Review({ drafts, etag, keys, onStale, onDone, onClose }: Props) 
             </label>
           )}
           <Moves changed={changed} />
-          {changed.applies === "restart" ? <When moment={moment} onChoose={setMoment} /> : <p class="hint">{signs.check}{t("review.live")}</p>}
+          {changed.applies === "live" ? <p class="hint">{signs.check}{t("review.live")}</p> : <When applies={changed.applies} moment={moment} onChoose={setMoment} />}
         </>
       )}
       <Refusal of={notDone} />
@@ -96,7 +96,7 @@ function Differences({ changed, keys, drafts }: { changed: Changed; keys: readon
       {changed.changes.map(({ key, before, after, applies }) => (
         <li key={key} data-testid={`difference-${key}`}>
           <strong>{labels.get(key) ?? key}</strong>
-          <span class={applies === "restart" ? "tag warn" : "tag"}>{t(applies === "restart" ? "config.restart" : "config.live")}</span>
+          <span class={applies === "live" ? "tag" : "tag warn"}>{t(`config.${applies}`)}</span>
           <span class="from-to">
             <del>{said(key, before)}</del><span aria-hidden="true">→</span><ins>{said(key, after)}</ins>
           </span>
@@ -118,10 +118,10 @@ function Moves({ changed }: { changed: Changed }) {
   );
 }
 
-function When({ moment, onChoose }: { moment: Moment; onChoose(moment: Moment): void }) {
+function When({ applies, moment, onChoose }: { applies: "media" | "restart"; moment: Moment; onChoose(moment: Moment): void }) {
   return (
     <fieldset class="moments">
-      <legend>{t("review.restart")}</legend>
+      <legend>{t(`review.${applies}`)}</legend>
       {MOMENTS.map((one) => (
         <label key={one}>
           <input type="radio" name="moment" data-testid={`apply-${one}`} checked={one === moment} onChange={() => onChoose(one)} />
