@@ -79,6 +79,9 @@ const CLOCK_JUMP: Duration = Duration::from_hours(1);
 /// Where the image's first process writes what it could not do.
 const BOOT_TROUBLE: &str = "/run/alcove-preinit/notes";
 
+/// Where an image puts what its owner has signed and laid on the partition boot.
+const FROM_BOOT: &str = "/run/alcove-boot";
+
 /// Runs the appliance until SIGTERM or SIGINT, and starts it anew in between where a changed configuration asks for it. It
 /// keeps what lasts in `state`, and finds USB sticks at `stick`.
 ///
@@ -138,7 +141,8 @@ pub fn run(
         troubles,
     };
     runtime.spawn(lasting.agent()?.run());
-    runtime.spawn(lasting.stick(stick).run());
+    runtime.spawn(lasting.stick("USB stick", stick).run());
+    runtime.spawn(lasting.stick("partition boot", Path::new(FROM_BOOT)).run());
     let mut listeners = Listeners::new(passed);
     let mut is_first = true;
     let ended = loop {
@@ -185,9 +189,9 @@ impl Lasting<'_> {
         Ok(Agent { follower: Arc::clone(&self.follower), conditions, http: https::asker()? })
     }
 
-    fn stick(&self, folder: &Path) -> Stick {
+    fn stick(&self, what: &'static str, folder: &Path) -> Stick {
         let (follower, events) = (Arc::clone(&self.follower), Arc::clone(&self.telling.events));
-        Stick { folder: folder.to_owned(), follower, events, claim: self.claim.subscribe() }
+        Stick { what, folder: folder.to_owned(), follower, events, claim: self.claim.subscribe() }
     }
 }
 

@@ -1,8 +1,9 @@
-//! A USB stick that is put into the box: what its owner has signed is followed as if it had been fetched, and while nobody
-//! owns the box, it is what the stick says.
+//! A USB stick that is put into the box, or the partition boot of its card: what its owner has signed is followed as if it
+//! had been fetched, and while nobody owns the box, it is what the stick says.
 //!
 //! ```text
 //!   stick named ALCOVE ─▶ udev, systemd-mount ─▶ /run/alcove-stick, to be read alone
+//!   partition boot ─▶ preinit ─▶ /run/alcove-boot, without alcove.toml, which is taken before the start
 //!     alcove.toml ── nobody owns the box ───────────────────────────────────────▶ the local layer
 //!     BOX.toml, else all.toml, with .minisig ── signed with fleet.key, newer ───▶ the provisioned layer
 //! ```
@@ -30,11 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What configures a box that nobody owns.
 const CONFIGURATION: &str = "alcove.toml";
 
-/// Who stands beside what a stick has changed.
-const BY: &str = "USB stick";
-
 /// Looks for sticks.
 pub struct Stick {
+    /// What it is, in words: it stands beside what was changed.
+    pub what: &'static str,
     /// Where they are mounted.
     pub folder: PathBuf,
     /// Follows what is signed.
@@ -62,8 +62,12 @@ impl Stick {
             let names: Vec<&str> = there.iter().map(|(name, ..)| name.as_str()).collect();
             if names.contains(&CONFIGURATION) {
                 match self.configure().await {
-                    Ok(generation) => log::info!(generation; "the configuration was changed by a USB stick"),
-                    Err(why) => self.refuse(&format!("{CONFIGURATION} of the USB stick is not taken: {why}")),
+                    Ok(generation) => {
+                        log::info!(generation; "the configuration was changed by the {}", self.what)
+                    }
+                    Err(why) => {
+                        self.refuse(&format!("{CONFIGURATION} of the {} is not taken: {why}", self.what));
+                    }
                 }
             }
             if let Some(name) = names.iter().find(|name| **name != CONFIGURATION) {
@@ -99,7 +103,8 @@ impl Stick {
         let table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
         let body: Value = serde_json::to_value(table).map_err(|error| error.to_string())?;
         let at_unix_ms = self.follower.clock().unix_ms();
-        let asked = Change { layer: Layer::Local, by: BY.to_owned(), at_unix_ms, body, is_whole: false };
+        let asked =
+            Change { layer: Layer::Local, by: self.what.to_owned(), at_unix_ms, body, is_whole: false };
         let made = self.follower.configuration().make(&asked, &Terms::default());
         made.map(|(generation, _)| generation).map_err(|error| error.to_string())
     }
@@ -107,7 +112,8 @@ impl Stick {
     /// Follows a document of the owner's; its serial.
     async fn follow(&self, name: &str) -> Result<u64, String> {
         let key = self.follower.configuration().state().config.fleet.key.clone();
-        let key = key.ok_or("the document of the USB stick is believed by nobody: set fleet.key")?;
+        let key =
+            key.ok_or_else(|| format!("{name} of the {} is believed by nobody: set fleet.key", self.what))?;
         let (text, signature) = signed(&self.folder, name).await?;
         let desired = self.follower.read(&text, &signature, &key)?;
         self.follower.follow(&key, &desired)?;

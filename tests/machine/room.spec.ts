@@ -1,5 +1,6 @@
 // A real machine: systemd, V4L2, ALSA and DRM of a kernel, and the package as it is shipped.
 import { execFileSync } from 'node:child_process'
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { test, expect, type Browser, type Page } from '../browser/support/playwright.ts'
 import { ask, type Answer } from '../browser/support/appliance.ts'
@@ -34,6 +35,21 @@ async function configure(room = ''): Promise<void> {
   // Where browsers on the host reach media of the guest.
   const config = `[room]\nname = "Aspen"\n${room}\n[media]\nport = ${guest.ports.media}\nannounce = ["127.0.0.1"]\n`
   await guest.run(`cat > /etc/alcove/alcove.toml <<'END'\n${config}END\nsystemctl restart alcove`)
+}
+
+/** What an owner wants of all boxes. */
+const wanted = 'for = "*"\nserial = 1\n[calls]\nring_seconds = 33\n'
+
+/** A fresh key, and the signature that minisign makes of a text with it. */
+function minisign(text: string): { key: string, signature: string } {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const number = randomBytes(8)
+  const line = (algorithm: string, rest: Buffer) => Buffer.concat([Buffer.from(algorithm), number, rest]).toString('base64')
+  const signed = sign(null, createHash('blake2b512').update(text).digest(), privateKey)
+  const comment = 'timestamp:1'
+  const whole = sign(null, Buffer.concat([signed, Buffer.from(comment)]), privateKey).toString('base64')
+  const signature = `untrusted comment: a test\n${line('ED', signed)}\ntrusted comment: ${comment}\n${whole}\n`
+  return { key: line('Ed', publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)), signature }
 }
 
 /** Asks the guest's API as the administrator. */
@@ -347,6 +363,20 @@ test('alcove.toml on the partition boot becomes the configuration, and what is c
   await restart()
   await expect.poll(name, { message: 'the same file is taken once' }).toBe('Aspen')
   await guest.run('mount -o remount,rw /boot && rm /boot/alcove.toml && mount -o remount,ro /boot && sync')
+})
+
+test('what the owner has signed and laid on the partition boot is followed', async () => {
+  const { key, signature } = minisign(wanted)
+  await configure(`[fleet]\nkey = "${key}"\n`)
+  const lay = (name: string, text: string) => `printf '%s' '${text}' > /boot/${name}`
+  await guest.run(`mount -o remount,rw /boot && ${lay('all.toml', wanted)} && ${lay('all.toml.minisig', signature)} && mount -o remount,ro /boot && sync`)
+  const before = await guest.bootId()
+  await guest.run('systemctl reboot').catch(() => undefined)
+  await guest.restarted(before)
+  const rings = () => api('GET', 'config').then((told) => told.json().config.calls.ring_seconds, (why: unknown) => `${why}`)
+  await expect.poll(rings, { message: 'it is followed' }).toBe(33)
+  await guest.run('mount -o remount,rw /boot && rm /boot/all.toml* && mount -o remount,ro /boot && sync')
+  await configure()
 })
 
 test('a static address that cuts the box off is taken back by itself', async () => {
