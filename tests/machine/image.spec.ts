@@ -3,8 +3,11 @@ import { execFile } from 'node:child_process'
 import { copyFileSync, createReadStream, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { ask, type Answer } from '../browser/support/appliance.ts'
+import { launch, person } from '../browser/support/browser.ts'
+import { join as joinMeeting } from '../browser/support/meeting.ts'
 import { test, expect } from '../browser/support/playwright.ts'
 import { Guest, parts } from './guest.ts'
 
@@ -80,17 +83,16 @@ function seconds(ms: number): string {
 const asDaemon = 'setpriv --reuid=alcove --regid=alcove --clear-groups'
 const rauc = 'de.pengutronix.rauc / de.pengutronix.rauc.Installer'
 
-/** Asks the daemon's API as the administrator; a file's contents are sent as they are. */
-async function api(method: string, path: string, file?: string): Promise<Answer> {
+/** Asks the daemon's API as the administrator; a stream is sent as it is. */
+async function api(method: string, path: string, body?: unknown): Promise<Answer> {
   const ca = Buffer.from(await guest.run('cat /var/lib/alcove/tls/ca.pem'))
   const token = (await guest.run('cat /var/lib/alcove/admin-token')).trim()
-  const body = file === undefined ? undefined : createReadStream(file)
   return ask(`https://localhost:${guest.ports.https}/api/v1/${path}`, method, ca, token, body)
 }
 
 /** Sends a bundle as an administrator does; what is said to it. */
 async function send(name: string): Promise<Answer> {
-  return api('POST', 'updates', join(guest.share, `${name}.raucb`))
+  return api('POST', 'updates', createReadStream(join(guest.share, `${name}.raucb`)))
 }
 
 /** Has a bundle installed and waits; what went wrong, or nothing. */
@@ -130,6 +132,25 @@ async function restart(command: 'reboot' | 'factory-reset' = 'reboot'): Promise<
   const before = await guest.bootId()
   expect((await api('POST', `commands/${command}`)).status).toBe(202)
   console.log(`  takes orders again ${seconds(await guest.restarted(before))} after it was restarted`)
+}
+
+/** Has it restarted as soon as nobody is in a meeting, which somebody is for a while. */
+async function restartWhenNobodyMeets(): Promise<void> {
+  const before = await guest.bootId()
+  const made = await api('POST', 'meetings/aspen/tokens', { role: 'speaker' })
+  const browser = await launch()
+  const { page } = await person(browser, { colour: 'rgb(220 40 40)', tone: 700 })
+  await joinMeeting(page, `https://localhost:${guest.ports.https}/m/aspen#t=${made.json().token}`, 'Ann')
+  const { id } = (await api('POST', 'commands/reboot?when=idle')).json()
+  // It looks every second: ten of them, and the box is as it was.
+  for (let look = 0; look < 10; look += 1) {
+    const { state, message } = (await api('GET', `operations/${id}`)).json()
+    expect({ state, message }).toEqual({ state: 'running', message: 'waits until nobody is disturbed' })
+    await pause(1_000)
+  }
+  expect((await updates()).restart_needed).toBe(true)
+  await browser.close()
+  console.log(`  takes orders again ${seconds(await guest.restarted(before))} after the last one has left`)
 }
 
 /** Pulls the plug, and switches it on again. */
@@ -245,7 +266,7 @@ test('an update stays when it is healthy, even if the power is cut while it star
   test.setTimeout(1_500_000)
   await confirmed()
   expect(await install('good')).toBe('')
-  await restart()
+  await restartWhenNobodyMeets()
   expect(await slot()).toBe('B')
   await confirmed()
   expect(await guest.run('rauc status --output-format=json')).toContain('"boot_primary":"rootfs.1"')
