@@ -91,21 +91,26 @@ async function carryMedia(to: { host: string, port: number }, pulled: Set<Wire>)
   const dice = seeded()
   let bitsPerSecond = Infinity
   const [up, down] = [narrowPass(() => bitsPerSecond), narrowPass(() => bitsPerSecond)]
+  // What still waits for its turn when the cable is taken away goes nowhere.
+  let isThere = true
   const isStopped = () => pulled.has('media') || dice() < lost
   near.on('message', (packet, from) => {
     if (isStopped()) return
     let socket = far.get(from.port)
     if (socket === undefined) {
       socket = createSocket('udp4')
-      socket.on('message', (answer) => { if (!isStopped()) down(answer.length, () => near.send(answer, from.port, from.address)) })
+      socket.on('message', (answer) => { if (!isStopped()) down(answer.length, () => { if (isThere) near.send(answer, from.port, from.address) }) })
       far.set(from.port, socket)
     }
     const known = socket
-    up(packet.length, () => known.send(packet, to.port, to.host))
+    up(packet.length, () => { if (isThere) known.send(packet, to.port, to.host) })
   })
   near.bind(0, '127.0.0.1')
   await once(near, 'listening')
-  const close = () => [near, ...far.values()].forEach((socket) => socket.close())
+  const close = () => {
+    isThere = false
+    for (const socket of [near, ...far.values()]) socket.close()
+  }
   return {
     port: near.address().port,
     lose: (share: number) => { lost = share },
