@@ -46,7 +46,7 @@ pub fn apply(order: &Order) -> anyhow::Result<Applied> {
         Some(list) => {
             for host in hosts::read(list)? {
                 let document = documents.of(Some(&host.name))?;
-                tasks.push((host.name.clone(), host.administrator()?, document));
+                tasks.push((host.shown(), host.administrator()?, document));
             }
         }
     }

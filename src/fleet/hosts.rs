@@ -18,6 +18,11 @@ pub(super) struct Host {
 }
 
 impl Host {
+    /// What it is called where several are listed: two on one machine differ by their ports.
+    pub(super) fn shown(&self) -> String {
+        self.url.port().map_or_else(|| self.name.clone(), |port| format!("{}:{port}", self.name))
+    }
+
     /// Speaks with it.
     pub(super) fn administrator(&self) -> anyhow::Result<Administrator> {
         Administrator::at(self.url.clone(), self.token.clone(), self.fingerprint.as_deref())
@@ -77,6 +82,7 @@ mod tests {
         let said: Vec<_> =
             hosts.iter().map(|host| (host.name.as_str(), host.fingerprint.as_deref())).collect();
         assert_eq!(said, [("den.example", None), ("192.0.2.7", Some("AB:CD"))]);
+        assert_eq!([hosts[0].shown(), hosts[1].shown()], ["den.example:8443", "192.0.2.7"]);
         for wrong in ["https://a", "http://a secret", "a secret", "https://a secret b c"] {
             std::fs::write(&path, format!("https://b t\n{wrong}\n")).unwrap();
             let error = format!("{:#}", read(&path).unwrap_err());
