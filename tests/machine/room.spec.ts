@@ -38,7 +38,7 @@ async function configure(room = ''): Promise<void> {
 }
 
 /** What an owner wants of all boxes. */
-const wanted = 'for = "*"\nserial = 1\n[calls]\nring_seconds = 33\n'
+const wanted = 'for = "*"\nserial = 1\n[calls]\nring_volume = 33\n'
 
 /** A fresh key, and the signature that minisign makes of a text with it. */
 function minisign(text: string): { key: string, signature: string } {
@@ -373,8 +373,8 @@ test('what the owner has signed and laid on the partition boot is followed', asy
   const before = await guest.bootId()
   await guest.run('systemctl reboot').catch(() => undefined)
   await guest.restarted(before)
-  const rings = () => api('GET', 'config').then((told) => told.json().config.calls.ring_seconds, (why: unknown) => `${why}`)
-  await expect.poll(rings, { message: 'it is followed' }).toBe(33)
+  const volume = () => api('GET', 'config').then((told) => told.json().config.calls.ring_volume, (why: unknown) => `${why}`)
+  await expect.poll(volume, { message: 'it is followed' }).toBe(33)
   await guest.run('mount -o remount,rw /boot && rm /boot/all.toml* && mount -o remount,ro /boot && sync')
   await configure()
 })
