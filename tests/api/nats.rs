@@ -115,8 +115,10 @@ async fn in_a_cluster_a_server_may_fail_and_nothing_is_lost() {
     let boxes = ["Aspen", "Birch"].map(|name| box_on(&servers, &format!("[room]\nname = \"{name}\"\n")));
     let client = join(&servers).await;
     let context = jetstream::new(client.clone());
+    // They have to find each other, too.
+    let events = within(ELECTION_MAX, async || context.get_stream("alcove_events").await.ok());
+    let events = events.await.expect("a box makes it");
     let status = bucket(&context, "alcove_status").await;
-    let events = soon(async || context.get_stream("alcove_events").await.ok()).await.expect("a box makes it");
     for stream in [&status.stream, &events] {
         let config = &stream.cached_info().config;
         assert_eq!(config.num_replicas, 3, "all of them keep {}", config.name);
