@@ -8,8 +8,8 @@
 //! ```
 //! The room's own is the one that was asked for, else the first that was there. A device that was pulled is
 //! waited for under its name, whichever number the kernel gives it next; a simulated one stands in only where
-//! there was never a real one. What is asked for may change at any
-//! time; the own one stays it unless another one is asked for.
+//! there was never a real one. What is asked for may change at any time; the own one stays it unless another one
+//! is asked for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
