@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::calls::{self, KeptCall};
 use super::meetings::{self, Created, RecordId, Times};
 use super::texts::Text;
 use super::*;
@@ -159,6 +162,29 @@ fn a_name_is_free_again_when_its_meeting_has_ended_and_not_before() {
         assert_eq!(answered.recv(), Ok(is_free));
         store.write(|db| meetings::end(db, ID, NOW));
     }
+}
+
+#[test]
+fn a_call_is_known_to_have_gone_on_until_it_was_last_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let state =
+        json!({ "id": "c7", "caller": "u1", "media": "video", "legs": [], "began_ms": 5, "answered_ms": 6 });
+    let kept = KeptCall {
+        id: 7,
+        state: serde_json::from_value(state).unwrap(),
+        into_meeting: false,
+        meeting: Some("call-7".to_owned()),
+        devices: BTreeMap::from([("u2".to_owned(), "laptop".to_owned())]),
+        seen_ms: 6,
+    };
+    let call = kept.clone();
+    write(&path, move |db| calls::keep_call(db, &call));
+    write(&path, |db| calls::see_calls(db, 10_000));
+    let found = || calls::load(&Store::open(Some(&path)).unwrap().1).unwrap().calls;
+    assert_eq!(found(), [KeptCall { seen_ms: 10_000, ..kept }]);
+    write(&path, |db| calls::forget_call(db, 7));
+    assert_eq!(found(), []);
 }
 
 #[test]
