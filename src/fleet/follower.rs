@@ -81,6 +81,13 @@ impl Follower {
         })
     }
 
+    /// Whether a document is the owner's, and was followed by a newer one since.
+    #[must_use]
+    pub fn has_gone_on(&self, text: &[u8], signature: &str, key: &str) -> bool {
+        let known = self.inner().followed.serial(key);
+        matches!(desired::read((text, signature), key, &self.box_id, known), Err(Refused::Old { .. }))
+    }
+
     /// Brings a document into effect.
     ///
     /// # Errors

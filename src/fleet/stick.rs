@@ -7,6 +7,9 @@
 //!     alcove.toml ── nobody owns the box ───────────────────────────────────────▶ the local layer
 //!     BOX.toml, else all.toml, with .minisig ── signed with fleet.key, newer ───▶ the provisioned layer
 //! ```
+//!
+//! A document that was there when the box started, and after which the box has followed a newer one, has done its work;
+//! one that is put in later, and is old, is refused aloud.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,9 +55,10 @@ impl Stick {
     /// Takes what sticks bring, until it is ended: each once, for as long as it is in.
     pub async fn run(self) {
         let mut turns = interval(LOOK_EVERY);
-        let mut taken = Vec::new();
+        let (mut taken, mut is_start) = (Vec::new(), true);
         loop {
             turns.tick().await;
+            let was_there = std::mem::take(&mut is_start);
             let there = self.stamps().await;
             if there == taken {
                 continue;
@@ -71,8 +75,11 @@ impl Stick {
                 }
             }
             if let Some(name) = names.iter().find(|name| **name != CONFIGURATION) {
-                let outcome = self.follow(name).await;
-                self.follower.tell(outcome);
+                match self.follow(name, was_there).await {
+                    Ok(Some(serial)) => self.follower.tell(Ok(serial)),
+                    Ok(None) => log::info!("{name} of the {} is old, and was followed", self.what),
+                    Err(why) => self.follower.tell(Err(why)),
+                }
             }
             taken = there;
         }
@@ -109,15 +116,18 @@ impl Stick {
         made.map(|(generation, _)| generation).map_err(|error| error.to_string())
     }
 
-    /// Follows a document of the owner's; its serial.
-    async fn follow(&self, name: &str) -> Result<u64, String> {
+    /// Follows a document of the owner's; its serial, unless it was there at the start and has done its work.
+    async fn follow(&self, name: &str, was_there: bool) -> Result<Option<u64>, String> {
         let key = self.follower.configuration().state().config.fleet.key.clone();
         let key =
             key.ok_or_else(|| format!("{name} of the {} is believed by nobody: set fleet.key", self.what))?;
         let (text, signature) = signed(&self.folder, name).await?;
+        if was_there && self.follower.has_gone_on(&text, &signature, &key) {
+            return Ok(None);
+        }
         let desired = self.follower.read(&text, &signature, &key)?;
         self.follower.follow(&key, &desired)?;
-        Ok(desired.serial)
+        Ok(Some(desired.serial))
     }
 
     fn refuse(&self, why: &str) {

@@ -12,10 +12,13 @@ use crate::appliance::{Appliance, soon};
 /// A box, and the folder at which its sticks are mounted.
 fn with_stick(config: &str) -> (Appliance, TempDir) {
     let (state, stick) = (Arc::new(tempfile::tempdir().unwrap()), tempfile::tempdir().unwrap());
-    let alcove = Appliance::start_with(state, config, |command| {
-        command.arg("--stick").arg(stick.path());
-    });
-    (alcove, stick)
+    (at_stick(state, stick.path(), config), stick)
+}
+
+fn at_stick(state: Arc<TempDir>, stick: &Path, config: &str) -> Appliance {
+    Appliance::start_with(state, config, |command| {
+        command.arg("--stick").arg(stick);
+    })
 }
 
 fn rings(seconds: u32) -> String {
@@ -67,6 +70,29 @@ async fn what_the_owner_has_signed_is_followed_from_a_stick_and_nothing_else() {
     let id = alcove.get("status").await.json()["box_id"].as_str().unwrap().to_owned();
     owner.write(stick.path(), &format!("{id}.toml"), &wanted(5, 25));
     rings_for(&alcove, 25).await;
+}
+
+#[tokio::test]
+async fn a_stick_that_stays_in_is_nothing_to_tell_when_the_box_has_gone_on_since() {
+    let owner = Owner::new();
+    let config = format!("[fleet]\nkey = {:?}\n", owner.key());
+    let (alcove, stick) = with_stick(&config);
+    owner.write(stick.path(), "all.toml", &wanted(1, 21));
+    rings_for(&alcove, 21).await;
+    owner.write(stick.path(), "all.toml", &wanted(2, 22));
+    rings_for(&alcove, 22).await;
+    let state = Arc::clone(&alcove.state);
+    alcove.terminate();
+    assert!(alcove.ended().success());
+    owner.write(stick.path(), "all.toml", &wanted(1, 21));
+    let alcove = at_stick(state, stick.path(), &config);
+    let told = soon(async || alcove.log().contains("all.toml of the USB stick is old").then_some(())).await;
+    assert!(told.is_some(), "{}", alcove.log());
+    assert!(!alcove.log().contains("the fleet is not followed"), "{}", alcove.log());
+    rings_for(&alcove, 22).await;
+    // What is put in while it runs is somebody's wish, and they are to know why nothing comes of it.
+    owner.write(stick.path(), "all.toml", &format!("{}\n# again", wanted(1, 21)));
+    event(&alcove, "fleet.refused", "its serial is 1").await;
 }
 
 #[tokio::test]
