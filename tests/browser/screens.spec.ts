@@ -148,10 +148,8 @@ for (const { name, locale, colorScheme } of looks) {
     keep(`meeting${name}`, await ann.page.screenshot())
     await fits(chen.page)
     keep(`phone${name}`, await chen.page.screenshot())
-    for (const [page, called] of [[ann.page, 'connection'], [chen.page, 'connection-phone']] as const) {
-      await connection(page)
-      keep(`${called}${name}`, await page.screenshot())
-    }
+    for (const page of [chen.page, ann.page]) await connection(page)
+    keep(`connection${name}`, await ann.page.screenshot())
     await expect.poll(async () => (await appliance.api('GET', 'display/snapshot.png')).status).toBe(200)
     if (name === '') keep('room', (await appliance.api('GET', 'display/snapshot.png')).body)
     for (const one of [ann, bob, chen]) await one.context.close()
