@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Instant;
 
+use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion,
 };
@@ -17,6 +18,9 @@ pub(super) type SecretsCell = Arc<OnceLock<Secrets>>;
 thread_local! {
     /// Where the transport that is being made on this thread will put its keys.
     static WATCHED: RefCell<Option<SecretsCell>> = const { RefCell::new(None) };
+
+    /// What the last handshake on this thread had in common with all others of its MTU.
+    static COMMON: RefCell<Option<(Option<usize>, Arc<dimpl::Config>)>> = const { RefCell::new(None) };
 }
 
 /// The library's cryptography, with handshakes that can be [watched].
@@ -49,15 +53,42 @@ impl DtlsProvider for WatchedDtls {
         now: Instant,
         version: DtlsVersion,
         mtu: Option<usize>,
-    ) -> Result<Box<dyn DtlsInstance>, str0m::crypto::CryptoError> {
-        let inner = from_feature_flags().dtls_provider.new_dtls(certificate, now, version, mtu)?;
+    ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+        let DtlsCert { certificate, private_key } = certificate.clone();
+        let certificate = dimpl::DtlsCertificate { certificate, private_key };
+        let config = config(mtu)?;
+        let inner = match version {
+            DtlsVersion::Dtls12 => dimpl::Dtls::new_12(config, certificate, now),
+            DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, certificate, now),
+            DtlsVersion::Auto => dimpl::Dtls::new_auto(config, certificate, now),
+            _ => return Err(CryptoError::Other(format!("DTLS {version} is not known"))),
+        };
         Ok(Box::new(Handshake { inner, cell: WATCHED.take().unwrap_or_default() }))
     }
 }
 
+/// What handshakes have in common. To make it anew tries every curve out, which takes longer than all else that a peer
+/// needs; so it is kept for the next one, who as a rule has the same MTU.
+fn config(mtu: Option<usize>) -> Result<Arc<dimpl::Config>, CryptoError> {
+    if let Some((_, config)) = COMMON.take().filter(|(of, _)| *of == mtu) {
+        COMMON.set(Some((mtu, Arc::clone(&config))));
+        return Ok(config);
+    }
+    // ICE has shown that the peer is where it says it is, so no cookie has to.
+    let builder = dimpl::Config::builder().use_server_cookie(false);
+    let builder = match mtu {
+        Some(mtu) => builder.mtu(mtu),
+        None => builder,
+    };
+    let config = builder.build().map_err(|error| CryptoError::Other(format!("DTLS: {error}")))?;
+    let config = Arc::new(config);
+    COMMON.set(Some((mtu, Arc::clone(&config))));
+    Ok(config)
+}
+
 #[derive(Debug)]
 struct Handshake {
-    inner: Box<dyn DtlsInstance>,
+    inner: dimpl::Dtls,
     cell: SecretsCell,
 }
 
