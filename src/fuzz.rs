@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn datagrams_of_any_kind_end_no_peer_that_has_offered() {
+    fn datagrams_of_any_kind_end_no_peer_but_one_that_takes_its_handshake_back() {
         replay("datagrams", super::datagrams);
     }
 

@@ -51,6 +51,8 @@ struct Line {
     key: hmac::Key,
     now: Instant,
     was_touched: bool,
+    /// The peer has taken its handshake back.
+    is_over: bool,
 }
 
 impl Line {
@@ -58,7 +60,8 @@ impl Line {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &[]);
         let (forwarder, demux) = (meeting(), Demux::new());
         let ufrags = String::new();
-        let mut line = Self { forwarder, demux, ufrags, key, now: origin(), was_touched: false };
+        let mut line =
+            Self { forwarder, demux, ufrags, key, now: origin(), was_touched: false, is_over: false };
         line.offer("abcd");
         line
     }
@@ -76,6 +79,9 @@ impl Line {
 
     fn step(&mut self, kind: u8, piece: &[u8]) {
         let source = SocketAddr::from(([10, 0, 1, kind >> 4], 5000 + u16::from(kind >> 2)));
+        if self.is_over {
+            return;
+        }
         match kind & 3 {
             0 => self.hears(source, piece),
             1 => self.hears(source, &self.check(piece, true)),
@@ -93,7 +99,11 @@ impl Line {
         }
         self.forwarder.flush(self.now);
         for event in drain(&mut self.forwarder).events {
-            assert!(!matches!(event, Event::Gone { .. }), "noise ends a peer: {event:?}");
+            if matches!(event, Event::Gone { .. }) {
+                // Only from where ICE has found the peer does this arrive; before there are keys, alerts are not signed.
+                assert!(has_fatal_alert(datagram), "noise ends a peer: {event:?}");
+                self.is_over = true;
+            }
         }
     }
 
@@ -129,6 +139,21 @@ impl Line {
         tell_length(&mut message, 0);
         message
     }
+}
+
+/// Whether one of the records of a datagram takes the handshake back (RFC 6347, 4.1; RFC 5246, 7.2.2).
+fn has_fatal_alert(mut datagram: &[u8]) -> bool {
+    const RECORD_HEADER_BYTES: usize = 13;
+    const ALERT: u8 = 21;
+    const FATAL: u8 = 2;
+    while let Some((header, rest)) = datagram.split_first_chunk::<RECORD_HEADER_BYTES>() {
+        if header[0] == ALERT && rest.first() == Some(&FATAL) {
+            return true;
+        }
+        let length = u16::from_be_bytes([header[11], header[12]]);
+        datagram = rest.get(usize::from(length)..).unwrap_or_default();
+    }
+    false
 }
 
 fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
