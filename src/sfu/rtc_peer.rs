@@ -248,13 +248,14 @@ impl RtcPeer {
             let Ok(receive) = Receive::new(transport, route.source, route.destination, contents) else {
                 return Ok(());
             };
-            let input = Input::Receive(now.max(peer.latest), receive);
-            if !peer.rtc.accepts(&input) || !peer.lets_in(route.source, contents) {
+            let now = now.max(peer.latest);
+            let input = Input::Receive(now, receive);
+            if !peer.rtc.accepts(&input) || !peer.lets_in(route.source, contents, now) {
                 return Ok(());
             }
             accepted = true;
             peer.heard(now);
-            peer.latest = now.max(peer.latest);
+            peer.latest = now;
             peer.rtc.handle_input(input)?;
             peer.drain(out, up)?;
             if Content::of(contents) == Content::Check {
@@ -266,14 +267,14 @@ impl RtcPeer {
     }
 
     /// Whether the transport is fit for what a datagram brings.
-    fn lets_in(&mut self, source: SocketAddr, contents: &[u8]) -> bool {
+    fn lets_in(&mut self, source: SocketAddr, contents: &[u8], now: Instant) -> bool {
         let heard_max = SSRCS_HEARD_MAX.max(2 * self.ssrcs_max());
         match Content::of(contents) {
             Content::Check => insert_bounded(&mut self.checkers, source, CHECKERS_MAX),
             Content::Media { ssrc } => {
                 // Without a connection there are no keys.
                 self.connected
-                    && self.arrival_numbers.admits(contents)
+                    && self.arrival_numbers.admits(contents, now)
                     && insert_bounded(&mut self.ssrcs_heard, ssrc, heard_max)
             }
             Content::Reports | Content::Other => true,

@@ -1,12 +1,15 @@
-//! The transport-wide numbers of what a peer sends: none from before the first one is let in.
+//! The transport-wide numbers of what a peer sends: none from before the first one is let in, and none that leaps.
 //!
 //! str0m extends the numbers to 64 bits and reports on all that lie between those that arrived. One from before the
-//! first would become nearly 2^64, and the report would fill the memory with what is missing up to there.
+//! first would become nearly 2^64, and the report would fill the memory with what is missing up to there; and between the
+//! ends of a report there is room for 2^16 numbers, which str0m counts without looking.
 //!
 //! ```text
 //!   datagram ─▶ admits? ─▶ str0m: genuine? ─▶ heard
-//!               (near what was heard, and not below zero)
+//!               (near what was heard in this second, near what was heard before, and not below zero)
 //! ```
+
+use std::time::{Duration, Instant};
 
 const EXTENSION_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// Of an RTP header without extensions (RFC 3550, 5.1).
@@ -15,6 +18,14 @@ const ONE_BYTE_PROFILE: u16 = 0xbede;
 /// How far the first packets may be apart: behind and ahead of the very first.
 const BEHIND_MAX: u16 = 64;
 const AHEAD_MAX: u16 = 1 << 14;
+/// How far the genuine numbers of a second may be apart: a second has fewer packets than that.
+const APART_MAX: u64 = 8_000;
+/// How far the first number of a second may be from the newest one: as after an outage of a minute.
+///
+/// With that, what was not reported yet, for at most two seconds, fits: padding is not heard of, and may go as far as
+/// this to both sides, and whatever comes after the farthest as far as `APART_MAX` again: 2 * 24,000 + 8,000 < 2^16.
+const LEAP_MAX: u64 = 24_000;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What was heard of one peer's numbers.
 #[derive(Debug, Default)]
@@ -25,6 +36,15 @@ pub(super) struct ArrivalNumbers {
     first: Option<u16>,
     /// The newest genuine one, extended: it does not wrap.
     newest: Option<u64>,
+    /// The genuine ones of this second.
+    recent: Option<Recent>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    since: Instant,
+    least: u64,
+    most: u64,
 }
 
 /// Whether an offer or an answer speaks of the numbers.
@@ -40,14 +60,17 @@ impl ArrivalNumbers {
             // An id may be followed by a direction (RFC 8285, 5).
             uri.starts_with(EXTENSION_URI).then(|| id.split('/').next()?.parse().ok()).flatten()
         };
-        Self { ids: answer.lines().filter_map(id).collect(), first: None, newest: None }
+        Self { ids: answer.lines().filter_map(id).collect(), ..Self::default() }
     }
 
     /// Whether an RTP packet may be handed on.
-    pub(super) fn admits(&mut self, packet: &[u8]) -> bool {
+    pub(super) fn admits(&mut self, packet: &[u8], now: Instant) -> bool {
         let Some(number) = self.number_of(packet) else { return true };
         match self.newest {
-            Some(newest) => nearest(newest, number).is_some(),
+            Some(newest) => nearest(newest, number).is_some_and(|number| match self.recent(now) {
+                Some(recent) => recent.with(number).is_close(),
+                None => number.abs_diff(newest) <= LEAP_MAX,
+            }),
             None => {
                 let first = *self.first.get_or_insert(number);
                 (first.saturating_sub(BEHIND_MAX)..=first.saturating_add(AHEAD_MAX)).contains(&number)
@@ -56,11 +79,19 @@ impl ArrivalNumbers {
     }
 
     /// A genuine packet had this number.
-    pub(super) fn heard(&mut self, number: u16) {
-        self.newest = match self.newest {
-            Some(newest) => nearest(newest, number).max(Some(newest)),
-            None => Some(number.into()),
+    pub(super) fn heard(&mut self, number: u16, now: Instant) {
+        let number = match self.newest {
+            Some(newest) => nearest(newest, number).unwrap_or(newest),
+            None => number.into(),
         };
+        self.newest = self.newest.max(Some(number));
+        let recent = self.recent(now).map(|recent| recent.with(number));
+        self.recent = Some(recent.unwrap_or(Recent { since: now, least: number, most: number }));
+    }
+
+    /// What is known of this second, if it is not over.
+    fn recent(&self, now: Instant) -> Option<Recent> {
+        self.recent.filter(|recent| now.saturating_duration_since(recent.since) < SECOND)
     }
 
     /// The last one counts, as with str0m.
@@ -77,6 +108,16 @@ impl ArrivalNumbers {
             }
         }
         number
+    }
+}
+
+impl Recent {
+    fn with(self, number: u64) -> Self {
+        Self { least: self.least.min(number), most: self.most.max(number), ..self }
+    }
+
+    const fn is_close(self) -> bool {
+        self.most - self.least <= APART_MAX
     }
 }
 
@@ -102,7 +143,16 @@ fn nearest(newest: u64, number: u16) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+
+    /// Virtual time.
+    fn after(ms: u64) -> Instant {
+        #[expect(clippy::disallowed_methods, reason = "the origin of virtual time; it is only added to")]
+        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        *ORIGIN + Duration::from_millis(ms)
+    }
 
     fn numbers() -> ArrivalNumbers {
         ArrivalNumbers::of_answer(&format!("a=extmap:3/recvonly {EXTENSION_URI}\r\na=extmap:4 urn:x\r\n"))
@@ -129,20 +179,42 @@ mod tests {
     #[test]
     fn nothing_from_before_the_first_is_let_in() {
         let mut numbers = numbers();
-        numbers.heard(252);
-        for (number, admitted) in [(253, true), (0, true), (33_019, true), (41_073, false), (65_535, false)] {
-            assert_eq!(numbers.admits(&packet(number)), admitted, "{number}");
+        numbers.heard(252, after(0));
+        for (number, admitted) in [(253, true), (0, true), (24_252, true), (41_073, false), (65_535, false)] {
+            assert_eq!(numbers.admits(&packet(number), after(1_000)), admitted, "{number}");
         }
     }
 
     #[test]
-    fn once_the_numbers_have_wrapped_everything_is_let_in() {
+    fn once_the_numbers_have_wrapped_those_below_the_first_are_let_in() {
         let mut numbers = numbers();
-        for number in [20_000, 50_000, 5_000] {
-            assert!(numbers.admits(&packet(number)), "{number}");
-            numbers.heard(number);
+        for (seconds, number) in (0..).zip([20_000, 42_000, 64_000, 15_000]) {
+            assert!(numbers.admits(&packet(number), after(1_000 * seconds)), "{number}");
+            numbers.heard(number, after(1_000 * seconds));
         }
-        assert!((0..=65_535).all(|number| numbers.admits(&packet(number))));
+        assert!((0..=39_000).all(|number| numbers.admits(&packet(number), after(4_000))));
+    }
+
+    #[test]
+    fn from_one_second_to_the_next_numbers_leap_as_after_an_outage_and_no_farther() {
+        let mut numbers = numbers();
+        numbers.heard(30_000, after(0));
+        for (number, admitted) in [(5_999, false), (6_000, true), (54_000, true), (54_001, false)] {
+            assert_eq!(numbers.admits(&packet(number), after(1_000)), admitted, "{number}");
+        }
+    }
+
+    #[test]
+    fn within_a_second_numbers_do_not_leap_and_afterwards_they_may() {
+        let mut numbers = numbers();
+        numbers.heard(20_000, after(0));
+        numbers.heard(24_000, after(500));
+        for (number, admitted) in [(16_000, true), (15_999, false), (28_000, true), (28_001, false)] {
+            assert_eq!(numbers.admits(&packet(number), after(999)), admitted, "{number}");
+            assert!(numbers.admits(&packet(number), after(1_000)), "{number}");
+        }
+        numbers.heard(40_000, after(1_000));
+        assert!(!numbers.admits(&packet(20_000), after(1_999)), "the second has begun anew");
     }
 
     #[test]
@@ -151,7 +223,7 @@ mod tests {
         for (number, admitted) in
             [(60_000, true), (59_990, true), (61_000, true), (5, false), (40_000, false)]
         {
-            assert_eq!(numbers.admits(&packet(number)), admitted, "{number}");
+            assert_eq!(numbers.admits(&packet(number), after(0)), admitted, "{number}");
         }
     }
 }

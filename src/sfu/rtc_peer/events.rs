@@ -74,7 +74,7 @@ impl RtcPeer {
     fn on_rtp(&mut self, rtp: RtpPacket, up: &mut Vec<FromPeer>) {
         self.media_heard_at = Some(self.latest);
         if let Some(number) = rtp.header.ext_vals.transport_cc {
-            self.arrival_numbers.heard(number);
+            self.arrival_numbers.heard(number, self.latest);
         }
         if *rtp.seq_no >= NUMBERS {
             // From before the first packet: counted down past zero.
