@@ -194,24 +194,21 @@ impl Page {
 
 /// A line of an offer with numbers for the names of its m-lines, as browsers have them.
 fn numbered(line: &str, mids: &[Mid]) -> String {
-    let mut line = line.to_owned();
-    if line.starts_with("a=mid:") || line.starts_with("a=group:") {
-        for (number, mid) in mids.iter().enumerate() {
-            line = line.replace(&**mid, &number.to_string());
-        }
-    }
-    line
+    renamed(line, |name| mids.iter().position(|mid| **mid == *name).map(|number| number.to_string()))
 }
 
 /// A line of an answer with the names again.
 fn named(line: &str, mids: &[Mid]) -> String {
-    let name =
-        |number: &str| number.parse().ok().and_then(|at: usize| mids.get(at)).map(|mid| mid.to_string());
-    if let Some(name) = line.strip_prefix("a=mid:").and_then(name) {
+    renamed(line, |number| mids.get(number.parse::<usize>().ok()?).map(Mid::to_string))
+}
+
+/// A line with other names for m-lines.
+fn renamed(line: &str, other: impl Fn(&str) -> Option<String>) -> String {
+    if let Some(name) = line.strip_prefix("a=mid:").and_then(&other) {
         return format!("a=mid:{name}");
     }
-    let Some(numbers) = line.strip_prefix("a=group:BUNDLE ") else { return line.to_owned() };
-    let names: Vec<String> = numbers.split(' ').filter_map(name).collect();
+    let Some(names) = line.strip_prefix("a=group:BUNDLE ") else { return line.to_owned() };
+    let names: Vec<String> = names.split(' ').filter_map(other).collect();
     format!("a=group:BUNDLE {}", names.join(" "))
 }
 
